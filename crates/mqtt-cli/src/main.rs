@@ -1,0 +1,5 @@
+//! The mqtt command.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

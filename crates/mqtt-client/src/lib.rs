@@ -1,0 +1,3 @@
+//! One MQTT client handle and one driver turn for every runtime.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The MQTT client on async-io, for smol and friends.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,62 @@
+//! The tasks of this workspace: `cargo xtask help` lists them.
+//!
+//! It depends on nothing, so a fresh clone has it built in a second. The modules stand lowest first, as in
+//! every crate here: the files of the workspace, their tokens, the checks over them, and `ci`, which runs
+//! all.
+
+#![forbid(unsafe_code)]
+
+mod workspace;
+
+mod source;
+
+mod tidy;
+
+mod spec;
+
+mod no_std;
+
+mod ci;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(workspace::root(), &words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
+    match words {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        ["ci"] => ci::run_all(root),
+        ["ci", step] => ci::run_one(root, step),
+        ["tidy"] => tidy::run(root),
+        ["spec"] => spec::run(root),
+        ["spec", "--missing", place] => spec::list_missing(root, place),
+        ["no-std"] => no_std::run(root),
+        _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
+    }
+}
+
+const USAGE: &str = "\
+Tasks of this workspace:
+
+  cargo xtask ci                    every check, in order; stops at the first that fails
+  cargo xtask ci STEP               one of them; a wrong name lists the right ones
+  cargo xtask tidy                  layering of crates and modules, and what no file may hold
+  cargo xtask spec                  which statements of the standard are cited in code and in tests
+  cargo xtask spec --missing WHERE  those that no test cites; WHERE is codec, session, broker or adapter
+  cargo xtask no-std                the crates without I/O link without std
+  cargo xtask help                  this text
+";
