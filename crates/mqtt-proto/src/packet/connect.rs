@@ -1,0 +1,333 @@
+//! CONNECT and its answer CONNACK.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::{DecodeErrorKind, EncodeError};
+use crate::packet::ack::read_reason;
+use crate::packet::publish::read_topic;
+use crate::property::Properties;
+use crate::property_id::PropertyOwner;
+use crate::reason::ReasonCode;
+use crate::topic::TopicName;
+use crate::types::{PacketKind, QoS, Sender, Version};
+use crate::wire::{Fault, Reader, check_binary, check_string, put_binary, variable_len};
+
+/// The first packet of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Connect<'a> {
+    /// The version that the client speaks.
+    pub version: Version,
+    /// Clean Session before 5.0, Clean Start since.
+    pub clean_start: bool,
+    /// Longest silence that the client allows itself, in seconds; 0 is none.
+    pub keep_alive_secs: u16,
+    /// 5.0: what the client offers and asks for.
+    pub properties: Properties<'a>,
+    /// Names the session; may be empty to have the server choose one.
+    pub client_id: &'a str,
+    /// What the server publishes if the connection ends without DISCONNECT.
+    pub will: Option<Will<'a>>,
+    /// Before 5.0 a password needs one. [3.1.1 MQTT-3.1.2-22]
+    pub user_name: Option<&'a str>,
+    /// Any bytes, 65,535 at most.
+    pub password: Option<&'a [u8]>,
+}
+
+/// A message that the server publishes on the client's behalf.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Will<'a> {
+    /// How often it may arrive.
+    pub qos: QoS,
+    /// Whether the server keeps it for later subscribers.
+    pub retain: bool,
+    /// 5.0: its delay and what is said about the message.
+    pub properties: Properties<'a>,
+    /// Where it goes.
+    pub topic: TopicName<'a>,
+    /// The message itself, 65,535 bytes at most.
+    pub payload: &'a [u8],
+}
+
+/// The server's answer to CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connack<'a> {
+    /// Whether the server goes on with a session that it kept; false in 3.1.
+    pub session_present: bool,
+    /// Accepted, or why not.
+    pub reason: ReasonCode,
+    /// 5.0: what the server offers and demands.
+    pub properties: Properties<'a>,
+}
+
+/// The bits of the connect flags.
+mod flag {
+    pub(super) const USER_NAME: u8 = 0x80;
+    pub(super) const PASSWORD: u8 = 0x40;
+    pub(super) const WILL_RETAIN: u8 = 0x20;
+    pub(super) const WILL_QOS_SHIFT: u8 = 3;
+    pub(super) const WILL: u8 = 0x04;
+    pub(super) const CLEAN_START: u8 = 0x02;
+    pub(super) const RESERVED: u8 = 0x01;
+}
+
+impl<'a> Connect<'a> {
+    /// The version of a CONNECT, read before anything else; faults are told by that version's rules.
+    pub(crate) fn decode_version(reader: &mut Reader<'a>) -> Result<Version, Fault> {
+        let start = reader.at();
+        let name = reader.binary()?;
+        let level_at = reader.at();
+        let level = reader.u8()?;
+        match (name, level) {
+            (b"MQTT", 5) => Ok(Version::V5_0),
+            (b"MQTT", 4) => Ok(Version::V3_1_1),
+            (b"MQIsdp", 3) => Ok(Version::V3_1),
+            (b"MQTT" | b"MQIsdp", level) => Err((DecodeErrorKind::ProtocolLevel { level }, level_at)),
+            _ => Err((DecodeErrorKind::ProtocolName, start)),
+        }
+    }
+
+    /// What follows the protocol level.
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connect<'a>, Fault> {
+        let flags_at = reader.at();
+        let flags = reader.u8()?;
+        let will_qos = check_flags(flags, version).map_err(|kind| (kind, flags_at))?;
+        let keep_alive_secs = reader.u16()?;
+        let properties = if version.has_properties() {
+            Properties::decode(reader, PropertyOwner::Connect, Some(Sender::Client))?
+        } else {
+            Properties::EMPTY
+        };
+        let client_id = reader.string()?;
+        let will = match will_qos {
+            Some(qos) => Some(Will::decode(reader, qos, flags & flag::WILL_RETAIN != 0, version)?),
+            None => None,
+        };
+        let is_there = |reader: &Reader<'_>, bit| {
+            // In 3.1 the remaining length wins over the flags.
+            flags & bit != 0 && !(version == Version::V3_1 && reader.is_empty())
+        };
+        let user_name = if is_there(reader, flag::USER_NAME) { Some(reader.string()?) } else { None };
+        let password = if is_there(reader, flag::PASSWORD) { Some(reader.binary()?) } else { None };
+        let clean_start = flags & flag::CLEAN_START != 0;
+        Ok(Connect {
+            version,
+            clean_start,
+            keep_alive_secs,
+            properties,
+            client_id,
+            will,
+            user_name,
+            password,
+        })
+    }
+
+    /// Size of the body, if every field has an encoding.
+    pub(crate) fn body_len(&self) -> Result<usize, EncodeError> {
+        let version = self.version;
+        if self.password.is_some() && self.user_name.is_none() && !version.has_properties() {
+            return Err(EncodeError::PasswordWithoutUserName);
+        }
+        let mut len = 2 + version.protocol_name().len() + 1 + 1 + 2;
+        len += section_len(&self.properties, PropertyOwner::Connect, version)?;
+        len += check_string(self.client_id)?;
+        if let Some(will) = &self.will {
+            len += section_len(&will.properties, PropertyOwner::Will, version)?;
+            len += check_binary(will.topic.as_str().as_bytes())? + check_binary(will.payload)?;
+            if will.topic.is_aliased() {
+                return Err(EncodeError::EmptyTopicName);
+            }
+        }
+        len += self.user_name.map_or(Ok(0), check_string)?;
+        len += self.password.map_or(Ok(0), check_binary)?;
+        Ok(len)
+    }
+
+    fn flags(&self) -> u8 {
+        let mut flags = 0;
+        if self.clean_start {
+            flags |= flag::CLEAN_START;
+        }
+        if let Some(will) = &self.will {
+            flags |= flag::WILL | will.qos.bits() << flag::WILL_QOS_SHIFT;
+            if will.retain {
+                flags |= flag::WILL_RETAIN;
+            }
+        }
+        if self.user_name.is_some() {
+            flags |= flag::USER_NAME;
+        }
+        if self.password.is_some() {
+            flags |= flag::PASSWORD;
+        }
+        flags
+    }
+
+    /// Client identifier, will, user name, password, in this order. [5.0 MQTT-3.1.3-1] [3.1.1 MQTT-3.1.3-1]
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_binary(out, self.version.protocol_name().as_bytes());
+        out.push(self.version.level());
+        out.push(self.flags());
+        out.extend_from_slice(&self.keep_alive_secs.to_be_bytes());
+        put_section(&self.properties, PropertyOwner::Connect, self.version, out);
+        put_binary(out, self.client_id.as_bytes());
+        if let Some(will) = &self.will {
+            put_section(&will.properties, PropertyOwner::Will, self.version, out);
+            put_binary(out, will.topic.as_str().as_bytes());
+            put_binary(out, will.payload);
+        }
+        if let Some(user_name) = self.user_name {
+            put_binary(out, user_name.as_bytes());
+        }
+        if let Some(password) = self.password {
+            put_binary(out, password);
+        }
+    }
+}
+
+/// The QoS of the will, if the flags announce one.
+///
+/// [5.0 MQTT-3.1.2-3] [5.0 MQTT-3.1.2-11] [5.0 MQTT-3.1.2-12] [5.0 MQTT-3.1.2-13] [3.1.1 MQTT-3.1.2-22]
+fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKind> {
+    if flags & flag::RESERVED != 0 && version != Version::V3_1 {
+        return Err(DecodeErrorKind::ConnectFlags);
+    }
+    if flags & flag::PASSWORD != 0 && flags & flag::USER_NAME == 0 && !version.has_properties() {
+        return Err(DecodeErrorKind::PasswordWithoutUserName);
+    }
+    let qos_bits = flags >> flag::WILL_QOS_SHIFT & 0b11;
+    if flags & flag::WILL != 0 {
+        return QoS::from_bits(qos_bits).ok_or(DecodeErrorKind::WillQoS).map(Some);
+    }
+    if (qos_bits != 0 || flags & flag::WILL_RETAIN != 0) && version != Version::V3_1 {
+        return Err(DecodeErrorKind::WillFlagsWithoutWill);
+    }
+    Ok(None)
+}
+
+impl<'a> Will<'a> {
+    fn decode(reader: &mut Reader<'a>, qos: QoS, retain: bool, version: Version) -> Result<Will<'a>, Fault> {
+        let properties = if version.has_properties() {
+            Properties::decode(reader, PropertyOwner::Will, Some(Sender::Client))?
+        } else {
+            Properties::EMPTY
+        };
+        let topic_at = reader.at();
+        let topic = read_topic(reader)?;
+        if topic.is_aliased() {
+            return Err((DecodeErrorKind::EmptyTopicName, topic_at));
+        }
+        let payload = reader.binary()?;
+        Ok(Will { qos, retain, properties, topic, payload })
+    }
+}
+
+impl<'a> Connack<'a> {
+    /// A refusal says Session Present 0. [5.0 MQTT-3.2.2-1] [5.0 MQTT-3.2.2-6] [3.1.1 MQTT-3.2.2-4]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connack<'a>, Fault> {
+        let flags_at = reader.at();
+        let flags = reader.u8()?;
+        if flags > 1 && version != Version::V3_1 {
+            return Err((DecodeErrorKind::ConnackFlags, flags_at));
+        }
+        let session_present = flags == 1 && version != Version::V3_1;
+        let reason = match version {
+            Version::V5_0 => read_reason(reader, PacketKind::Connack)?,
+            Version::V3_1 | Version::V3_1_1 => read_return_code(reader)?,
+        };
+        if session_present && reason != ReasonCode::Success {
+            return Err((DecodeErrorKind::SessionPresentInRefusal, flags_at));
+        }
+        let properties = match version {
+            Version::V5_0 => Properties::decode(reader, PropertyOwner::Connack, Some(Sender::Server))?,
+            Version::V3_1 | Version::V3_1_1 => Properties::EMPTY,
+        };
+        Ok(Connack { session_present, reason, properties })
+    }
+
+    pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
+        if self.session_present && self.reason != ReasonCode::Success {
+            return Err(EncodeError::SessionPresentInRefusal);
+        }
+        let is_legal = match version {
+            Version::V5_0 => self.reason.is_legal_in(PacketKind::Connack),
+            Version::V3_1 | Version::V3_1_1 => self.reason.return_code().is_some(),
+        };
+        if !is_legal {
+            return Err(EncodeError::ReasonCode(self.reason));
+        }
+        Ok(2 + section_len(&self.properties, PropertyOwner::Connack, version)?)
+    }
+
+    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
+        out.push(u8::from(self.session_present && version != Version::V3_1));
+        out.push(match version {
+            Version::V5_0 => self.reason.byte(),
+            Version::V3_1 | Version::V3_1_1 => self.reason.return_code().unwrap_or(self.reason.byte()),
+        });
+        put_section(&self.properties, PropertyOwner::Connack, version, out);
+    }
+}
+
+fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, Fault> {
+    let start = reader.at();
+    let byte = reader.u8()?;
+    ReasonCode::from_return_code(byte).ok_or((DecodeErrorKind::ReasonCode { byte }, start))
+}
+
+/// Size of a property section with its length in front; nothing before 5.0.
+pub(crate) fn section_len(
+    properties: &Properties<'_>,
+    owner: PropertyOwner,
+    version: Version,
+) -> Result<usize, EncodeError> {
+    match version {
+        Version::V5_0 => {
+            let len = properties.checked_len(owner)?;
+            Ok(variable_len(len) + len)
+        }
+        Version::V3_1 | Version::V3_1_1 if properties.is_empty() => Ok(0),
+        Version::V3_1 | Version::V3_1_1 => Err(EncodeError::NeedsVersion5(owner.packet())),
+    }
+}
+
+/// Appends a property section that [`section_len`] has accepted.
+pub(crate) fn put_section(
+    properties: &Properties<'_>,
+    owner: PropertyOwner,
+    version: Version,
+    out: &mut Vec<u8>,
+) {
+    if version.has_properties() {
+        let len = properties.checked_len(owner).unwrap_or_default();
+        properties.put(len, out);
+    }
+}
+
+impl fmt::Debug for Connect<'_> {
+    /// The password is never shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("version", &self.version)
+            .field("client_id", &self.client_id)
+            .field("clean_start", &self.clean_start)
+            .field("keep_alive_secs", &self.keep_alive_secs)
+            .field("user_name", &self.user_name)
+            .field("password", &self.password.map(|_| "***"))
+            .field("will", &self.will)
+            .field("properties", &self.properties)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Will<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Will")
+            .field("topic", &self.topic)
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("properties", &self.properties)
+            .field("payload_size", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! PUBLISH: an application message on its way.
+
+use alloc::vec::Vec;
+
+use crate::error::{DecodeErrorKind, EncodeError};
+use crate::packet::ack::read_packet_id;
+use crate::property::Properties;
+use crate::property_id::{PropertyId, PropertyOwner};
+use crate::topic::TopicName;
+use crate::types::{PacketId, PacketKind, QoS, Sender, Version};
+use crate::wire::{Fault, Reader, has_nul, has_nul_or_wildcard, put_binary, variable_len};
+
+/// A message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// Whether this may be a repetition; false with QoS 0. [5.0 MQTT-3.3.1-2]
+    pub dup: bool,
+    /// How often it may arrive.
+    pub qos: QoS,
+    /// To a server: keep it for later subscribers. To a client: it was kept.
+    pub retain: bool,
+    /// Where it goes; [`TopicName::is_aliased`] if only a Topic Alias says so.
+    pub topic: TopicName<'a>,
+    /// With QoS 1 and 2, and only there. [5.0 MQTT-2.2.1-2]
+    pub packet_id: Option<PacketId>,
+    /// 5.0: what is said about the message.
+    pub properties: Properties<'a>,
+    /// The message itself.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    /// The first byte's flags. [5.0 MQTT-3.3.1-4]
+    #[inline]
+    pub(crate) fn decode(
+        reader: &mut Reader<'a>,
+        flags: u8,
+        version: Version,
+        sender: Option<Sender>,
+    ) -> Result<Publish<'a>, Fault> {
+        let Some(qos) = QoS::from_bits(flags >> 1 & 0b11) else {
+            return Err((DecodeErrorKind::PublishQoS, 0));
+        };
+        let dup = flags & 0b1000 != 0;
+        if dup && qos == QoS::AtMostOnce && version != Version::V3_1 {
+            return Err((DecodeErrorKind::DupWithQoS0, 0));
+        }
+        let topic_at = reader.at();
+        let topic = read_topic(reader)?;
+        let packet_id = match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => Some(read_packet_id(reader)?),
+        };
+        let properties = match version {
+            Version::V3_1 | Version::V3_1_1 => Properties::EMPTY,
+            Version::V5_0 => Properties::decode(reader, PropertyOwner::Publish, sender)?,
+        };
+        if topic.is_aliased() && !properties.contains(PropertyId::TopicAlias) {
+            return Err((DecodeErrorKind::EmptyTopicName, topic_at));
+        }
+        let retain = flags & 1 != 0;
+        Ok(Publish { dup, qos, retain, topic, packet_id, properties, payload: reader.rest() })
+    }
+
+    pub(crate) const fn flags(&self) -> u8 {
+        (self.dup as u8) << 3 | self.qos.bits() << 1 | self.retain as u8
+    }
+
+    /// Size of variable header and property section, without the payload; and of the properties alone.
+    #[inline]
+    pub(crate) fn header_len(&self, version: Version) -> Result<(usize, usize), EncodeError> {
+        if self.packet_id.is_some() != (self.qos != QoS::AtMostOnce) {
+            return Err(EncodeError::PacketId);
+        }
+        if self.dup && self.qos == QoS::AtMostOnce {
+            return Err(EncodeError::DupWithQoS0);
+        }
+        let id_len = if self.packet_id.is_some() { 2 } else { 0 };
+        let len = 2 + self.topic.as_str().len() + id_len;
+        match version {
+            Version::V3_1 | Version::V3_1_1 if !self.properties.is_empty() => {
+                Err(EncodeError::NeedsVersion5(PacketKind::Publish))
+            }
+            Version::V3_1 | Version::V3_1_1 if self.topic.is_aliased() => Err(EncodeError::EmptyTopicName),
+            Version::V3_1 | Version::V3_1_1 => Ok((len, 0)),
+            Version::V5_0 => {
+                if self.topic.is_aliased() && !self.properties.contains(PropertyId::TopicAlias) {
+                    return Err(EncodeError::EmptyTopicName);
+                }
+                let properties_len = self.properties.checked_len(PropertyOwner::Publish)?;
+                Ok((len + variable_len(properties_len) + properties_len, properties_len))
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn put_header(&self, version: Version, properties_len: usize, out: &mut Vec<u8>) {
+        put_binary(out, self.topic.as_str().as_bytes());
+        if let Some(id) = self.packet_id {
+            out.extend_from_slice(&id.get().to_be_bytes());
+        }
+        if version.has_properties() {
+            self.properties.put(properties_len, out);
+        }
+    }
+}
+
+/// A topic name that may be empty for now. [5.0 MQTT-3.3.2-1] [5.0 MQTT-3.3.2-2]
+#[inline]
+pub(crate) fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, Fault> {
+    let start = reader.at();
+    let text = reader.utf8()?;
+    if has_nul_or_wildcard(text.as_bytes()) {
+        let is_nul = has_nul(text.as_bytes());
+        let kind = if is_nul { DecodeErrorKind::NulInString } else { DecodeErrorKind::WildcardInTopicName };
+        return Err((kind, start));
+    }
+    Ok(TopicName::checked(text))
+}
+
+impl core::fmt::Debug for Publish<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Publish")
+            .field("topic", &self.topic)
+            .field("qos", &self.qos)
+            .field("dup", &self.dup)
+            .field("retain", &self.retain)
+            .field("packet_id", &self.packet_id.map(PacketId::get))
+            .field("properties", &self.properties)
+            .field("payload_size", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}

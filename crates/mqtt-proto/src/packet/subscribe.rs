@@ -1,0 +1,491 @@
+//! SUBSCRIBE, UNSUBSCRIBE and their answers: packets that are lists.
+//!
+//! A list of a decoded packet stays raw and is walked when asked for; a list to be encoded is a slice.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::{DecodeErrorKind, EncodeError};
+use crate::packet::ack::read_packet_id;
+use crate::packet::connect::{put_section, section_len};
+use crate::property::Properties;
+use crate::property_id::PropertyOwner;
+use crate::reason::ReasonCode;
+use crate::topic::{TopicError, TopicFilter};
+use crate::types::{PacketId, PacketKind, QoS, Version};
+use crate::wire::{Fault, Reader, put_binary};
+
+/// A request for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribe<'a> {
+    /// Names the request until its SUBACK.
+    pub packet_id: PacketId,
+    /// 5.0: Subscription Identifier and User Properties.
+    pub properties: Properties<'a>,
+    /// At least one filter. [5.0 MQTT-3.8.3-2]
+    pub filters: Filters<'a>,
+}
+
+/// The answer to SUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suback<'a> {
+    /// That of the SUBSCRIBE.
+    pub packet_id: PacketId,
+    /// 5.0: Reason String and User Properties.
+    pub properties: Properties<'a>,
+    /// One for each filter, in their order: the granted QoS or a failure.
+    pub codes: ReasonCodes<'a>,
+}
+
+/// A request for no more messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsubscribe<'a> {
+    /// Names the request until its UNSUBACK.
+    pub packet_id: PacketId,
+    /// 5.0: User Properties.
+    pub properties: Properties<'a>,
+    /// At least one filter. [5.0 MQTT-3.10.3-2]
+    pub filters: TopicFilters<'a>,
+}
+
+/// The answer to UNSUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsuback<'a> {
+    /// That of the UNSUBSCRIBE.
+    pub packet_id: PacketId,
+    /// 5.0: Reason String and User Properties.
+    pub properties: Properties<'a>,
+    /// 5.0: one for each filter, in their order; empty before.
+    pub codes: ReasonCodes<'a>,
+}
+
+/// One filter of a SUBSCRIBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubscribeFilter<'a> {
+    /// Which messages.
+    pub filter: TopicFilter<'a>,
+    /// How they are wanted.
+    pub options: SubscribeOptions,
+}
+
+/// How messages of a subscription are wanted; before 5.0 only the QoS is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubscribeOptions {
+    /// Highest QoS.
+    pub qos: QoS,
+    /// 5.0: no messages that this client published itself.
+    pub no_local: bool,
+    /// 5.0: RETAIN as the publisher set it, instead of only on kept messages.
+    pub retain_as_published: bool,
+    /// 5.0: whether kept messages are wanted.
+    pub retain_handling: RetainHandling,
+}
+
+/// When a subscription brings kept messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RetainHandling {
+    /// At every SUBSCRIBE.
+    #[default]
+    OnSubscribe = 0,
+    /// Only if the subscription is new.
+    OnNewSubscription = 1,
+    /// Never.
+    Never = 2,
+}
+
+impl SubscribeOptions {
+    /// A QoS, and the rest as before 5.0.
+    pub const fn with_qos(qos: QoS) -> SubscribeOptions {
+        SubscribeOptions {
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::OnSubscribe,
+        }
+    }
+
+    const fn byte(self) -> u8 {
+        self.qos.bits()
+            | (self.no_local as u8) << 2
+            | (self.retain_as_published as u8) << 3
+            | (self.retain_handling as u8) << 4
+    }
+
+    /// [5.0 MQTT-3.8.3-5] [3.1.1 MQTT-3.8.3-4]
+    fn from_byte(byte: u8, version: Version) -> Option<SubscribeOptions> {
+        let qos = QoS::from_bits(byte & 0b11)?;
+        if version == Version::V3_1 {
+            return Some(SubscribeOptions::with_qos(qos));
+        }
+        if byte & if version.has_properties() { 0xc0 } else { 0xfc } != 0 {
+            return None;
+        }
+        let retain_handling = match byte >> 4 {
+            0 => RetainHandling::OnSubscribe,
+            1 => RetainHandling::OnNewSubscription,
+            2 => RetainHandling::Never,
+            _ => return None,
+        };
+        let no_local = byte & 0b0100 != 0;
+        let retain_as_published = byte & 0b1000 != 0;
+        Some(SubscribeOptions { qos, no_local, retain_as_published, retain_handling })
+    }
+}
+
+/// The filters of a SUBSCRIBE.
+#[derive(Clone, Copy)]
+pub struct Filters<'a>(List<'a, SubscribeFilter<'a>>);
+
+/// The filters of an UNSUBSCRIBE.
+#[derive(Clone, Copy)]
+pub struct TopicFilters<'a>(List<'a, TopicFilter<'a>>);
+
+/// The codes of a SUBACK or UNSUBACK.
+#[derive(Clone, Copy)]
+pub struct ReasonCodes<'a>(List<'a, ReasonCode>);
+
+#[derive(Clone, Copy)]
+enum List<'a, T> {
+    /// Checked when it was decoded, by the rules of that version.
+    Raw(&'a [u8], Version),
+    Items(&'a [T]),
+}
+
+impl<'a> Filters<'a> {
+    /// Filters to be encoded.
+    pub const fn new(filters: &'a [SubscribeFilter<'a>]) -> Filters<'a> {
+        Filters(List::Items(filters))
+    }
+
+    /// All filters in their order.
+    pub fn iter(&self) -> FiltersIter<'a> {
+        FiltersIter(ListIter::new(self.0))
+    }
+}
+
+impl<'a> TopicFilters<'a> {
+    /// Filters to be encoded.
+    pub const fn new(filters: &'a [TopicFilter<'a>]) -> TopicFilters<'a> {
+        TopicFilters(List::Items(filters))
+    }
+
+    /// All filters in their order.
+    pub fn iter(&self) -> TopicFiltersIter<'a> {
+        TopicFiltersIter(ListIter::new(self.0))
+    }
+}
+
+impl<'a> ReasonCodes<'a> {
+    /// Codes to be encoded.
+    pub const fn new(codes: &'a [ReasonCode]) -> ReasonCodes<'a> {
+        ReasonCodes(List::Items(codes))
+    }
+
+    /// All codes in their order.
+    pub fn iter(&self) -> ReasonCodesIter<'a> {
+        ReasonCodesIter(ListIter::new(self.0))
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        match self.0 {
+            List::Raw(raw, _) => raw.len(),
+            List::Items(codes) => codes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Clone)]
+enum ListIter<'a, T> {
+    Raw(Reader<'a>, Version),
+    Items(core::slice::Iter<'a, T>),
+}
+
+impl<'a, T: Copy> ListIter<'a, T> {
+    fn new(list: List<'a, T>) -> ListIter<'a, T> {
+        match list {
+            List::Raw(raw, version) => ListIter::Raw(Reader::new(raw, 0), version),
+            List::Items(items) => ListIter::Items(items.iter()),
+        }
+    }
+
+    /// A raw list was checked when it was decoded, so `read` does not fail; a fault would end the iteration.
+    fn next_with(&mut self, read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, Fault>) -> Option<T> {
+        match self {
+            ListIter::Raw(reader, _) if reader.is_empty() => None,
+            ListIter::Raw(reader, version) => read(reader, *version).ok(),
+            ListIter::Items(items) => items.next().copied(),
+        }
+    }
+}
+
+/// Iterates over the filters of a SUBSCRIBE.
+#[derive(Clone)]
+pub struct FiltersIter<'a>(ListIter<'a, SubscribeFilter<'a>>);
+
+impl<'a> Iterator for FiltersIter<'a> {
+    type Item = SubscribeFilter<'a>;
+
+    fn next(&mut self) -> Option<SubscribeFilter<'a>> {
+        self.0.next_with(read_subscribe_filter)
+    }
+}
+
+/// Iterates over the filters of an UNSUBSCRIBE.
+#[derive(Clone)]
+pub struct TopicFiltersIter<'a>(ListIter<'a, TopicFilter<'a>>);
+
+impl<'a> Iterator for TopicFiltersIter<'a> {
+    type Item = TopicFilter<'a>;
+
+    fn next(&mut self) -> Option<TopicFilter<'a>> {
+        self.0.next_with(read_filter)
+    }
+}
+
+/// Iterates over codes.
+#[derive(Clone)]
+pub struct ReasonCodesIter<'a>(ListIter<'a, ReasonCode>);
+
+impl Iterator for ReasonCodesIter<'_> {
+    type Item = ReasonCode;
+
+    fn next(&mut self) -> Option<ReasonCode> {
+        // The codes of UNSUBACK that SUBACK does not have are looked up in its own table.
+        self.0.next_with(|reader, _| {
+            let byte = reader.u8()?;
+            ReasonCode::from_byte(byte, PacketKind::Suback)
+                .or(ReasonCode::from_byte(byte, PacketKind::Unsuback))
+                .ok_or(reader.fault(DecodeErrorKind::ReasonCode { byte }))
+        })
+    }
+}
+
+/// [5.0 MQTT-3.8.3-1] [5.0 MQTT-4.7.3-1]
+fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Fault> {
+    let start = reader.at();
+    let text = reader.utf8()?;
+    let filter = if version.has_properties() { TopicFilter::new(text) } else { TopicFilter::plain(text) };
+    filter.map_err(|error| {
+        let kind = match error {
+            TopicError::Empty | TopicError::TooLong { .. } => DecodeErrorKind::EmptyTopicFilter,
+            TopicError::Nul => DecodeErrorKind::NulInString,
+            TopicError::WildcardInName | TopicError::WildcardPosition => DecodeErrorKind::WildcardPosition,
+            TopicError::Shared => DecodeErrorKind::SharedFilter,
+        };
+        (kind, start)
+    })
+}
+
+/// [5.0 MQTT-3.8.3-4]
+fn read_subscribe_filter<'a>(
+    reader: &mut Reader<'a>,
+    version: Version,
+) -> Result<SubscribeFilter<'a>, Fault> {
+    let filter = read_filter(reader, version)?;
+    let start = reader.at();
+    let byte = reader.u8()?;
+    let options =
+        SubscribeOptions::from_byte(byte, version).ok_or((DecodeErrorKind::SubscribeOptions, start))?;
+    if options.no_local && filter.is_shared() {
+        return Err((DecodeErrorKind::NoLocalOnShared, start));
+    }
+    Ok(SubscribeFilter { filter, options })
+}
+
+/// The rest of the packet as a list of at least one item, each read once to check it.
+fn read_list<'a, T, I>(
+    reader: &mut Reader<'a>,
+    version: Version,
+    read: impl Fn(&mut Reader<'a>, Version) -> Result<I, Fault>,
+) -> Result<List<'a, T>, Fault> {
+    if reader.is_empty() {
+        return Err(reader.fault(DecodeErrorKind::EmptyList));
+    }
+    let mut items = *reader;
+    while !items.is_empty() {
+        read(&mut items, version)?;
+    }
+    Ok(List::Raw(reader.rest(), version))
+}
+
+fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Fault> {
+    let start = reader.at();
+    let byte = reader.u8()?;
+    let code = ReasonCode::from_byte(byte, kind);
+    let is_failure = code.is_some_and(ReasonCode::is_error);
+    match (version, code) {
+        (Version::V3_1, _) if is_failure => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+        (Version::V3_1_1, _) if is_failure && byte != 0x80 => {
+            Err((DecodeErrorKind::ReasonCode { byte }, start))
+        }
+        (_, Some(code)) => Ok(code),
+        (_, None) => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+    }
+}
+
+fn read_properties<'a>(
+    reader: &mut Reader<'a>,
+    owner: PropertyOwner,
+    version: Version,
+) -> Result<Properties<'a>, Fault> {
+    if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::EMPTY) }
+}
+
+impl<'a> Subscribe<'a> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Fault> {
+        let packet_id = read_packet_id(reader)?;
+        let properties = read_properties(reader, PropertyOwner::Subscribe, version)?;
+        let filters = Filters(read_list(reader, version, read_subscribe_filter)?);
+        Ok(Subscribe { packet_id, properties, filters })
+    }
+
+    pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
+        let mut len = 2 + section_len(&self.properties, PropertyOwner::Subscribe, version)?;
+        let header_len = len;
+        for item in self.filters.iter() {
+            let plain = SubscribeOptions::with_qos(item.options.qos);
+            let is_plain = item.options == plain;
+            if !is_plain && !version.has_properties() || item.options.no_local && item.filter.is_shared() {
+                return Err(EncodeError::SubscribeOptions);
+            }
+            len += 2 + item.filter.as_str().len() + 1;
+        }
+        if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
+    }
+
+    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
+        put_section(&self.properties, PropertyOwner::Subscribe, version, out);
+        for item in self.filters.iter() {
+            put_binary(out, item.filter.as_str().as_bytes());
+            out.push(item.options.byte());
+        }
+    }
+}
+
+impl<'a> Unsubscribe<'a> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Fault> {
+        let packet_id = read_packet_id(reader)?;
+        let properties = read_properties(reader, PropertyOwner::Unsubscribe, version)?;
+        let filters = TopicFilters(read_list(reader, version, read_filter)?);
+        Ok(Unsubscribe { packet_id, properties, filters })
+    }
+
+    pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
+        let header_len = 2 + section_len(&self.properties, PropertyOwner::Unsubscribe, version)?;
+        let filters_len: usize = self.filters.iter().map(|filter| 2 + filter.as_str().len()).sum();
+        if filters_len == 0 { Err(EncodeError::EmptyList) } else { Ok(header_len + filters_len) }
+    }
+
+    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
+        put_section(&self.properties, PropertyOwner::Unsubscribe, version, out);
+        for filter in self.filters.iter() {
+            put_binary(out, filter.as_str().as_bytes());
+        }
+    }
+}
+
+impl<'a> Suback<'a> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Fault> {
+        let packet_id = read_packet_id(reader)?;
+        let properties = read_properties(reader, PropertyOwner::Suback, version)?;
+        let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Suback, version);
+        let codes = ReasonCodes(read_list(reader, version, read)?);
+        Ok(Suback { packet_id, properties, codes })
+    }
+
+    pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
+        for code in self.codes.iter() {
+            let is_legal = match version {
+                Version::V5_0 => code.is_legal_in(PacketKind::Suback),
+                Version::V3_1_1 => code.byte() <= 2 || code == ReasonCode::UnspecifiedError,
+                Version::V3_1 => code.byte() <= 2,
+            };
+            if !is_legal {
+                return Err(EncodeError::ReasonCode(code));
+            }
+        }
+        if self.codes.is_empty() {
+            return Err(EncodeError::EmptyList);
+        }
+        Ok(2 + section_len(&self.properties, PropertyOwner::Suback, version)? + self.codes.len())
+    }
+
+    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
+        put_section(&self.properties, PropertyOwner::Suback, version, out);
+        out.extend(self.codes.iter().map(ReasonCode::byte));
+    }
+}
+
+impl<'a> Unsuback<'a> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Fault> {
+        let packet_id = read_packet_id(reader)?;
+        let properties = read_properties(reader, PropertyOwner::Unsuback, version)?;
+        let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Unsuback, version);
+        let codes = if version.has_properties() {
+            ReasonCodes(read_list(reader, version, read)?)
+        } else {
+            ReasonCodes::new(&[])
+        };
+        Ok(Unsuback { packet_id, properties, codes })
+    }
+
+    pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
+        if let Some(code) = self.codes.iter().find(|code| !code.is_legal_in(PacketKind::Unsuback)) {
+            return Err(EncodeError::ReasonCode(code));
+        }
+        match (version.has_properties(), self.codes.is_empty()) {
+            (true, true) => return Err(EncodeError::EmptyList),
+            (false, false) => return Err(EncodeError::NeedsVersion5(PacketKind::Unsuback)),
+            (true, false) | (false, true) => {}
+        }
+        Ok(2 + section_len(&self.properties, PropertyOwner::Unsuback, version)? + self.codes.len())
+    }
+
+    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
+        put_section(&self.properties, PropertyOwner::Unsuback, version, out);
+        out.extend(self.codes.iter().map(ReasonCode::byte));
+    }
+}
+
+macro_rules! list_traits {
+    ($($list:ident, $iter:ident;)*) => {
+        $(
+            impl PartialEq for $list<'_> {
+                fn eq(&self, other: &Self) -> bool {
+                    self.iter().eq(other.iter())
+                }
+            }
+
+            impl Eq for $list<'_> {}
+
+            impl fmt::Debug for $list<'_> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.debug_list().entries(self.iter()).finish()
+                }
+            }
+
+            impl fmt::Debug for $iter<'_> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.debug_list().entries(self.clone()).finish()
+                }
+            }
+        )*
+    };
+}
+
+list_traits! {
+    Filters, FiltersIter;
+    TopicFilters, TopicFiltersIter;
+    ReasonCodes, ReasonCodesIter;
+}
