@@ -47,6 +47,11 @@ impl TransmitBuf {
         packet.encode(version, &mut self.packets)
     }
 
+    /// Appends packets that are encoded already.
+    pub fn put_encoded(&mut self, packets: &[u8]) {
+        self.packets.extend_from_slice(packets);
+    }
+
     /// Appends a PUBLISH whose payload is `payload`; a large one is not copied.
     pub fn put_publish(
         &mut self,

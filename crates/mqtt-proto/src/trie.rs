@@ -107,6 +107,12 @@ impl FilterTrie {
         self.filters.get(id.index())?.as_ref().map(|entry| &*entry.text)
     }
 
+    /// All filters with their numbers, ascending by number.
+    pub fn iter(&self) -> impl Iterator<Item = (FilterId, &str)> {
+        let entries = self.filters.iter().enumerate();
+        entries.filter_map(|(index, entry)| Some((FilterId(index as u32), &*entry.as_ref()?.text)))
+    }
+
     /// Removes a filter and returns the number that it had.
     pub fn remove(&mut self, filter: TopicFilter<'_>) -> Option<FilterId> {
         let node = self.node_of(filter)?;

@@ -1,4 +1,45 @@
 //! The whole state machine of an MQTT client, without I/O.
+//!
+//! A [`Session`] decides; it moves no byte and watches no clock. A driver tells it what happened and does what it
+//! asks for:
+//!
+//! - in: [`Session::submit`] (what the application wants), [`Session::handle_opened`], [`Session::handle_input`],
+//!   [`Session::handle_closed`], [`Session::handle_timeout`] (what happened outside). No `handle_*` can fail.
+//! - out: [`Session::poll_transport`] (what the link should be), [`Session::poll_transmit`] (bytes to write),
+//!   [`Session::poll_event`] (what the application should know), [`Session::poll_timeout`] (when to call again).
+//!
+//! The same inputs give the same outputs: time is an argument, randomness comes from a seed.
+//!
+//! ```
+//! use bytes::{Bytes, BytesMut};
+//! use mqtt_session::{Command, Config, Event, Instant, Outcome, Publish, Session, Transport, TransmitBuf};
+//! use mqtt_proto::{QoS, ReasonCode, TopicName};
+//!
+//! let mut session = Session::new(Config::new("door-7"), 42);
+//! let mut now = Instant::ORIGIN;
+//! session.submit(now, Command::Connect)?;
+//! let publish = Publish { qos: QoS::AtLeastOnce, ..Publish::new(TopicName::new("home/door")?, "open") };
+//! let ticket = session.submit(now, Command::Publish(publish))?;
+//!
+//! // One turn of a driver: dial when asked, then write what there is.
+//! assert!(matches!(session.poll_transport(), Transport::Open { .. }));
+//! session.handle_opened(now);
+//! let mut out = TransmitBuf::new();
+//! session.poll_transmit(now, &mut out);
+//! assert_eq!(out.chunks().next().map(|connect| connect[0]), Some(0x10));
+//! out.clear();
+//!
+//! // The server accepts, the message goes out, the server acknowledges it.
+//! now = Instant::from_millis(10);
+//! session.handle_input(now, &mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..]));
+//! session.poll_transmit(now, &mut out);
+//! session.handle_input(now, &mut BytesMut::from(&b"\x40\x02\x00\x01"[..]));
+//! assert!(matches!(session.poll_event(), Some(Event::Online { .. })));
+//! assert!(matches!(session.poll_event(), Some(Event::Ended { .. })));
+//! let done = Event::Ended { ticket, outcome: Outcome::Done(ReasonCode::Success) };
+//! assert_eq!(session.poll_event(), Some(done));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -6,3 +47,30 @@
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
+
+mod config;
+mod error;
+mod command;
+mod event;
+mod stats;
+mod backoff;
+mod keepalive;
+mod deadlines;
+mod negotiated;
+mod outbox;
+mod inbox;
+mod subscriptions;
+mod state;
+mod session;
+
+pub use command::{Command, Publish, Refused, Subscribe};
+pub use config::{Config, Credentials, Reconnect, Will};
+pub use error::{
+    ConnectRefusal, Indeterminate, OfflineCause, PeerFault, RefusalClass, RefusedReason, Rejected,
+};
+pub use event::{Event, Message, Outcome, Receipt, Ticket};
+pub use mqtt_parts::{Instant, TransmitBuf};
+pub use negotiated::Negotiated;
+pub use session::{Session, Status, Transport};
+pub use stats::Stats;
+pub use subscriptions::SubscriptionStatus;

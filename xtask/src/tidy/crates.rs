@@ -97,8 +97,11 @@ fn is_member(package: &str) -> bool {
     LAYERS.iter().any(|layer| layer.package == package)
 }
 
+/// A crate may name itself as a dev-dependency, to turn its features on for its examples.
 fn is_allowed(layer: &Layer, dependency: &Dependency<'_>) -> bool {
-    if is_member(dependency.package) {
+    if dependency.package == layer.package {
+        dependency.kind == Kind::Dev
+    } else if is_member(dependency.package) {
         layer.members.holds(dependency.package)
     } else {
         dependency.kind == Kind::Dev || layer.outside.holds(dependency.package)

@@ -1,0 +1,40 @@
+//! How long to wait before the next attempt: exponential, with full jitter from the seed.
+//!
+//! The exponent falls back to zero only after a connection that lasted, so that a server which accepts and drops
+//! connections at once is not hammered.
+
+use mqtt_parts::{Instant, Rng};
+
+use crate::config::Reconnect;
+
+/// The attempts since the last connection that lasted.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    policy: Reconnect,
+    attempts: u32,
+    online_since: Option<Instant>,
+}
+
+impl Backoff {
+    pub(crate) const fn new(policy: Reconnect) -> Backoff {
+        Backoff { policy, attempts: 0, online_since: None }
+    }
+
+    pub(crate) fn on_online(&mut self, now: Instant) {
+        self.online_since = Some(now);
+    }
+
+    /// When the next attempt starts, after one that failed or a connection that ended.
+    pub(crate) fn next_attempt(&mut self, now: Instant, rng: &mut Rng) -> Instant {
+        if self.online_since.take().is_some_and(|since| now.since(since) >= self.policy.stable_after) {
+            self.attempts = 0;
+        }
+        let factor = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
+        self.attempts = self.attempts.saturating_add(1).min(EXPONENT_MAX);
+        let limit = self.policy.after.saturating_mul(factor).min(self.policy.after_max);
+        now + rng.duration_up_to(limit)
+    }
+}
+
+/// Beyond this the factor of two has long met `after_max`.
+const EXPONENT_MAX: u32 = 31;

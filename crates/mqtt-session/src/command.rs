@@ -1,0 +1,82 @@
+//! What an application asks of its session.
+
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+use mqtt_proto::{Properties, QoS, SubscribeOptions, TopicFilter, TopicName};
+
+use crate::error::RefusedReason;
+
+/// A request to the session. Topics and properties are borrowed: what must be kept is copied into memory that the
+/// session uses again and again. A payload is counted, not copied.
+#[derive(Clone, Debug)]
+pub enum Command<'a> {
+    /// Be connected, and stay so until told otherwise. Ends when the first connection is accepted or given up.
+    Connect,
+    /// Publish a message.
+    Publish(Publish<'a>),
+    /// Subscribe to a filter. Ends with the granted QoS as its reason code.
+    Subscribe(Subscribe<'a>),
+    /// Drop the subscription to a filter.
+    Unsubscribe(TopicFilter<'a>),
+    /// Let what was accepted end, for as long as the duration, then disconnect.
+    Disconnect(Duration),
+}
+
+/// A message to be published.
+#[derive(Clone, Debug)]
+pub struct Publish<'a> {
+    /// Where it goes.
+    pub topic: TopicName<'a>,
+    /// The message itself.
+    pub payload: Bytes,
+    /// How often it may arrive.
+    pub qos: QoS,
+    /// Whether the server keeps it for later subscribers.
+    pub retain: bool,
+    /// 5.0: what is said about it. A Message Expiry Interval counts from the submission.
+    pub properties: Properties<'a>,
+    /// Bound for the acknowledgement with QoS 1 and 2; QoS 0 ignores it.
+    pub timeout: Option<Duration>,
+}
+
+impl<'a> Publish<'a> {
+    /// A message with QoS 0 that is not kept.
+    pub fn new(topic: TopicName<'a>, payload: impl Into<Bytes>) -> Publish<'a> {
+        Publish {
+            topic,
+            payload: payload.into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::EMPTY,
+            timeout: None,
+        }
+    }
+}
+
+/// A subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscribe<'a> {
+    /// Which messages.
+    pub filter: TopicFilter<'a>,
+    /// How they are wanted.
+    pub options: SubscribeOptions,
+}
+
+/// A command that the session did not take, handed back with the reason. Nothing has changed.
+#[derive(Clone, Debug)]
+pub struct Refused<'a> {
+    /// Why.
+    pub reason: RefusedReason,
+    /// The command as it was submitted.
+    pub command: Command<'a>,
+}
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl core::error::Error for Refused<'_> {}

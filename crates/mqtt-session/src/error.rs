@@ -1,0 +1,335 @@
+//! What can go wrong, by whose fault: the caller's, the peer's, the network's.
+
+use core::fmt;
+
+use mqtt_proto::{DecodeError, EncodeError, PacketId, PacketKind, QoS, ReasonCode};
+
+/// Why a command is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefusedReason {
+    /// No more messages may wait; `queue_messages_max` is the bound.
+    QueueFull {
+        /// The bound.
+        messages_max: usize,
+    },
+    /// No more bytes may wait; `queue_bytes_max` is the bound.
+    QueueBytesFull {
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The packet would be larger than the server takes.
+    PacketTooLarge {
+        /// Size of the whole packet in bytes.
+        size: usize,
+        /// What the server takes.
+        size_max: u32,
+    },
+    /// The server takes no messages of that QoS. [5.0 MQTT-3.2.2-11]
+    QoSNotSupported {
+        /// The highest that it takes.
+        qos_max: QoS,
+    },
+    /// The server keeps no messages. [5.0 MQTT-3.2.2-14]
+    RetainNotSupported,
+    /// The server takes no filters with wildcards.
+    WildcardNotSupported,
+    /// The server has no shared subscriptions.
+    SharedNotSupported,
+    /// The command has no encoding.
+    Encode(EncodeError),
+    /// No more filters may be subscribed; `subscriptions_max` is the bound.
+    TooManySubscriptions {
+        /// The bound.
+        subscriptions_max: usize,
+    },
+    /// The client is disconnected or about to be; connect first.
+    Disconnected,
+    /// The client is connecting or connected already.
+    AlreadyConnected,
+    /// The configuration has no valid CONNECT.
+    Config(EncodeError),
+    /// Before 5.0 an empty client identifier needs a clean session. [3.1.1 MQTT-3.1.3-7]
+    EmptyClientId,
+    /// The will's topic is no topic name.
+    WillTopic(mqtt_proto::TopicError),
+}
+
+/// Why an operation ended without effect: for certain, nothing of it reached the application on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// The server said no.
+    ByServer(ReasonCode),
+    /// The timeout passed before it was sent; it is withdrawn.
+    TimedOut,
+    /// Its Message Expiry Interval passed before it was sent.
+    Expired,
+    /// The client was disconnected before it was sent.
+    Disconnected,
+    /// What the server announced on the last connection rules it out.
+    Refused(RefusedReason),
+    /// A later request for the same filter took its place.
+    Superseded,
+    /// The connection could not be had, and is not tried again.
+    Offline(OfflineCause),
+}
+
+/// Why nobody can say whether an operation took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Indeterminate {
+    /// The timeout passed while it was under way. The exchange goes on, so that it is not doubled.
+    TimedOut,
+    /// The server lost the session in the middle of it.
+    SessionLost,
+    /// The client was disconnected in the middle of it.
+    Disconnected,
+}
+
+/// Why a connection could not be had, or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OfflineCause {
+    /// The application asked for it.
+    Requested,
+    /// The server could not be reached; the adapter knows more.
+    DialFailed,
+    /// Dialling took longer than `network_timeout`.
+    DialTimedOut,
+    /// No CONNACK came within `network_timeout`.
+    ConnackTimedOut,
+    /// The server refused the connection.
+    Refused(ConnectRefusal),
+    /// The transport was closed or failed under way.
+    TransportClosed,
+    /// The server took no bytes for `network_timeout`.
+    WriteTimedOut,
+    /// No answer to a ping came within `network_timeout`.
+    PingTimedOut,
+    /// The server said DISCONNECT.
+    ServerDisconnected(ReasonCode),
+    /// The server broke the protocol.
+    PeerFault(PeerFault),
+}
+
+/// How the server broke the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerFault {
+    /// A packet that cannot be decoded.
+    Decode(DecodeError),
+    /// A packet that may not come now.
+    Unexpected(PacketKind),
+    /// An acknowledgement of something that is not under way.
+    Unsolicited {
+        /// Which.
+        packet: PacketKind,
+        /// Its identifier.
+        packet_id: PacketId,
+    },
+    /// A SUBACK or UNSUBACK whose number of codes is not that of the filters.
+    CodeCount {
+        /// Codes in the packet.
+        codes: usize,
+        /// Filters in the request.
+        filters: usize,
+    },
+    /// Session Present, though a clean session was asked for. [5.0 MQTT-3.2.2-4]
+    SessionPresent,
+    /// More unacknowledged messages than `receive_maximum`. [5.0 MQTT-3.3.4-9]
+    ReceiveMaximumExceeded,
+    /// A Topic Alias, though none was offered. [5.0 MQTT-3.1.2-27]
+    TopicAlias(u16),
+}
+
+impl PeerFault {
+    /// What a 5.0 client tells the server in its DISCONNECT.
+    pub fn reason_code(&self) -> ReasonCode {
+        match self {
+            PeerFault::Decode(error) => match error.reason_code() {
+                code if code.is_legal_in(PacketKind::Disconnect) => code,
+                _ => ReasonCode::ProtocolError,
+            },
+            PeerFault::Unexpected(_)
+            | PeerFault::Unsolicited { .. }
+            | PeerFault::CodeCount { .. }
+            | PeerFault::SessionPresent => ReasonCode::ProtocolError,
+            PeerFault::ReceiveMaximumExceeded => ReasonCode::ReceiveMaximumExceeded,
+            PeerFault::TopicAlias(_) => ReasonCode::TopicAliasInvalid,
+        }
+    }
+}
+
+/// A refused connection: what the server said, and what kind of trouble that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectRefusal {
+    /// What the server said; return codes of 3.x are translated to the code of the same meaning.
+    pub reason: ReasonCode,
+}
+
+/// The kinds of trouble behind a refused connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalClass {
+    /// The server does not speak this version.
+    BadVersion,
+    /// The server does not take this client identifier.
+    BadIdentifier,
+    /// The server cannot take this connection now, or cannot take what it asks for.
+    ServerUnavailable,
+    /// User name or password are wrong.
+    BadCredentials,
+    /// This client may not connect.
+    NotAuthorized,
+}
+
+impl ConnectRefusal {
+    /// What kind of trouble it is.
+    pub const fn class(self) -> RefusalClass {
+        match self.reason {
+            ReasonCode::UnsupportedProtocolVersion => RefusalClass::BadVersion,
+            ReasonCode::ClientIdentifierNotValid => RefusalClass::BadIdentifier,
+            ReasonCode::BadUserNameOrPassword | ReasonCode::BadAuthenticationMethod => {
+                RefusalClass::BadCredentials
+            }
+            ReasonCode::NotAuthorized | ReasonCode::Banned => RefusalClass::NotAuthorized,
+            _ => RefusalClass::ServerUnavailable,
+        }
+    }
+
+    /// Whether trying again with the same configuration is pointless.
+    pub const fn is_permanent(self) -> bool {
+        !matches!(
+            self.reason,
+            ReasonCode::UnspecifiedError
+                | ReasonCode::ImplementationSpecificError
+                | ReasonCode::ServerUnavailable
+                | ReasonCode::ServerBusy
+                | ReasonCode::QuotaExceeded
+                | ReasonCode::UseAnotherServer
+                | ReasonCode::ConnectionRateExceeded
+        )
+    }
+}
+
+impl OfflineCause {
+    /// Whether trying again with the same configuration is pointless.
+    ///
+    /// A session that another connection took over stays there: two clients of one name would otherwise throw each
+    /// other out for ever.
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            OfflineCause::Requested => true,
+            OfflineCause::Refused(refusal) => refusal.is_permanent(),
+            OfflineCause::ServerDisconnected(reason) => {
+                matches!(reason, ReasonCode::SessionTakenOver | ReasonCode::NotAuthorized)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for RefusedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use RefusedReason as R;
+        match self {
+            R::QueueFull { messages_max } => write!(f, "{messages_max} messages wait to be sent already"),
+            R::QueueBytesFull { bytes_max } => {
+                write!(f, "more than {bytes_max} bytes would wait to be sent")
+            }
+            R::PacketTooLarge { size, size_max } => {
+                write!(f, "the packet has {size} bytes and the server takes {size_max}")
+            }
+            R::QoSNotSupported { qos_max } => write!(f, "the server takes QoS {qos_max} at the most"),
+            R::RetainNotSupported => f.write_str("the server keeps no retained messages"),
+            R::WildcardNotSupported => f.write_str("the server takes no filters with wildcards"),
+            R::SharedNotSupported => f.write_str("the server has no shared subscriptions"),
+            R::Encode(error) => write!(f, "{error}"),
+            R::TooManySubscriptions { subscriptions_max } => {
+                write!(f, "{subscriptions_max} filters are subscribed already")
+            }
+            R::Disconnected => f.write_str("the client is disconnected; connect first"),
+            R::AlreadyConnected => f.write_str("the client is connected already"),
+            R::Config(error) => write!(f, "the options have no valid CONNECT: {error}"),
+            R::EmptyClientId => f.write_str(
+                "before 5.0 an empty client identifier needs a clean session; choose an identifier",
+            ),
+            R::WillTopic(error) => write!(f, "the will's topic: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rejected::ByServer(reason) => write!(f, "the server refused it: {reason}"),
+            Rejected::TimedOut => f.write_str("not sent in time, withdrawn"),
+            Rejected::Expired => f.write_str("expired before it was sent"),
+            Rejected::Disconnected => f.write_str("the client was disconnected before it was sent"),
+            Rejected::Refused(reason) => write!(f, "it cannot be sent: {reason}"),
+            Rejected::Offline(cause) => write!(f, "{cause}"),
+            Rejected::Superseded => f.write_str("a later request for the same filter took its place"),
+        }
+    }
+}
+
+impl fmt::Display for Indeterminate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Indeterminate::TimedOut => "sent, but not acknowledged in time",
+            Indeterminate::SessionLost => "sent, but the server lost the session before it acknowledged",
+            Indeterminate::Disconnected => "sent, but the client was disconnected before the acknowledgement",
+        })
+    }
+}
+
+impl fmt::Display for OfflineCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OfflineCause::Requested => f.write_str("disconnected as asked"),
+            OfflineCause::DialFailed => f.write_str("the server cannot be reached"),
+            OfflineCause::DialTimedOut => f.write_str("the server did not answer in time"),
+            OfflineCause::ConnackTimedOut => f.write_str("the server sent no CONNACK in time"),
+            OfflineCause::Refused(refusal) => write!(f, "{refusal}"),
+            OfflineCause::TransportClosed => f.write_str("the connection was lost"),
+            OfflineCause::WriteTimedOut => f.write_str("the server stopped taking bytes"),
+            OfflineCause::PingTimedOut => f.write_str("the server did not answer a ping"),
+            OfflineCause::ServerDisconnected(reason) => write!(f, "the server disconnected: {reason}"),
+            OfflineCause::PeerFault(fault) => write!(f, "the server broke the protocol: {fault}"),
+        }
+    }
+}
+
+impl fmt::Display for PeerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PeerFault::Decode(error) => write!(f, "{error}"),
+            PeerFault::Unexpected(packet) => write!(f, "{packet} may not come now"),
+            PeerFault::Unsolicited { packet, packet_id } => {
+                write!(f, "{packet} for identifier {packet_id}, which is not in use")
+            }
+            PeerFault::CodeCount { codes, filters } => write!(f, "{codes} codes for {filters} filters"),
+            PeerFault::SessionPresent => {
+                f.write_str("session present where a clean session was asked for [5.0 MQTT-3.2.2-4]")
+            }
+            PeerFault::ReceiveMaximumExceeded => {
+                f.write_str("more messages at once than the receive maximum [5.0 MQTT-3.3.4-9]")
+            }
+            PeerFault::TopicAlias(alias) => {
+                write!(f, "topic alias {alias} where none was offered [5.0 MQTT-3.1.2-27]")
+            }
+        }
+    }
+}
+
+impl fmt::Display for ConnectRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server refused the connection: {}", self.reason)
+    }
+}
+
+impl core::error::Error for RefusedReason {}
+impl core::error::Error for Rejected {}
+impl core::error::Error for Indeterminate {}
+impl core::error::Error for OfflineCause {}
+impl core::error::Error for ConnectRefusal {}

@@ -1,0 +1,161 @@
+//! What a session tells its application: where the connection stands, how operations ended, and messages.
+
+use core::fmt;
+
+use bytes::Bytes;
+use mqtt_parts::Instant;
+use mqtt_proto::{Context, Packet, PacketId, Properties, QoS, ReasonCode, Sender, Version, decode};
+
+use crate::error::{Indeterminate, OfflineCause, Rejected};
+
+/// Names an operation of the application; later ones have higher numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub(crate) u64);
+
+impl Ticket {
+    /// The number, from 1.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// Something the application should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server has accepted the connection.
+    Online {
+        /// Whether the server went on with a session that it had kept.
+        session_present: bool,
+    },
+    /// The connection is gone, or could not be had.
+    Offline {
+        /// Why.
+        cause: OfflineCause,
+        /// When the next attempt starts; none if there is no further attempt.
+        retry_at: Option<Instant>,
+    },
+    /// An operation has ended. Each ticket ends exactly once.
+    Ended {
+        /// Which.
+        ticket: Ticket,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A message has arrived.
+    Message(Message),
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took effect. The code is the server's: success, a granted QoS, or that nobody was concerned.
+    ///
+    /// A QoS 0 message is done when it was handed to the transport.
+    Done(ReasonCode),
+    /// It took no effect, for certain.
+    Rejected(Rejected),
+    /// Nobody can say whether it took effect.
+    Indeterminate(Indeterminate),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Done(reason) => write!(f, "done: {reason}"),
+            Outcome::Rejected(why) => write!(f, "rejected: {why}"),
+            Outcome::Indeterminate(why) => write!(f, "indeterminate: {why}"),
+        }
+    }
+}
+
+/// Stands for a QoS 1 or 2 message that waits for its acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    /// Counts arrivals.
+    pub(crate) arrival: u64,
+    pub(crate) packet_id: PacketId,
+    pub(crate) qos: QoS,
+    /// Counts sessions at the server, so that a receipt of a lost one acknowledges nothing.
+    pub(crate) session: u64,
+}
+
+/// A message that has arrived. Topic and payload share the bytes that were read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The whole PUBLISH.
+    pub(crate) frame: Bytes,
+    pub(crate) version: Version,
+    pub(crate) topic_at: usize,
+    pub(crate) topic_len: usize,
+    pub(crate) payload_at: usize,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) dup: bool,
+    pub(crate) receipt: Option<Receipt>,
+}
+
+impl Message {
+    /// The name it was published under.
+    pub fn topic(&self) -> &str {
+        let topic = &self.frame[self.topic_at..self.topic_at + self.topic_len];
+        core::str::from_utf8(topic).expect("decoding has checked it")
+    }
+
+    /// The message itself.
+    pub fn payload(&self) -> &[u8] {
+        &self.frame[self.payload_at..]
+    }
+
+    /// The message itself, counted; it keeps alive what was read together with it.
+    pub fn payload_bytes(&self) -> Bytes {
+        self.frame.slice(self.payload_at..)
+    }
+
+    /// QoS of this delivery: the lower of the publisher's and the granted one.
+    pub const fn qos(&self) -> QoS {
+        self.qos
+    }
+
+    /// Whether the server had kept it from before the subscription.
+    pub const fn retain(&self) -> bool {
+        self.retain
+    }
+
+    /// Whether this may be a repetition; with QoS 2 it never reaches the application twice.
+    pub const fn dup(&self) -> bool {
+        self.dup
+    }
+
+    /// 5.0: what the publisher said about it.
+    pub fn properties(&self) -> Properties<'_> {
+        let context = Context { version: self.version, sender: Some(Sender::Server) };
+        match decode(&self.frame, context) {
+            Ok(Packet::Publish(publish)) => publish.properties,
+            _ => Properties::EMPTY,
+        }
+    }
+
+    /// Stands for its acknowledgement; none with QoS 0.
+    pub const fn receipt(&self) -> Option<Receipt> {
+        self.receipt
+    }
+
+    /// The same message in memory of its own, so that a small one kept for long does not pin a large read.
+    pub fn detach(&self) -> Message {
+        Message { frame: Bytes::copy_from_slice(&self.frame), ..*self }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("topic", &self.topic())
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("dup", &self.dup)
+            .field("properties", &self.properties())
+            .field("payload_size", &self.payload().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! Messages from the server that wait for their acknowledgement, and QoS 2 messages that must not arrive twice.
+//!
+//! Acknowledgements go out in the order in which the messages arrived, in whatever order the application
+//! acknowledges them. A QoS 2 identifier is known from its PUBLISH until its PUBREL, across connections; a
+//! repetition is answered but not delivered. Nothing of a lost connection is acknowledged on the next one, except
+//! that a repeated QoS 2 message which the application has taken meanwhile is answered at once.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use mqtt_proto::{PacketId, QoS, ReasonCode};
+
+use crate::event::Receipt;
+
+/// Messages that have arrived and are not yet acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// In the order of arrival on this connection; the first is the oldest not yet acknowledged.
+    arrivals: VecDeque<Arrival>,
+    /// Number of the first of `arrivals`.
+    first: u64,
+    /// QoS 2 identifiers between PUBLISH and PUBREL.
+    known: IdBits,
+    /// Those of `known` that the application has not yet acknowledged.
+    held: IdBits,
+    /// QoS 2 identifiers that were published on this connection and not yet completed.
+    open: IdBits,
+    /// Messages that the server counts against its window on this connection.
+    in_flight: usize,
+    /// Counts sessions at the server.
+    session: u64,
+}
+
+#[derive(Debug)]
+struct Arrival {
+    packet_id: PacketId,
+    qos: QoS,
+    is_acknowledged: bool,
+}
+
+/// What to do with a message that has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// Deliver it.
+    New(Receipt),
+    /// It was delivered before.
+    Duplicate,
+}
+
+impl Inbox {
+    /// A QoS 1 or 2 message. [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.3.3-8] [5.0 MQTT-4.3.3-10] [3.1.1 MQTT-4.3.3-2]
+    pub(crate) fn on_publish(&mut self, packet_id: PacketId, qos: QoS) -> Arrived {
+        let arrival = self.first + self.arrivals.len() as u64;
+        let receipt = Receipt { arrival, packet_id, qos, session: self.session };
+        let is_known = qos == QoS::ExactlyOnce && self.known.contains(packet_id);
+        let is_acknowledged = is_known && !self.held.contains(packet_id);
+        self.arrivals.push_back(Arrival { packet_id, qos, is_acknowledged });
+        match qos {
+            QoS::ExactlyOnce => {
+                self.known.insert(packet_id);
+                if self.open.insert(packet_id) {
+                    self.in_flight += 1;
+                }
+            }
+            QoS::AtLeastOnce | QoS::AtMostOnce => self.in_flight += 1,
+        }
+        if is_known {
+            return Arrived::Duplicate;
+        }
+        if qos == QoS::ExactlyOnce {
+            self.held.insert(packet_id);
+        }
+        Arrived::New(receipt)
+    }
+
+    /// Messages that the server waits for on this connection; repetitions count once more.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.max(self.arrivals.len())
+    }
+
+    /// The application has taken a message; a receipt of a lost connection or session changes nothing on the wire.
+    pub(crate) fn acknowledge(&mut self, receipt: Receipt) {
+        if receipt.session != self.session {
+            return;
+        }
+        match receipt.qos {
+            QoS::ExactlyOnce => {
+                if self.held.remove(receipt.packet_id) {
+                    self.mark(|arrival| arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos);
+                }
+            }
+            QoS::AtLeastOnce | QoS::AtMostOnce => {
+                let index =
+                    receipt.arrival.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+                if let Some(arrival) = index.and_then(|index| self.arrivals.get_mut(index)) {
+                    arrival.is_acknowledged |=
+                        arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos;
+                }
+            }
+        }
+    }
+
+    fn mark(&mut self, is_meant: impl Fn(&Arrival) -> bool) {
+        for arrival in self.arrivals.iter_mut().filter(|arrival| is_meant(arrival)) {
+            arrival.is_acknowledged = true;
+        }
+    }
+
+    /// The next acknowledgement that may go out. [5.0 MQTT-4.6.0-2] [5.0 MQTT-4.6.0-3] [3.1.1 MQTT-4.6.0-2]
+    pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS)> {
+        if !self.arrivals.front()?.is_acknowledged {
+            return None;
+        }
+        let arrival = self.arrivals.pop_front()?;
+        self.first += 1;
+        if arrival.qos == QoS::AtLeastOnce {
+            self.in_flight -= 1;
+        }
+        Some((arrival.packet_id, arrival.qos))
+    }
+
+    /// The server releases a QoS 2 message; the code goes into the PUBCOMP. [5.0 MQTT-4.3.3-11] [5.0 MQTT-4.3.3-12]
+    pub(crate) fn on_pubrel(&mut self, packet_id: PacketId) -> ReasonCode {
+        if self.open.remove(packet_id) {
+            self.in_flight -= 1;
+        }
+        self.held.remove(packet_id);
+        if self.known.remove(packet_id) { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound }
+    }
+
+    /// Arrivals are numbered on, so that a receipt of the lost connection meets none of the next.
+    pub(crate) fn on_connection_lost(&mut self) {
+        self.first += self.arrivals.len() as u64;
+        self.arrivals.clear();
+        self.open.clear();
+        self.in_flight = 0;
+    }
+
+    pub(crate) fn on_session_lost(&mut self) {
+        self.on_connection_lost();
+        self.known.clear();
+        self.held.clear();
+        self.session += 1;
+    }
+}
+
+/// A set of packet identifiers that grows with the highest one in it.
+#[derive(Debug, Default)]
+struct IdBits {
+    words: Vec<u64>,
+}
+
+impl IdBits {
+    fn position(id: PacketId) -> (usize, u64) {
+        (usize::from(id.get()) / 64, 1 << (id.get() % 64))
+    }
+
+    fn contains(&self, id: PacketId) -> bool {
+        let (word, bit) = IdBits::position(id);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// True if it was not there.
+    fn insert(&mut self, id: PacketId) -> bool {
+        let (word, bit) = IdBits::position(id);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        let is_new = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        is_new
+    }
+
+    /// True if it was there.
+    fn remove(&mut self, id: PacketId) -> bool {
+        let (word, bit) = IdBits::position(id);
+        match self.words.get_mut(word) {
+            Some(word) if *word & bit != 0 => {
+                *word &= !bit;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.words.fill(0);
+    }
+}

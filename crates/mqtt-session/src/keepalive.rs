@@ -1,0 +1,83 @@
+//! When to send a PINGREQ, and when the server counts as gone.
+//!
+//! A ping is due when nothing was *sent* for the keep alive, as the standard asks, and also when nothing was
+//! *received* for as long: a client that only publishes QoS 0 would otherwise never notice a dead server.
+
+use core::time::Duration;
+
+use mqtt_parts::Instant;
+
+/// The clock of one connection.
+#[derive(Debug)]
+pub(crate) struct KeepAlive {
+    /// Longest silence before a ping; none turns pings off.
+    interval: Option<Duration>,
+    /// Longest wait for the answer.
+    answer_within: Duration,
+    last_sent: Instant,
+    last_received: Instant,
+    /// When the ping that is not yet answered was sent.
+    pinged: Option<Instant>,
+}
+
+/// What the clock asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum KeepAliveAction {
+    Nothing,
+    Ping,
+    GiveUp,
+}
+
+impl KeepAlive {
+    /// The clock of a connection that was accepted `now`.
+    pub(crate) fn new(now: Instant, keep_alive_secs: u16, answer_within: Duration) -> KeepAlive {
+        let interval = match keep_alive_secs {
+            0 => None,
+            secs => Some(Duration::from_secs(u64::from(secs)) - margin(secs)),
+        };
+        KeepAlive { interval, answer_within, last_sent: now, last_received: now, pinged: None }
+    }
+
+    pub(crate) fn on_sent(&mut self, now: Instant) {
+        self.last_sent = now;
+    }
+
+    pub(crate) fn on_received(&mut self, now: Instant) {
+        self.last_received = now;
+    }
+
+    pub(crate) fn on_ping_answered(&mut self) {
+        self.pinged = None;
+    }
+
+    /// When to look again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let interval = self.interval?;
+        Some(match self.pinged {
+            // The answer is awaited; silence in our direction still ends with a ping.
+            Some(pinged) => (pinged + self.answer_within).min(self.last_sent + interval),
+            None => self.last_sent.min(self.last_received) + interval,
+        })
+    }
+
+    /// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> KeepAliveAction {
+        let Some(interval) = self.interval else { return KeepAliveAction::Nothing };
+        if self.pinged.is_some_and(|pinged| now >= pinged + self.answer_within) {
+            return KeepAliveAction::GiveUp;
+        }
+        let is_silent = now >= self.last_sent + interval;
+        let is_deaf = self.pinged.is_none() && now >= self.last_received + interval;
+        if is_silent || is_deaf {
+            self.pinged.get_or_insert(now);
+            self.last_sent = now;
+            return KeepAliveAction::Ping;
+        }
+        KeepAliveAction::Nothing
+    }
+}
+
+/// How much earlier than allowed a ping is sent, so that it is on the wire in time.
+fn margin(secs: u16) -> Duration {
+    Duration::from_millis(u64::from(secs) * 250).min(Duration::from_secs(1))
+}

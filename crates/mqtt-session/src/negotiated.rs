@@ -1,0 +1,120 @@
+//! What holds for one connection: the configuration, changed by what the server said in its CONNACK.
+//!
+//! Each CONNACK starts afresh from the configuration; nothing of an earlier connection stays.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use mqtt_parts::{Instant, PacketIds, TransmitBuf};
+use mqtt_proto::{Connack, PACKET_SIZE_MAX, QoS, Version};
+
+use crate::command::Publish;
+use crate::config::Config;
+use crate::error::RefusedReason;
+use crate::event::Event;
+use crate::stats::Stats;
+
+/// The terms of the connection that is online.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Longest silence before a PINGREQ, in seconds. [5.0 MQTT-3.1.2-21] [5.0 MQTT-3.2.2-21]
+    pub keep_alive_secs: u16,
+    /// Unacknowledged QoS 1 and 2 messages that may be sent at once. [5.0 MQTT-3.3.4-7] [5.0 MQTT-4.9.0-1]
+    pub in_flight_max: u16,
+    /// Largest packet that may be sent, in bytes. [5.0 MQTT-3.2.2-15]
+    pub packet_size_max: u32,
+    /// Highest QoS that may be sent. [5.0 MQTT-3.2.2-11]
+    pub qos_max: QoS,
+    /// Whether the server keeps messages. [5.0 MQTT-3.2.2-14]
+    pub retain_available: bool,
+    /// Whether filters may hold wildcards.
+    pub wildcard_available: bool,
+    /// Whether there are shared subscriptions.
+    pub shared_available: bool,
+    /// Whether subscriptions may have identifiers.
+    pub subscription_id_available: bool,
+    /// How long the server keeps the session after the connection ends, in seconds.
+    pub session_expiry_secs: u32,
+    /// The client identifier that the server chose, if it did.
+    pub assigned_client_id: Option<String>,
+}
+
+impl Negotiated {
+    /// The terms as they are before the server has said anything.
+    pub(crate) fn from_config(config: &Config) -> Negotiated {
+        Negotiated {
+            keep_alive_secs: config.keep_alive_secs,
+            in_flight_max: config.in_flight_max.get(),
+            packet_size_max: PACKET_SIZE_MAX,
+            qos_max: QoS::ExactlyOnce,
+            retain_available: true,
+            wildcard_available: true,
+            shared_available: true,
+            subscription_id_available: true,
+            session_expiry_secs: config.session_expiry_secs(),
+            assigned_client_id: None,
+        }
+    }
+
+    /// The terms that a CONNACK sets.
+    pub(crate) fn from_connack(config: &Config, connack: &Connack<'_>) -> Negotiated {
+        let properties = &connack.properties;
+        let defaults = Negotiated::from_config(config);
+        let is_available = |value: Option<u8>| value.is_none_or(|value| value != 0);
+        Negotiated {
+            keep_alive_secs: properties.server_keep_alive().unwrap_or(defaults.keep_alive_secs),
+            in_flight_max: properties.receive_maximum().unwrap_or(u16::MAX).min(defaults.in_flight_max),
+            packet_size_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
+            qos_max: properties.maximum_qos().and_then(QoS::from_bits).unwrap_or(QoS::ExactlyOnce),
+            retain_available: is_available(properties.retain_available()),
+            wildcard_available: is_available(properties.wildcard_subscription_available()),
+            shared_available: is_available(properties.shared_subscription_available()),
+            subscription_id_available: is_available(properties.subscription_identifier_available()),
+            session_expiry_secs: properties.session_expiry_interval().unwrap_or(defaults.session_expiry_secs),
+            assigned_client_id: properties.assigned_client_identifier().map(String::from),
+        }
+    }
+
+    /// Whether these terms let a message be sent at all.
+    pub(crate) fn check_publish(&self, qos: QoS, retain: bool) -> Result<(), RefusedReason> {
+        if qos > self.qos_max {
+            return Err(RefusedReason::QoSNotSupported { qos_max: self.qos_max });
+        }
+        if retain && !self.retain_available {
+            return Err(RefusedReason::RetainNotSupported);
+        }
+        Ok(())
+    }
+
+    /// Whether a packet of that size may be sent.
+    pub(crate) fn check_size(&self, size: usize) -> Result<(), RefusedReason> {
+        if size > self.packet_size_max as usize {
+            return Err(RefusedReason::PacketTooLarge { size, size_max: self.packet_size_max });
+        }
+        Ok(())
+    }
+}
+
+/// Where packets that are due go, and what they go by: lent to a machine while it is polled.
+pub(crate) struct Emit<'a> {
+    pub(crate) now: Instant,
+    pub(crate) terms: &'a Negotiated,
+    pub(crate) ids: &'a mut PacketIds,
+    pub(crate) out: &'a mut TransmitBuf,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) stats: &'a mut Stats,
+}
+
+/// The packet that a message would be, to learn whether it has an encoding and how large it is.
+pub(crate) fn publish_len(publish: &Publish<'_>, version: Version) -> Result<usize, RefusedReason> {
+    let packet = mqtt_proto::Packet::Publish(mqtt_proto::Publish {
+        dup: false,
+        qos: publish.qos,
+        retain: publish.retain,
+        topic: publish.topic,
+        packet_id: (publish.qos != QoS::AtMostOnce).then_some(mqtt_proto::PacketId::MIN),
+        properties: publish.properties,
+        payload: &publish.payload,
+    });
+    packet.encoded_len(version).map_err(RefusedReason::Encode)
+}

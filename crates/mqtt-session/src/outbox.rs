@@ -1,0 +1,509 @@
+//! Messages on their way to the server, each in one of three places.
+//!
+//! A message is *never sent* and waits in the queue; or *maybe sent* and keeps a packet identifier until the server
+//! answers; or *released*, which is QoS 2 between PUBREC and PUBCOMP. After a reconnect with the session still
+//! there, what is maybe sent or released goes out again, in original order and before anything new. Memory of
+//! messages that have ended is used again.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use mqtt_parts::{Instant, PacketIds, TransmitBuf};
+use mqtt_proto::{
+    Ack, EncodeError, Packet, PacketId, Property, PropertyBuf, PropertyId, PropertyOwner, QoS, ReasonCode,
+    TopicName, Version,
+};
+
+use crate::command::Publish;
+use crate::config::Config;
+use crate::error::{Indeterminate, RefusedReason, Rejected};
+use crate::event::{Event, Outcome, Ticket};
+use crate::negotiated::{Emit, Negotiated};
+
+/// All messages that were accepted and have not ended.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    version: Version,
+    queue_messages_max: usize,
+    queue_bytes_max: usize,
+    /// Never sent, in the order of their tickets.
+    queue: VecDeque<Stored>,
+    queue_bytes: usize,
+    /// What is under way, by packet identifier.
+    slots: Vec<Slot>,
+    /// Slots that are not free.
+    under_way: usize,
+    /// Identifiers to be repeated on this connection, in original order.
+    replay: VecDeque<PacketId>,
+    /// Messages that were sent on this connection, or released before it, and are not answered.
+    in_flight: usize,
+    /// Counts PUBRECs, to repeat PUBRELs in their order.
+    releases: u64,
+    /// Memory of messages that have ended.
+    spare: Vec<(String, PropertyBuf)>,
+}
+
+/// A message as it is kept.
+#[derive(Debug)]
+struct Stored {
+    /// None once its end was reported.
+    ticket: Option<Ticket>,
+    /// Orders the message among all others.
+    order: u64,
+    topic: String,
+    /// Without the Message Expiry Interval, which is written anew when it is sent.
+    properties: PropertyBuf,
+    payload: Bytes,
+    qos: QoS,
+    retain: bool,
+    expires_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Free,
+    MaybeSent(Stored),
+    Released { ticket: Option<Ticket>, release: u64 },
+}
+
+/// What a look at one message came to, so that the caller may report it.
+type Report = Option<(Ticket, Outcome)>;
+
+/// Messages whose memory is kept for later.
+const SPARE_MAX: usize = 1024;
+
+/// Bytes of a message that are not topic, properties or payload, counted against the bound of the queue.
+const STORED_OVERHEAD: usize = size_of::<Stored>();
+
+impl Stored {
+    fn size(&self) -> usize {
+        STORED_OVERHEAD + self.topic.len() + self.properties.len() + self.payload.len()
+    }
+
+    fn is_expired(&self, now: Instant) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Appends the message; a repetition says so. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
+    fn put(
+        &self,
+        now: Instant,
+        packet_id: Option<PacketId>,
+        dup: bool,
+        version: Version,
+        out: &mut TransmitBuf,
+    ) -> Result<usize, EncodeError> {
+        let remaining = self.expires_at.map(|at| Property::MessageExpiryInterval(seconds_until(at, now)));
+        let topic = TopicName::new(&self.topic).expect("it was a topic name when it was accepted");
+        let properties = self.properties.as_properties().with_list(remaining.as_slice());
+        let (qos, retain) = (self.qos, self.retain);
+        let publish = mqtt_proto::Publish { dup, qos, retain, topic, packet_id, properties, payload: &[] };
+        out.put_publish(&publish, &self.payload, version)
+    }
+
+    fn encoded_len(&self, now: Instant, version: Version) -> Result<usize, EncodeError> {
+        let remaining = self.expires_at.map(|at| Property::MessageExpiryInterval(seconds_until(at, now)));
+        let packet = Packet::Publish(mqtt_proto::Publish {
+            dup: false,
+            qos: self.qos,
+            retain: self.retain,
+            topic: TopicName::new(&self.topic).expect("it was a topic name when it was accepted"),
+            packet_id: (self.qos != QoS::AtMostOnce).then_some(PacketId::MIN),
+            properties: self.properties.as_properties().with_list(remaining.as_slice()),
+            payload: &self.payload,
+        });
+        packet.encoded_len(version)
+    }
+}
+
+/// Whole seconds, rounded up so that a message which has not expired never says 0.
+fn seconds_until(at: Instant, now: Instant) -> u32 {
+    let left = at.since(now);
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+impl Outbox {
+    pub(crate) fn new(config: &Config) -> Outbox {
+        Outbox {
+            version: config.version,
+            queue_messages_max: config.queue_messages_max,
+            queue_bytes_max: config.queue_bytes_max,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            slots: Vec::new(),
+            under_way: 0,
+            replay: VecDeque::new(),
+            in_flight: 0,
+            releases: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Whether no message is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.under_way == 0
+    }
+
+    /// Messages that were never sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Messages sent and not answered.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Whether one more message of that size may wait.
+    pub(crate) fn check_room(&self, publish: &Publish<'_>) -> Result<(), RefusedReason> {
+        if self.queue.len() >= self.queue_messages_max {
+            return Err(RefusedReason::QueueFull { messages_max: self.queue_messages_max });
+        }
+        let size = STORED_OVERHEAD + publish.topic.as_str().len() + publish.payload.len();
+        if self.queue_bytes + size > self.queue_bytes_max {
+            return Err(RefusedReason::QueueBytesFull { bytes_max: self.queue_bytes_max });
+        }
+        Ok(())
+    }
+
+    /// Takes a message that [`Outbox::check_room`] has room for.
+    pub(crate) fn push(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        publish: &Publish<'_>,
+    ) -> Result<(), EncodeError> {
+        let (mut topic, mut properties) = self.spare.pop().unwrap_or_default();
+        properties.extend(PropertyOwner::Publish, publish.properties, |id| {
+            id != PropertyId::MessageExpiryInterval
+        })?;
+        topic.push_str(publish.topic.as_str());
+        let lifetime = publish.properties.message_expiry_interval();
+        let expires_at = lifetime.map(|secs| now + core::time::Duration::from_secs(u64::from(secs)));
+        let stored = Stored {
+            ticket: Some(ticket),
+            order: ticket.get(),
+            topic,
+            properties,
+            payload: publish.payload.clone(),
+            qos: publish.qos,
+            retain: publish.retain,
+            expires_at,
+        };
+        self.queue_bytes += stored.size();
+        self.queue.push_back(stored);
+        Ok(())
+    }
+
+    /// Appends what may be sent until `out` holds `out_max` bytes.
+    ///
+    /// Only PUBLISH waits for the window; a PUBREL is never held back. [5.0 MQTT-3.3.4-8] [5.0 MQTT-4.9.0-2]
+    pub(crate) fn poll(&mut self, emit: &mut Emit<'_>, out_max: usize) {
+        while emit.out.len() < out_max && self.poll_replay(emit) {}
+        if self.replay.is_empty() {
+            while emit.out.len() < out_max && self.poll_queue(emit) {}
+        }
+    }
+
+    /// [5.0 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1] [3.1.1 MQTT-4.4.0-1] [3.1.1 MQTT-4.6.0-1]
+    fn poll_replay(&mut self, emit: &mut Emit<'_>) -> bool {
+        let Some(&packet_id) = self.replay.front() else { return false };
+        match &self.slots[usize::from(packet_id.get())] {
+            Slot::Free => {}
+            Slot::Released { .. } => {
+                let pubrel = Packet::Pubrel(Ack::success(packet_id));
+                emit.out.put(&pubrel, self.version).expect("it has no variable part");
+            }
+            Slot::MaybeSent(_) if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
+            Slot::MaybeSent(stored) => {
+                let fits = match stored.encoded_len(emit.now, self.version) {
+                    Ok(size) => emit.terms.check_size(size),
+                    Err(error) => Err(RefusedReason::Encode(error)),
+                };
+                match fits {
+                    Ok(()) => {
+                        stored
+                            .put(emit.now, Some(packet_id), true, self.version, emit.out)
+                            .expect("its size is known");
+                        self.in_flight += 1;
+                        emit.stats.messages_resent += 1;
+                    }
+                    // The server takes smaller packets than before; what the first one came to is unknown.
+                    Err(_) => {
+                        let report =
+                            self.end(packet_id, emit.ids, Outcome::Indeterminate(Indeterminate::SessionLost));
+                        emit.events.extend(report.map(|(ticket, outcome)| Event::Ended { ticket, outcome }));
+                    }
+                }
+            }
+        }
+        self.replay.pop_front();
+        true
+    }
+
+    fn poll_queue(&mut self, emit: &mut Emit<'_>) -> bool {
+        let Some(first) = self.queue.front() else { return false };
+        if let Err(why) = self.check_first(emit.now, emit.terms, first) {
+            self.reject_first(why, emit.events);
+            return true;
+        }
+        let packet_id = match first.qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                if self.in_flight >= usize::from(emit.terms.in_flight_max) {
+                    return false;
+                }
+                match emit.ids.take() {
+                    Some(id) => Some(id),
+                    None => return false,
+                }
+            }
+        };
+        first.put(emit.now, packet_id, false, self.version, emit.out).expect("its size is known");
+        emit.stats.messages_sent += 1;
+        let stored = self.pop_first().expect("it was there a moment ago");
+        match packet_id {
+            Some(id) => {
+                self.in_flight += 1;
+                self.under_way += 1;
+                self.put_slot(id, Slot::MaybeSent(stored));
+            }
+            None => {
+                let outcome = Outcome::Done(ReasonCode::Success);
+                emit.events.extend(stored.ticket.map(|ticket| Event::Ended { ticket, outcome }));
+                self.recycle(stored);
+            }
+        }
+        true
+    }
+
+    fn check_first(&self, now: Instant, terms: &Negotiated, first: &Stored) -> Result<(), Rejected> {
+        if first.is_expired(now) {
+            return Err(Rejected::Expired);
+        }
+        terms.check_publish(first.qos, first.retain).map_err(Rejected::Refused)?;
+        let size = first.encoded_len(now, self.version).map_err(RefusedReason::Encode);
+        size.and_then(|size| terms.check_size(size)).map_err(Rejected::Refused)
+    }
+
+    fn reject_first(&mut self, why: Rejected, events: &mut VecDeque<Event>) {
+        if let Some(stored) = self.pop_first() {
+            let outcome = Outcome::Rejected(why);
+            events.extend(stored.ticket.map(|ticket| Event::Ended { ticket, outcome }));
+            self.recycle(stored);
+        }
+    }
+
+    fn pop_first(&mut self) -> Option<Stored> {
+        let stored = self.queue.pop_front()?;
+        self.queue_bytes -= stored.size();
+        Some(stored)
+    }
+
+    fn put_slot(&mut self, id: PacketId, slot: Slot) {
+        let index = usize::from(id.get());
+        while self.slots.len() <= index {
+            self.slots.push(Slot::Free);
+        }
+        self.slots[index] = slot;
+    }
+
+    fn slot_mut(&mut self, id: PacketId) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(id.get()))
+    }
+
+    /// The answer to a QoS 1 message; none if no such message is under way.
+    pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Report> {
+        match self.slot_mut(ack.packet_id)? {
+            Slot::MaybeSent(Stored { qos: QoS::AtLeastOnce, .. }) => {}
+            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Free => return None,
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        Some(self.end(ack.packet_id, ids, outcome_of(ack.reason)))
+    }
+
+    /// The first answer to a QoS 2 message; none if no such message is under way.
+    ///
+    /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
+    pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Report> {
+        let release = self.releases;
+        let slot = self.slot_mut(ack.packet_id)?;
+        match slot {
+            Slot::MaybeSent(Stored { qos: QoS::ExactlyOnce, ticket, .. }) => {
+                if ack.reason.is_error() {
+                    self.in_flight = self.in_flight.saturating_sub(1);
+                    return Some(self.end(ack.packet_id, ids, outcome_of(ack.reason)));
+                }
+                let released = Slot::Released { ticket: *ticket, release };
+                if let Slot::MaybeSent(stored) = core::mem::replace(slot, released) {
+                    self.recycle(stored);
+                }
+                self.releases += 1;
+                Some(None)
+            }
+            // The server repeats its PUBREC: the PUBREL is repeated too.
+            Slot::Released { .. } if !ack.reason.is_error() => Some(None),
+            Slot::Released { .. } | Slot::MaybeSent(_) | Slot::Free => None,
+        }
+    }
+
+    /// The last answer to a QoS 2 message; none if no such message is released.
+    ///
+    /// That the server does not know the identifier any more means that it has completed the exchange.
+    pub(crate) fn on_pubcomp(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Report> {
+        match self.slot_mut(ack.packet_id)? {
+            Slot::Released { .. } => {}
+            Slot::MaybeSent(_) | Slot::Free => return None,
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        Some(self.end(ack.packet_id, ids, Outcome::Done(ReasonCode::Success)))
+    }
+
+    /// Frees the identifier; the report is none if the end was reported before.
+    fn end(&mut self, id: PacketId, ids: &mut PacketIds, outcome: Outcome) -> Report {
+        ids.release(id);
+        let slot = self.slot_mut(id)?;
+        let ended = core::mem::replace(slot, Slot::Free);
+        self.under_way -= usize::from(!matches!(ended, Slot::Free));
+        let ticket = match ended {
+            Slot::Free => None,
+            Slot::Released { ticket, .. } => ticket,
+            Slot::MaybeSent(stored) => {
+                let ticket = stored.ticket;
+                self.recycle(stored);
+                ticket
+            }
+        };
+        ticket.map(|ticket| (ticket, outcome))
+    }
+
+    /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
+    pub(crate) fn on_deadline(&mut self, ticket: Ticket) -> Option<Outcome> {
+        if let Ok(index) = self.queue.binary_search_by_key(&ticket.get(), |stored| stored.order) {
+            let stored = self.queue.remove(index)?;
+            self.queue_bytes -= stored.size();
+            self.recycle(stored);
+            return Some(Outcome::Rejected(Rejected::TimedOut));
+        }
+        let under_way = self.slots.iter_mut().find_map(|slot| match slot {
+            Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. }
+                if *owner == Some(ticket) =>
+            {
+                Some(owner)
+            }
+            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Free => None,
+        })?;
+        *under_way = None;
+        Some(Outcome::Indeterminate(Indeterminate::TimedOut))
+    }
+
+    /// Whether the message has not ended.
+    pub(crate) fn contains(&self, ticket: Ticket) -> bool {
+        self.queue.binary_search_by_key(&ticket.get(), |stored| stored.order).is_ok()
+            || self.slots.iter().any(|slot| match slot {
+                Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. } => {
+                    *owner == Some(ticket)
+                }
+                Slot::Free => false,
+            })
+    }
+
+    /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
+    pub(crate) fn on_connection_lost(&mut self) {
+        self.replay.clear();
+        self.in_flight = 0;
+    }
+
+    /// The server kept the session: PUBRELs in the order of their PUBRECs, then messages in their order.
+    pub(crate) fn start_replay(&mut self) {
+        let mut released = Vec::new();
+        let mut maybe_sent = Vec::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(id) = u16::try_from(index).ok().and_then(PacketId::new) else { continue };
+            match slot {
+                Slot::Free => {}
+                Slot::Released { release, .. } => released.push((*release, id)),
+                Slot::MaybeSent(stored) => maybe_sent.push((stored.order, id)),
+            }
+        }
+        released.sort_unstable();
+        maybe_sent.sort_unstable();
+        self.in_flight = released.len();
+        self.replay.clear();
+        self.replay.extend(released.into_iter().chain(maybe_sent).map(|(_, id)| id));
+    }
+
+    /// The server lost the session. QoS 1 starts anew, since it may arrive twice; what QoS 2 came to is unknown.
+    pub(crate) fn on_session_lost(&mut self, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+        let mut again = Vec::new();
+        let mut lost = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(id) = u16::try_from(index).ok().and_then(PacketId::new) {
+                if !matches!(slot, Slot::Free) {
+                    ids.release(id);
+                }
+            }
+            match core::mem::replace(slot, Slot::Free) {
+                Slot::Free => {}
+                Slot::Released { ticket, release } => lost.push((release, ticket)),
+                Slot::MaybeSent(stored) if stored.qos == QoS::ExactlyOnce || stored.ticket.is_none() => {
+                    lost.push((stored.order, stored.ticket));
+                }
+                Slot::MaybeSent(stored) => again.push(stored),
+            }
+        }
+        self.replay.clear();
+        self.in_flight = 0;
+        self.under_way = 0;
+        lost.sort_unstable();
+        let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
+        events.extend(
+            lost.into_iter().filter_map(|(_, ticket)| Some(Event::Ended { ticket: ticket?, outcome })),
+        );
+        again.sort_unstable_by_key(|stored| core::cmp::Reverse(stored.order));
+        for stored in again {
+            self.queue_bytes += stored.size();
+            self.queue.push_front(stored);
+        }
+    }
+
+    /// The client stops for good: nothing stays, everything is reported.
+    pub(crate) fn on_stopped(&mut self, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+        let mut ended = Vec::new();
+        for slot in &mut self.slots {
+            match core::mem::replace(slot, Slot::Free) {
+                Slot::Free => {}
+                Slot::Released { ticket, .. } | Slot::MaybeSent(Stored { ticket, .. }) => {
+                    ended.extend(ticket);
+                }
+            }
+        }
+        ended.sort_unstable();
+        let outcome = Outcome::Indeterminate(Indeterminate::Disconnected);
+        events.extend(ended.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+        while !self.queue.is_empty() {
+            self.reject_first(Rejected::Disconnected, events);
+        }
+        self.replay.clear();
+        self.in_flight = 0;
+        self.under_way = 0;
+        ids.clear();
+    }
+
+    fn recycle(&mut self, stored: Stored) {
+        if self.spare.len() < SPARE_MAX {
+            let Stored { mut topic, mut properties, .. } = stored;
+            topic.clear();
+            properties.clear();
+            self.spare.push((topic, properties));
+        }
+    }
+}
+
+/// What the server's reason code means for the operation. "No matching subscribers" is success.
+fn outcome_of(reason: ReasonCode) -> Outcome {
+    if reason.is_error() { Outcome::Rejected(Rejected::ByServer(reason)) } else { Outcome::Done(reason) }
+}

@@ -1,0 +1,132 @@
+//! The connection: every transition between being idle, dialling, connecting, being online and closing.
+//!
+//! ```text
+//!            wanted              opened               accepted
+//!     Idle ─────────► Dialing ─────────► Connecting ─────────► Online
+//!      ▲                 ▲ │                  │                   │
+//!      │ stop            │ └──────┬───────────┴───────────────────┤
+//!      │           waited│        ▼ lost                          ▼ last bytes
+//!      ├─────────────── Waiting ◄──────────────────────────── Closing
+//!      └──────────────────────────────────────────────────────────┘
+//! ```
+
+use core::time::Duration;
+
+use mqtt_parts::Instant;
+
+/// Where the connection stands.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    state: State,
+    /// Counts dials, so that a driver can tell one link from the next.
+    attempt: u64,
+    /// Bound for each step that waits for the network.
+    network_timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nobody wants a connection.
+    Idle,
+    /// The next attempt starts then.
+    Waiting { until: Instant },
+    /// The link is being opened.
+    Dialing { deadline: Instant },
+    /// CONNECT is on its way, CONNACK is awaited.
+    Connecting { deadline: Instant },
+    /// The server has accepted.
+    Online,
+    /// Last bytes go out; then the link is closed.
+    Closing { deadline: Instant, next: Next },
+}
+
+/// What follows a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Retry { at: Instant },
+    Stop,
+}
+
+/// A step that took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Dial,
+    Connack,
+}
+
+impl Connection {
+    pub(crate) const fn new(network_timeout: Duration) -> Connection {
+        Connection { state: State::Idle, attempt: 0, network_timeout }
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) const fn is_online(&self) -> bool {
+        matches!(self.state, State::Online)
+    }
+
+    /// The number of the link that is open or being opened.
+    pub(crate) const fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
+    /// Opens a link.
+    pub(crate) fn dial(&mut self, now: Instant) {
+        self.attempt += 1;
+        self.state = State::Dialing { deadline: now + self.network_timeout };
+    }
+
+    /// The link is open; false if nobody waits for it.
+    pub(crate) fn on_opened(&mut self, now: Instant) -> bool {
+        let is_awaited = matches!(self.state, State::Dialing { .. });
+        if is_awaited {
+            self.state = State::Connecting { deadline: now + self.network_timeout };
+        }
+        is_awaited
+    }
+
+    /// The server has accepted.
+    pub(crate) fn on_accepted(&mut self) {
+        self.state = State::Online;
+    }
+
+    /// Lets last bytes out before the link is closed.
+    pub(crate) fn close_after_flush(&mut self, now: Instant, next: Next) {
+        self.state = State::Closing { deadline: now + self.network_timeout, next };
+    }
+
+    /// The link is gone.
+    pub(crate) fn on_closed(&mut self, next: Next) {
+        self.state = match next {
+            Next::Retry { at } => State::Waiting { until: at },
+            Next::Stop => State::Idle,
+        };
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle | State::Online => None,
+            State::Waiting { until: at }
+            | State::Dialing { deadline: at }
+            | State::Connecting { deadline: at }
+            | State::Closing { deadline: at, .. } => Some(at),
+        }
+    }
+
+    /// Goes on where only time was awaited, and tells which step took too long.
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Expired> {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        match self.state {
+            State::Dialing { .. } => return Some(Expired::Dial),
+            State::Connecting { .. } => return Some(Expired::Connack),
+            State::Waiting { .. } => self.dial(now),
+            State::Closing { next, .. } => self.on_closed(next),
+            State::Idle | State::Online => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,427 @@
+//! The subscriptions that the application wants, and the requests that bring the server to the same view.
+//!
+//! What is wanted is a set of filters. Each change becomes a request in a queue; consecutive changes of one kind
+//! travel in one packet. After each CONNACK the set is reconciled: if the server kept the session, only requests
+//! without an answer go out again; otherwise the whole set is subscribed anew, in its original order. A request
+//! keeps its ticket through all of that.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use mqtt_parts::{PacketIds, TransmitBuf};
+use mqtt_proto::{
+    FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, QoS, ReasonCode, ReasonCodes,
+    SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters, Version,
+};
+
+use crate::command::Subscribe;
+use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
+use crate::event::{Event, Outcome, Ticket};
+use crate::negotiated::{Emit, Negotiated};
+
+/// Where a subscription stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionStatus {
+    /// To be requested, once the client is online.
+    Wanted,
+    /// Requested and not yet answered.
+    Pending,
+    /// Messages come at this QoS at the most.
+    Granted(QoS),
+    /// The server said no.
+    Refused(ReasonCode),
+}
+
+/// The wanted set and the requests on their way.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    version: Version,
+    filters: FilterTrie,
+    /// By filter.
+    wanted: Vec<Option<Wanted>>,
+    queue: VecDeque<Request>,
+    /// Requests without an answer, in the order in which they were sent.
+    sent: VecDeque<(PacketId, Vec<Request>)>,
+    /// Wanted subscriptions that the server has not answered.
+    pending: usize,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    options: SubscribeOptions,
+    status: SubscriptionStatus,
+    /// Names the last request for this filter, and orders the filters.
+    order: Ticket,
+    /// Wait for the answer to that request.
+    tickets: Vec<Ticket>,
+    /// Whether the server may know of a request that it has not answered.
+    was_sent: bool,
+}
+
+#[derive(Debug)]
+struct Request {
+    filter: String,
+    change: Change,
+    /// Whether the server may know of it.
+    was_sent: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// The options are those of `wanted`, unless another request has taken its place.
+    Subscribe {
+        order: Ticket,
+    },
+    Unsubscribe {
+        ticket: Ticket,
+    },
+}
+
+/// Filters of one packet at the most, so that a server answers step by step.
+const FILTERS_PER_PACKET: usize = 64;
+
+impl Request {
+    fn new(filter: &str, change: Change) -> Request {
+        Request { filter: filter.into(), change, was_sent: false }
+    }
+
+    fn filter(&self) -> TopicFilter<'_> {
+        TopicFilter::new(&self.filter).expect("it was a filter when it was accepted")
+    }
+
+    fn is_subscribe(&self) -> bool {
+        matches!(self.change, Change::Subscribe { .. })
+    }
+}
+
+impl Subscriptions {
+    pub(crate) fn new(version: Version) -> Subscriptions {
+        Subscriptions {
+            version,
+            filters: FilterTrie::new(),
+            wanted: Vec::new(),
+            queue: VecDeque::new(),
+            sent: VecDeque::new(),
+            pending: 0,
+        }
+    }
+
+    /// Filters that are wanted.
+    pub(crate) fn len(&self) -> usize {
+        self.filters.len()
+    }
+
+    /// Subscriptions that the server has neither granted nor refused.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether no request waits for the server.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.queue.is_empty() && self.sent.is_empty()
+    }
+
+    pub(crate) fn status(&self, filter: TopicFilter<'_>) -> Option<SubscriptionStatus> {
+        let id = self.filters.get(filter)?;
+        Some(self.wanted.get(id.index())?.as_ref()?.status)
+    }
+
+    /// Wants a filter, or wants it with other options.
+    pub(crate) fn subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>) {
+        let id = self.filters.insert(subscribe.filter);
+        let status = SubscriptionStatus::Wanted;
+        if self.wanted.len() <= id.index() {
+            self.wanted.resize_with(id.index() + 1, || None);
+        }
+        match &mut self.wanted[id.index()] {
+            Some(wanted) => {
+                self.pending += usize::from(!is_pending(wanted.status));
+                wanted.options = subscribe.options;
+                wanted.status = status;
+                wanted.order = ticket;
+                wanted.tickets.push(ticket);
+            }
+            slot @ None => {
+                self.pending += 1;
+                let tickets = alloc::vec![ticket];
+                let options = subscribe.options;
+                *slot = Some(Wanted { options, status, order: ticket, tickets, was_sent: false });
+            }
+        }
+        self.queue.push_back(Request::new(subscribe.filter.as_str(), Change::Subscribe { order: ticket }));
+    }
+
+    /// Wants a filter no more. Requests for it that wait for an answer end.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        ticket: Ticket,
+        filter: TopicFilter<'_>,
+        events: &mut VecDeque<Event>,
+    ) {
+        if let Some(wanted) = self.remove(filter) {
+            let outcome = Outcome::Rejected(Rejected::Superseded);
+            events.extend(wanted.tickets.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+        }
+        self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
+    }
+
+    fn remove(&mut self, filter: TopicFilter<'_>) -> Option<Wanted> {
+        let id = self.filters.remove(filter)?;
+        let wanted = self.wanted[id.index()].take()?;
+        self.pending -= usize::from(is_pending(wanted.status));
+        Some(wanted)
+    }
+
+    fn wanted_mut(&mut self, filter: TopicFilter<'_>) -> Option<&mut Wanted> {
+        let id: FilterId = self.filters.get(filter)?;
+        self.wanted.get_mut(id.index())?.as_mut()
+    }
+
+    /// Appends the next request, if one is due; what the server's terms rule out ends at once.
+    pub(crate) fn poll(&mut self, emit: &mut Emit<'_>) -> bool {
+        self.skip_superseded();
+        let Some(first) = self.queue.front() else { return false };
+        let is_subscribe = first.is_subscribe();
+        let mut count = 0;
+        let mut refused = None;
+        let mut size = PACKET_OVERHEAD;
+        for request in self.queue.iter().take(FILTERS_PER_PACKET) {
+            size += 3 + request.filter().as_str().len();
+            let fits = emit.terms.check_size(size).and_then(|()| self.check_terms(emit.terms, request));
+            if request.is_subscribe() != is_subscribe || !self.is_current(request) || fits.is_err() {
+                refused = fits.err();
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            self.refuse_first(refused.unwrap_or(RefusedReason::Disconnected), emit.events);
+            return true;
+        }
+        let Some(packet_id) = emit.ids.take() else { return false };
+        let mut requests: Vec<Request> = self.queue.drain(..count).collect();
+        self.put(packet_id, &requests, emit.out);
+        for request in &mut requests {
+            request.was_sent = true;
+            if let (true, Some(wanted)) = (request.is_subscribe(), self.wanted_mut(request.filter())) {
+                wanted.status = SubscriptionStatus::Pending;
+                wanted.was_sent = true;
+            }
+        }
+        self.sent.push_back((packet_id, requests));
+        true
+    }
+
+    /// A subscribe request counts only while it is the last one for its filter.
+    fn is_current(&self, request: &Request) -> bool {
+        match request.change {
+            Change::Unsubscribe { .. } => true,
+            Change::Subscribe { order } => {
+                let wanted =
+                    self.filters.get(request.filter()).and_then(|id| self.wanted[id.index()].as_ref());
+                wanted.is_some_and(|wanted| wanted.order == order)
+            }
+        }
+    }
+
+    fn skip_superseded(&mut self) {
+        while self.queue.front().is_some_and(|request| !self.is_current(request)) {
+            self.queue.pop_front();
+        }
+    }
+
+    fn check_terms(&self, terms: &Negotiated, request: &Request) -> Result<(), RefusedReason> {
+        let filter = request.filter();
+        if request.is_subscribe() && filter.has_wildcard() && !terms.wildcard_available {
+            return Err(RefusedReason::WildcardNotSupported);
+        }
+        if request.is_subscribe() && filter.is_shared() && !terms.shared_available {
+            return Err(RefusedReason::SharedNotSupported);
+        }
+        Ok(())
+    }
+
+    fn refuse_first(&mut self, why: RefusedReason, events: &mut VecDeque<Event>) {
+        let outcome = Outcome::Rejected(Rejected::Refused(why));
+        let Some(request) = self.queue.pop_front() else { return };
+        match request.change {
+            Change::Unsubscribe { ticket } => events.push_back(Event::Ended { ticket, outcome }),
+            Change::Subscribe { .. } => {
+                let wanted = self.remove(request.filter());
+                let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
+                events.extend(tickets.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+            }
+        }
+    }
+
+    fn put(&self, packet_id: PacketId, requests: &[Request], out: &mut TransmitBuf) {
+        let options = |filter| {
+            let id = self.filters.get(filter);
+            let wanted = id.and_then(|id| self.wanted[id.index()].as_ref());
+            wanted.map(|wanted| wanted.options).unwrap_or_default()
+        };
+        let properties = Properties::EMPTY;
+        if requests.iter().any(Request::is_subscribe) {
+            let filters: Vec<_> = requests
+                .iter()
+                .map(Request::filter)
+                .map(|filter| SubscribeFilter { filter, options: options(filter) })
+                .collect();
+            let filters = Filters::new(&filters);
+            let packet = Packet::Subscribe(mqtt_proto::Subscribe { packet_id, properties, filters });
+            out.put(&packet, self.version).expect("checked when it was accepted");
+        } else {
+            let filters: Vec<_> = requests.iter().map(Request::filter).collect();
+            let filters = TopicFilters::new(&filters);
+            let packet = Packet::Unsubscribe(mqtt_proto::Unsubscribe { packet_id, properties, filters });
+            out.put(&packet, self.version).expect("checked when it was accepted");
+        }
+    }
+
+    /// The answer to a SUBSCRIBE.
+    pub(crate) fn on_suback(
+        &mut self,
+        packet_id: PacketId,
+        codes: ReasonCodes<'_>,
+        ids: &mut PacketIds,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), PeerFault> {
+        let requests = self.take_sent(packet_id, true, ids)?;
+        check_count(codes.len(), requests.len())?;
+        for (request, code) in requests.iter().zip(codes.iter()) {
+            if !self.is_current(request) {
+                continue;
+            }
+            let Some(wanted) = self.wanted_mut(request.filter()) else { continue };
+            let (status, outcome) = match granted_qos(code) {
+                Some(qos) => (SubscriptionStatus::Granted(qos), Outcome::Done(code)),
+                None => (SubscriptionStatus::Refused(code), Outcome::Rejected(Rejected::ByServer(code))),
+            };
+            wanted.status = status;
+            wanted.was_sent = false;
+            events.extend(wanted.tickets.drain(..).map(|ticket| Event::Ended { ticket, outcome }));
+            self.pending -= 1;
+        }
+        Ok(())
+    }
+
+    /// The answer to an UNSUBSCRIBE; before 5.0 it has no codes and means success.
+    pub(crate) fn on_unsuback(
+        &mut self,
+        packet_id: PacketId,
+        codes: ReasonCodes<'_>,
+        ids: &mut PacketIds,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), PeerFault> {
+        let requests = self.take_sent(packet_id, false, ids)?;
+        if self.version.has_properties() {
+            check_count(codes.len(), requests.len())?;
+        }
+        let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
+        for (request, code) in requests.iter().zip(codes) {
+            let Change::Unsubscribe { ticket } = request.change else { continue };
+            let outcome = match code.unwrap_or(ReasonCode::Success) {
+                code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
+                code => Outcome::Done(code),
+            };
+            events.push_back(Event::Ended { ticket, outcome });
+        }
+        Ok(())
+    }
+
+    /// The request of that kind that the identifier names.
+    fn take_sent(
+        &mut self,
+        packet_id: PacketId,
+        is_subscribe: bool,
+        ids: &mut PacketIds,
+    ) -> Result<Vec<Request>, PeerFault> {
+        let index = self.sent.iter().position(|(id, requests)| {
+            *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
+        });
+        let found = index.and_then(|index| self.sent.remove(index));
+        let Some((_, requests)) = found else {
+            let packet = if is_subscribe { PacketKind::Suback } else { PacketKind::Unsuback };
+            return Err(PeerFault::Unsolicited { packet, packet_id });
+        };
+        ids.release(packet_id);
+        Ok(requests)
+    }
+
+    /// The connection is gone: requests without an answer are to be sent again, in their order.
+    pub(crate) fn on_connection_lost(&mut self, ids: &mut PacketIds) {
+        while let Some((packet_id, requests)) = self.sent.pop_back() {
+            ids.release(packet_id);
+            for request in requests.into_iter().rev() {
+                self.queue.push_front(request);
+            }
+        }
+        for wanted in self.wanted.iter_mut().flatten() {
+            if wanted.status == SubscriptionStatus::Pending {
+                wanted.status = SubscriptionStatus::Wanted;
+            }
+        }
+    }
+
+    /// The server has no session: nothing is subscribed there, so what is not wanted is done, and the rest is new.
+    pub(crate) fn on_session_lost(&mut self, events: &mut VecDeque<Event>) {
+        for request in self.queue.drain(..) {
+            if let Change::Unsubscribe { ticket } = request.change {
+                let outcome = Outcome::Done(ReasonCode::Success);
+                events.push_back(Event::Ended { ticket, outcome });
+            }
+        }
+        let mut again = Vec::new();
+        for (id, filter) in self.filters.iter() {
+            let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };
+            if matches!(wanted.status, SubscriptionStatus::Refused(_)) {
+                continue;
+            }
+            self.pending += usize::from(!is_pending(wanted.status));
+            wanted.status = SubscriptionStatus::Wanted;
+            again.push((wanted.order, filter));
+        }
+        again.sort_unstable();
+        let again = again.into_iter();
+        self.queue.extend(again.map(|(order, filter)| Request::new(filter, Change::Subscribe { order })));
+    }
+
+    /// The client stops for good: what waits for an answer is reported, the wanted set stays.
+    pub(crate) fn on_stopped(&mut self, events: &mut VecDeque<Event>) {
+        self.queue.retain(|request| match request.change {
+            Change::Subscribe { .. } => true,
+            Change::Unsubscribe { ticket } => {
+                events.push_back(Event::Ended { ticket, outcome: stopped(request.was_sent) });
+                false
+            }
+        });
+        for wanted in self.wanted.iter_mut().flatten() {
+            let outcome = stopped(core::mem::take(&mut wanted.was_sent));
+            events.extend(wanted.tickets.drain(..).map(|ticket| Event::Ended { ticket, outcome }));
+        }
+    }
+}
+
+fn stopped(was_sent: bool) -> Outcome {
+    if was_sent {
+        Outcome::Indeterminate(Indeterminate::Disconnected)
+    } else {
+        Outcome::Rejected(Rejected::Disconnected)
+    }
+}
+
+/// Bytes of a request besides its filters: fixed header, identifier, empty properties.
+const PACKET_OVERHEAD: usize = 5 + 2 + 1;
+
+fn is_pending(status: SubscriptionStatus) -> bool {
+    matches!(status, SubscriptionStatus::Wanted | SubscriptionStatus::Pending)
+}
+
+fn granted_qos(code: ReasonCode) -> Option<QoS> {
+    QoS::from_bits(code.byte())
+}
+
+fn check_count(codes: usize, filters: usize) -> Result<(), PeerFault> {
+    if codes == filters { Ok(()) } else { Err(PeerFault::CodeCount { codes, filters }) }
+}
