@@ -1,3 +1,44 @@
-//! One MQTT client handle and one driver turn for every runtime.
+//! One MQTT client handle and one driver turn, for every runtime.
+//!
+//! A [`Client`] is what an application holds; a [`Driver`] is what an adapter runs. Both share one session behind
+//! one short lock: publishing hands the message to the session and wakes the driver only if it sleeps. This crate
+//! opens no socket and starts no task: an adapter such as `mqtt-smol` dials, waits and wakes.
 
 #![forbid(unsafe_code)]
+
+mod clock;
+mod link;
+mod error;
+mod options;
+mod request;
+mod waiters;
+mod routes;
+mod news;
+mod shared;
+mod token;
+mod subscription;
+mod events;
+mod driver;
+mod client;
+
+pub use client::Client;
+pub use clock::{Clock, SystemClock};
+pub use driver::{Driver, Goal, Turn};
+pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError};
+pub use events::Events;
+pub use link::Link;
+pub use news::ConnectionEvent;
+pub use options::{IntoOptions, Options, Server};
+pub use request::{Publish, Subscribe};
+pub use subscription::Subscription;
+pub use token::{ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken};
+
+pub use bytes::Bytes;
+pub use mqtt_proto::{
+    Properties, Property, PropertyBuf, PropertyOwner, QoS, ReasonCode, RetainHandling, TopicError,
+    TopicFilter, TopicName, Version,
+};
+pub use mqtt_session::{
+    Config, ConnectRefusal, Credentials, Indeterminate, Instant, Message, OfflineCause, PeerFault, Reconnect,
+    RefusalClass, RefusedReason, Rejected, Stats, Status, SubscriptionStatus, Will,
+};

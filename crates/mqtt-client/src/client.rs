@@ -1,0 +1,294 @@
+//! The handle that an application holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mqtt_proto::{TopicFilter, TopicName};
+use mqtt_session::{Command, Message, OfflineCause, Receipt, Session, Stats, Status, SubscriptionStatus};
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::error::{ConnectError, PublishError, SubscribeError};
+use crate::events::Events;
+use crate::options::Options;
+use crate::request::{Publish, Subscribe};
+use crate::routes::{Call, CallbackId, Routes};
+use crate::shared::{Handle, Shared};
+use crate::subscription::Subscription;
+use crate::token::{
+    Completion, ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken, block_on,
+};
+
+/// An MQTT client. Clones are cheap and share one connection; all methods take `&self` and none waits for the
+/// network. When the last clone and the last subscription are dropped, the client disconnects.
+#[derive(Clone)]
+pub struct Client {
+    handle: Arc<Handle>,
+    /// Not behind the session's lock, so that a callback may do anything.
+    callbacks: Arc<Mutex<BTreeMap<CallbackId, Callback>>>,
+}
+
+/// What an application runs for a message.
+type Callback = Arc<dyn Fn(&Client, Message) + Send + Sync>;
+
+impl Client {
+    /// A client and its driver, for adapters. The seed drives the waits between attempts to connect.
+    pub fn new(options: Options, clock: impl Clock + 'static, seed: u64) -> (Client, Driver) {
+        let session = Session::new(options.config, seed);
+        let shared =
+            Arc::new(Shared::new(session, options.waiting_messages_max, options.server, Box::new(clock)));
+        let driver = Driver::new(Arc::clone(&shared));
+        (Client { handle: Arc::new(Handle { shared }), callbacks: Arc::default() }, driver)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    fn callbacks(&self) -> MutexGuard<'_, BTreeMap<CallbackId, Callback>> {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn completion(&self, ticket: mqtt_session::Ticket) -> Completion {
+        Completion::new(Arc::clone(self.shared()), ticket)
+    }
+
+    /// Asks for a connection, which is kept up until [`Client::disconnect`].
+    pub fn connect(&self) -> Result<ConnectToken, ConnectError> {
+        let shared = self.shared();
+        let ticket = shared
+            .submit(Command::Connect, |state, ticket| {
+                state.stopped = None;
+                ticket
+            })
+            .map_err(|reason| ConnectError::options(shared.server.to_string(), reason))?;
+        Ok(ConnectToken(self.completion(ticket)))
+    }
+
+    /// Whether the server has accepted the connection and it has not ended.
+    pub fn is_connected(&self) -> bool {
+        self.status() == Status::Online
+    }
+
+    /// Where the connection stands.
+    pub fn status(&self) -> Status {
+        self.shared().lock().session.status()
+    }
+
+    /// Accepts a message for publishing. The token resolves when the server has it; dropping the token cancels
+    /// nothing. Without a connection the message waits for the next one.
+    pub fn publish(&self, publish: Publish<'_>) -> Result<PublishToken, PublishError> {
+        let command = Command::Publish(mqtt_session::Publish {
+            topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties,
+            timeout: publish.timeout,
+        });
+        let ticket = self.shared().submit(command, |_, ticket| ticket);
+        let ticket = ticket.map_err(PublishError::Refused)?;
+        Ok(PublishToken(self.completion(ticket)))
+    }
+
+    /// Subscribes to a filter, at QoS 1 unless said, and returns the stream of its messages.
+    ///
+    /// The subscription is asked for anew whenever the server has lost it.
+    pub fn subscribe<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<Subscription, SubscribeError> {
+        let (command, filter) = subscribe_command(subscribe.into())?;
+        let added = self
+            .shared()
+            .submit(command, |state, ticket| (state.routes.add_subscription(filter, ticket), ticket));
+        let (queue, ticket) = added.map_err(SubscribeError::Refused)?;
+        let token = SubscribeToken(self.completion(ticket));
+        Ok(Subscription::new(Arc::clone(&self.handle), queue, token))
+    }
+
+    /// Subscribes to a filter, at QoS 1 unless said, and has [`Client::run`] call `callback` for its messages.
+    ///
+    /// A message is acknowledged when the callback has returned. A later callback for the same filter takes the
+    /// place of this one. Inside the callback every method may be called; a callback that owned a client would keep
+    /// it alive, so it is lent one.
+    pub fn on<'a>(
+        &self,
+        subscribe: impl Into<Subscribe<'a>>,
+        callback: impl Fn(&Client, Message) + Send + Sync + 'static,
+    ) -> Result<SubscribeToken, SubscribeError> {
+        let (command, filter) = subscribe_command(subscribe.into())?;
+        let mut callbacks = self.callbacks();
+        let added = self.shared().submit(command, |state, ticket| {
+            let old = state.routes.remove_callback(filter);
+            (old, state.routes.add_callback(filter), ticket)
+        });
+        let (old, new, ticket) = added.map_err(SubscribeError::Refused)?;
+        let old = old.and_then(|old| callbacks.remove(&old));
+        callbacks.insert(new, Arc::new(callback));
+        drop(callbacks);
+        // What the old callback owns is dropped without a lock, since it may own anything.
+        drop(old);
+        Ok(SubscribeToken(self.completion(ticket)))
+    }
+
+    /// Subscribes to a filter, at QoS 1 unless said; its messages are taken by [`Client::receive`].
+    pub fn listen<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<SubscribeToken, SubscribeError> {
+        let (command, _) = subscribe_command(subscribe.into())?;
+        let ticket = self.shared().submit(command, |_, ticket| ticket);
+        let ticket = ticket.map_err(SubscribeError::Refused)?;
+        Ok(SubscribeToken(self.completion(ticket)))
+    }
+
+    /// Drops the callback for a filter and unsubscribes from it.
+    pub fn unsubscribe(&self, filter: &str) -> Result<UnsubscribeToken, SubscribeError> {
+        let filter = TopicFilter::new(filter).map_err(SubscribeError::Filter)?;
+        let removed = self.shared().submit(Command::Unsubscribe(filter), |state, ticket| {
+            (state.routes.remove_callback(filter), ticket)
+        });
+        let (old, ticket) = removed.map_err(SubscribeError::Refused)?;
+        let old = old.and_then(|old| self.callbacks().remove(&old));
+        drop(old);
+        Ok(UnsubscribeToken(self.completion(ticket)))
+    }
+
+    /// The next message that no subscription and no callback takes; none once the client is disconnected for good.
+    pub async fn receive(&self) -> Option<Message> {
+        poll_fn(|context| self.poll_receive(context)).await
+    }
+
+    /// The same; blocks this thread until there is a message.
+    pub fn wait_receive(&self) -> Option<Message> {
+        block_on(self.receive())
+    }
+
+    /// The next message that no subscription and no callback takes, if there is one already.
+    pub fn try_receive(&self) -> Option<Message> {
+        let mut state = self.shared().lock();
+        let (message, receipt) = state.routes.try_queue(Routes::REST)?;
+        drop(state);
+        self.acknowledge(receipt);
+        Some(message)
+    }
+
+    fn poll_receive(&self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        let mut state = self.shared().lock();
+        let is_stopped = state.is_stopped();
+        let next = state.routes.poll_queue(Routes::REST, is_stopped, context);
+        drop(state);
+        next.map(|next| {
+            let (message, receipt) = next?;
+            self.acknowledge(receipt);
+            Some(message)
+        })
+    }
+
+    fn acknowledge(&self, receipt: Option<Receipt>) {
+        if let Some(receipt) = receipt {
+            let mut state = self.shared().lock();
+            state.session.acknowledge(receipt);
+            self.shared().release(state);
+        }
+    }
+
+    /// Waits for messages and calls the callbacks of [`Client::on`], until the client is disconnected for good.
+    ///
+    /// That it was asked to disconnect is no error.
+    pub async fn run(&self) -> Result<(), ConnectError> {
+        while let Some(call) = poll_fn(|context| self.poll_call(context)).await {
+            let callback = self.callbacks().get(&call.callback).map(Arc::clone);
+            let (message, ended) = call.into_message();
+            if let Some(callback) = callback {
+                callback(self, message);
+            }
+            let receipt = self.shared().lock().routes.end_call(ended);
+            self.acknowledge(receipt);
+        }
+        let state = self.shared().lock();
+        match state.stopped.unwrap_or(OfflineCause::Requested) {
+            OfflineCause::Requested => Ok(()),
+            cause => Err(self.shared().connect_error(&state, cause)),
+        }
+    }
+
+    /// The same; blocks this thread.
+    pub fn wait_run(&self) -> Result<(), ConnectError> {
+        block_on(self.run())
+    }
+
+    fn poll_call(&self, context: &mut Context<'_>) -> Poll<Option<Call>> {
+        let mut state = self.shared().lock();
+        let is_stopped = state.is_stopped();
+        match state.routes.poll_call(context) {
+            Poll::Ready(call) => Poll::Ready(Some(call)),
+            Poll::Pending if is_stopped => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// News of the connection from now on.
+    pub fn events(&self) -> Events {
+        Events::new(self.shared())
+    }
+
+    /// Subscriptions that the server has neither granted nor refused.
+    pub fn pending_subscriptions(&self) -> usize {
+        self.shared().lock().session.pending_subscriptions()
+    }
+
+    /// Where a subscription stands; none if the filter is not wanted.
+    pub fn subscription_status(&self, filter: &str) -> Option<SubscriptionStatus> {
+        let filter = TopicFilter::new(filter).ok()?;
+        self.shared().lock().session.subscription(filter)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Stats {
+        self.shared().lock().session.stats()
+    }
+
+    /// QoS 0 messages that arrived while their queue was full, and were dropped.
+    pub fn messages_dropped(&self) -> u64 {
+        self.shared().lock().routes.dropped()
+    }
+
+    /// Messages that were accepted for publishing and never sent.
+    pub fn messages_queued(&self) -> usize {
+        self.shared().lock().session.queued_messages()
+    }
+
+    /// The client identifier: that of the options, or what the server assigned.
+    pub fn client_id(&self) -> String {
+        self.shared().lock().session.client_id().into()
+    }
+
+    /// Lets what was accepted end, for as long as `network_timeout` of the options, then disconnects.
+    ///
+    /// Fails only if the client is not connected.
+    pub fn disconnect(&self) -> Result<DisconnectToken, ConnectError> {
+        let drain = self.shared().lock().session.network_timeout();
+        self.disconnect_within(drain)
+    }
+
+    /// Lets what was accepted end, for as long as `drain`, then disconnects. Operations that have not ended by
+    /// then end with it.
+    pub fn disconnect_within(&self, drain: Duration) -> Result<DisconnectToken, ConnectError> {
+        let ticket = self.shared().submit(Command::Disconnect(drain), |_, ticket| ticket);
+        let server = || self.shared().server.to_string();
+        let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
+        Ok(DisconnectToken(self.completion(ticket)))
+    }
+}
+
+fn subscribe_command(subscribe: Subscribe<'_>) -> Result<(Command<'_>, TopicFilter<'_>), SubscribeError> {
+    let filter = TopicFilter::new(subscribe.filter).map_err(SubscribeError::Filter)?;
+    let options = subscribe.options;
+    Ok((Command::Subscribe(mqtt_session::Subscribe { filter, options }), filter))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("server", &self.shared().server).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! Where a client gets the time from.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time;
+
+use mqtt_session::Instant;
+
+/// A source of time; the virtual clock of a simulation is another one than [`SystemClock`].
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// The time now. It never goes back.
+    fn now(&self) -> Instant;
+}
+
+/// The monotonic clock of the system. Its origin is the first use of it in the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+static ORIGIN: OnceLock<time::Instant> = OnceLock::new();
+
+impl SystemClock {
+    /// The point in the system's own type, for a timer.
+    pub fn to_std(at: Instant) -> time::Instant {
+        *ORIGIN.get_or_init(time::Instant::now) + at.since(Instant::ORIGIN)
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        let since_origin = ORIGIN.get_or_init(time::Instant::now).elapsed();
+        Instant::ORIGIN + since_origin
+    }
+}

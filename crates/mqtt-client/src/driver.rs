@@ -1,0 +1,306 @@
+//! The one driver turn: reads what there is, lets the session decide, writes what it asks for.
+//!
+//! An adapter asks [`Driver::goal`] what the link should be, dials or drops it, and calls [`Driver::turn`] whenever
+//! the link is ready, the driver is woken, or the deadline has passed. It decides nothing itself.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use mqtt_session::{Command, Instant, OfflineCause, Status, TransmitBuf, Transport};
+
+use crate::link::Link;
+use crate::options::Server;
+use crate::shared::{Shared, State};
+
+/// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
+#[derive(Debug)]
+#[must_use = "nothing happens unless an adapter runs the driver"]
+pub struct Driver {
+    shared: Arc<Shared>,
+    /// The beginning of a packet whose rest has not arrived.
+    input: BytesMut,
+    output: TransmitBuf,
+    /// The link for which `input` and `output` are.
+    attempt: u64,
+    /// When the link last took bytes, or had nothing to take.
+    progress_at: Instant,
+    network_timeout: Duration,
+    is_shut_down: bool,
+    /// Memory for what is woken after a turn.
+    wakers: Vec<Waker>,
+}
+
+/// What the link should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// No link. Ask again when woken, or at the deadline.
+    Idle {
+        /// The latest moment to ask again.
+        deadline: Option<Instant>,
+    },
+    /// A link with this number; a higher number is a new link. While it is being dialled, ask again when woken, or
+    /// at the deadline.
+    Link {
+        /// Counts dials.
+        attempt: u64,
+        /// The latest moment to ask again.
+        deadline: Option<Instant>,
+    },
+    /// All handles are gone and everything has ended.
+    Finished,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Another turn is due when the link can be read, when it can be written if `wants_write`, when woken, or at the
+    /// deadline.
+    Wait {
+        /// Whether bytes wait to be written.
+        wants_write: bool,
+        /// The latest moment for another turn.
+        deadline: Option<Instant>,
+    },
+    /// More can be done at once; others may go first.
+    Again,
+    /// The link is not wanted any more: drop it and ask [`Driver::goal`].
+    Drop,
+}
+
+/// Bytes that are read at once.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Reads of one turn at the most, so that writing gets its share.
+const READS_PER_TURN: usize = 4;
+
+/// While more bytes than this wait to be written, nothing is read: a server that does not read is not read from.
+const OUTPUT_HIGH: usize = 256 * 1024;
+
+/// Chunks of one vectored write.
+const CHUNKS_MAX: usize = 64;
+
+thread_local! {
+    /// Where a link reads into; shared by all drivers of a thread, so that an idle connection holds no memory for it.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>) -> Driver {
+        let network_timeout = shared.lock().session.network_timeout();
+        Driver {
+            shared,
+            input: BytesMut::new(),
+            output: TransmitBuf::new(),
+            attempt: 0,
+            progress_at: Instant::ORIGIN,
+            network_timeout,
+            is_shut_down: false,
+            wakers: Vec::new(),
+        }
+    }
+
+    /// The server to dial.
+    pub fn server(&self) -> &Server {
+        &self.shared.server
+    }
+
+    /// The time by the client's clock.
+    pub fn now(&self) -> Instant {
+        self.shared.now()
+    }
+
+    /// Ready when the driver has something to do; otherwise the task is woken once it has.
+    pub fn poll_woken(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_driver_due(context)
+    }
+
+    /// What the link should be now.
+    pub fn goal(&mut self) -> Goal {
+        let now = self.shared.now();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if state.is_abandoned {
+            abandon(&mut state, now, self.network_timeout);
+        }
+        state.session.handle_timeout(now);
+        let goal = match state.session.poll_transport() {
+            Transport::Open { attempt } => Goal::Link { attempt, deadline: state.session.poll_timeout() },
+            Transport::Closed if state.is_abandoned && state.session.status() == Status::Idle => {
+                Goal::Finished
+            }
+            Transport::Closed | Transport::Flush => Goal::Idle { deadline: state.session.poll_timeout() },
+        };
+        shared.release_by_driver(state, &mut self.wakers);
+        goal
+    }
+
+    /// The link of that attempt is open. Turns follow.
+    pub fn on_opened(&mut self, attempt: u64) {
+        let now = self.shared.now();
+        self.attempt = attempt;
+        self.input.clear();
+        self.output.clear();
+        self.progress_at = now;
+        self.is_shut_down = false;
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if state.session.poll_transport() == (Transport::Open { attempt }) {
+            state.session.handle_opened(now);
+        }
+        shared.release_by_driver(state, &mut self.wakers);
+    }
+
+    /// The link of that attempt could not be opened.
+    pub fn on_dial_failed(&mut self, attempt: u64, error: io::Error) {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if state.session.poll_transport() == (Transport::Open { attempt }) {
+            state.link_error = Some(Arc::new(error));
+            state.session.handle_closed(shared.now(), OfflineCause::DialFailed);
+        }
+        shared.release_by_driver(state, &mut self.wakers);
+    }
+
+    /// Reads, decides, writes: everything that can be done without waiting.
+    pub fn turn(&mut self, link: &mut impl Link) -> Turn {
+        let is_more_to_read = match self.read(link) {
+            Ok(is_more) => is_more,
+            Err(error) => return self.close(OfflineCause::TransportClosed, error),
+        };
+        if let Err(error) = self.write(link) {
+            return self.close(OfflineCause::TransportClosed, Some(error));
+        }
+        let now = self.shared.now();
+        if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
+            return self.close(OfflineCause::WriteTimedOut, None);
+        }
+        let state = self.shared.lock();
+        match state.session.poll_transport() {
+            Transport::Open { attempt } if attempt == self.attempt => {}
+            Transport::Flush => {}
+            Transport::Open { .. } | Transport::Closed => return Turn::Drop,
+        }
+        if is_more_to_read {
+            return Turn::Again;
+        }
+        let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
+        let deadline = state.session.poll_timeout().into_iter().chain(stalled).min();
+        Turn::Wait { wants_write: !self.output.is_empty(), deadline }
+    }
+
+    /// Whether there may be more; an error without a source is the end of the stream.
+    fn read(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.resize(READ_SIZE, 0);
+            for _ in 0..READS_PER_TURN {
+                if self.output.len() > OUTPUT_HIGH {
+                    return Ok(false);
+                }
+                let len = match link.try_read(scratch) {
+                    Ok(0) => return Err(None),
+                    Ok(len) => len,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(Some(error)),
+                };
+                self.input.extend_from_slice(&scratch[..len]);
+                self.handle_input();
+                if len < READ_SIZE {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn handle_input(&mut self) {
+        let now = self.shared.now();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        state.session.handle_input(now, &mut self.input);
+        shared.release_by_driver(state, &mut self.wakers);
+    }
+
+    /// Fills the buffer from the session and writes it, until the link takes no more or nothing is left.
+    fn write(&mut self, link: &mut impl Link) -> io::Result<()> {
+        loop {
+            let transport = self.fill();
+            if self.output.is_empty() {
+                if transport == Transport::Flush && !self.is_shut_down {
+                    self.is_shut_down = true;
+                    link.shutdown()?;
+                }
+                return Ok(());
+            }
+            if !self.flush(link)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn fill(&mut self) -> Transport {
+        let now = self.shared.now();
+        if self.output.is_empty() {
+            self.progress_at = now;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        if state.is_abandoned {
+            abandon(&mut state, now, self.network_timeout);
+        }
+        state.session.handle_timeout(now);
+        state.session.poll_transmit(now, &mut self.output);
+        let transport = state.session.poll_transport();
+        shared.release_by_driver(state, &mut self.wakers);
+        transport
+    }
+
+    /// False if the link takes no more for now.
+    fn flush(&mut self, link: &mut impl Link) -> io::Result<bool> {
+        while !self.output.is_empty() {
+            let mut chunks = [IoSlice::new(&[]); CHUNKS_MAX];
+            let mut count = 0;
+            for (slot, chunk) in chunks.iter_mut().zip(self.output.chunks()) {
+                *slot = IoSlice::new(chunk);
+                count += 1;
+            }
+            match link.try_write(&chunks[..count]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    self.output.advance(len);
+                    self.progress_at = self.shared.now();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn close(&mut self, cause: OfflineCause, error: Option<io::Error>) -> Turn {
+        let now = self.shared.now();
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        state.link_error = error.map(Arc::new);
+        state.session.handle_closed(now, cause);
+        shared.release_by_driver(state, &mut self.wakers);
+        Turn::Drop
+    }
+}
+
+/// All handles are gone: what was accepted may still end, then the client disconnects.
+fn abandon(state: &mut State, now: Instant, drain: Duration) {
+    // It is refused if the client is disconnected or about to be, which is what is wanted.
+    let _ = state.session.submit(now, Command::Disconnect(drain));
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.on_driver_gone();
+    }
+}

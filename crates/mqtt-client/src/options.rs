@@ -1,0 +1,233 @@
+//! Where to connect, and how: options with the defaults of the API that this library grew from.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fluent_uri::UriRef;
+use fluent_uri::component::Host;
+use fluent_uri::pct_enc::{EStr, Encoder};
+use mqtt_proto::Version;
+use mqtt_session::{Config, Credentials, Will};
+
+use crate::error::OptionsError;
+
+/// The server to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Server { host, port } = self;
+        if host.contains(':') {
+            write!(f, "mqtt://[{host}]:{port}")
+        } else {
+            write!(f, "mqtt://{host}:{port}")
+        }
+    }
+}
+
+/// Options of a client: a server, the settings of the session, the bounds of the queues of messages.
+///
+/// ```
+/// use std::time::Duration;
+/// use mqtt_client::{Options, Version};
+///
+/// let options = Options::new("localhost")
+///     .client_id("door-7")
+///     .credentials("user", "secret")
+///     .version(Version::V3_1_1)
+///     .keep_alive(Duration::from_secs(30));
+/// assert_eq!(options.server.port, 1883);
+///
+/// let options = Options::from_url("mqtt://user:p%40ss@[::1]:1884")?;
+/// assert_eq!((options.server.host.as_str(), options.server.port), ("::1", 1884));
+/// # Ok::<(), mqtt_client::OptionsError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until a client is made of them"]
+pub struct Options {
+    /// Where to connect.
+    pub server: Server,
+    /// The settings of the session.
+    pub config: Config,
+    /// Messages that wait in one subscription to be taken; further QoS 0 messages are dropped and counted.
+    ///
+    /// 1,024 unless said. QoS 1 and 2 messages are never dropped: they stay unacknowledged until they are taken,
+    /// and `receive_maximum` bounds them.
+    pub waiting_messages_max: usize,
+}
+
+/// The port for MQTT over plain TCP.
+const DEFAULT_PORT: u16 = 1883;
+
+impl Options {
+    /// The defaults, for a server at port 1883 of a host.
+    pub fn new(host: impl Into<String>) -> Options {
+        Options {
+            server: Server { host: host.into(), port: DEFAULT_PORT },
+            config: Config::new(""),
+            waiting_messages_max: 1024,
+        }
+    }
+
+    /// The defaults, for the server and the credentials of a URL.
+    ///
+    /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, percent-encoded where needed; `tcp://` means the same.
+    pub fn from_url(url: &str) -> Result<Options, OptionsError> {
+        let not_a_url = || OptionsError::NotAUrl { url: url.into() };
+        let uri = UriRef::parse(url).map_err(|_| not_a_url())?;
+        match uri.scheme().map(|scheme| scheme.as_str().to_ascii_lowercase()) {
+            Some(scheme) if scheme == "mqtt" || scheme == "tcp" => {}
+            // "localhost:1883" parses as a URL whose scheme is "localhost".
+            Some(scheme) if uri.authority().is_some() => return Err(OptionsError::Scheme { scheme }),
+            Some(_) | None => return Err(not_a_url()),
+        }
+        let authority = uri.authority().ok_or_else(not_a_url)?;
+        let path = [("", Some(uri.path().as_str())), ("?", uri.query().map(EStr::as_str))];
+        let path: String =
+            path.iter().filter_map(|(mark, part)| part.map(|part| format!("{mark}{part}"))).collect();
+        if !matches!(path.as_str(), "" | "/") {
+            return Err(OptionsError::Path { path });
+        }
+        let host = match authority.host_parsed() {
+            Host::RegName(name) => percent_decoded(name)?,
+            _ => authority.host().trim_start_matches('[').trim_end_matches(']').into(),
+        };
+        if host.is_empty() {
+            return Err(OptionsError::NoHost);
+        }
+        let mut options = Options::new(host);
+        match authority.port().map(EStr::as_str) {
+            None | Some("") => {}
+            Some(port) => {
+                let number = port.parse().ok().filter(|number| *number > 0);
+                options.server.port = number.ok_or_else(|| OptionsError::Port { port: port.into() })?;
+            }
+        }
+        if let Some(user_info) = authority.userinfo() {
+            let (user_name, password) = match user_info.split_once(':') {
+                Some((user_name, password)) => (user_name, Some(password.decode().to_bytes().into_owned())),
+                None => (user_info, None),
+            };
+            let user_name = Some(percent_decoded(user_name)?);
+            options.config.credentials = Some(Credentials { user_name, password });
+        }
+        Ok(options)
+    }
+
+    /// TCP port; 1883 unless said.
+    pub fn port(mut self, port: u16) -> Options {
+        self.server.port = port;
+        self
+    }
+
+    /// Names the session at the server; unless said, the server chooses.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Options {
+        self.config.client_id = client_id.into();
+        self
+    }
+
+    /// User name and password.
+    pub fn credentials(mut self, user_name: impl Into<String>, password: impl Into<Vec<u8>>) -> Options {
+        let (user_name, password) = (Some(user_name.into()), Some(password.into()));
+        self.config.credentials = Some(Credentials { user_name, password });
+        self
+    }
+
+    /// Version of the protocol; 5.0 unless said.
+    pub fn version(mut self, version: Version) -> Options {
+        self.config.version = version;
+        self
+    }
+
+    /// Whether the session ends with its connection; true unless said.
+    ///
+    /// A session that is kept needs a client identifier.
+    pub fn clean_session(mut self, clean_session: bool) -> Options {
+        self.config.clean_session = clean_session;
+        self
+    }
+
+    /// 5.0: how long the server keeps the session after a connection ends, in whole seconds, rounded up.
+    pub fn session_expiry(mut self, expiry: Duration) -> Options {
+        self.config.session_expiry_secs = Some(u32::try_from(whole_seconds(expiry)).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Longest silence before a ping, in whole seconds up to 65,535, rounded up; 0 turns pings off. 60 s unless said.
+    pub fn keep_alive(mut self, keep_alive: Duration) -> Options {
+        self.config.keep_alive_secs = u16::try_from(whole_seconds(keep_alive)).unwrap_or(u16::MAX);
+        self
+    }
+
+    /// Longest wait before the first attempt to connect again; 5 s unless said. Later waits grow.
+    pub fn reconnect_after(mut self, after: Duration) -> Options {
+        self.config.reconnect.after = after;
+        self.config.reconnect.after_max = self.config.reconnect.after_max.max(after);
+        self
+    }
+
+    /// Whether a first connection that fails is tried again too; false unless said.
+    pub fn retry_first(mut self, retry_first: bool) -> Options {
+        self.config.reconnect.retry_first = retry_first;
+        self
+    }
+
+    /// Bound for dialling, for the CONNACK, for the answer to a ping and for progress in writing; 6 s unless said.
+    pub fn network_timeout(mut self, timeout: Duration) -> Options {
+        self.config.network_timeout = timeout;
+        self
+    }
+
+    /// What the server publishes if the connection ends without a DISCONNECT.
+    pub fn will(mut self, will: Will) -> Options {
+        self.config.will = Some(will);
+        self
+    }
+
+    /// A will with QoS 0 that is not kept.
+    pub fn simple_will(self, topic: impl Into<String>, payload: impl Into<Bytes>) -> Options {
+        self.will(Will::new(topic, payload))
+    }
+}
+
+/// What options can be made of: themselves, or a URL.
+pub trait IntoOptions {
+    /// The options, or why the URL says no server.
+    fn into_options(self) -> Result<Options, OptionsError>;
+}
+
+impl IntoOptions for Options {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Ok(self)
+    }
+}
+
+impl IntoOptions for &str {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Options::from_url(self)
+    }
+}
+
+impl IntoOptions for &String {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Options::from_url(self)
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+fn percent_decoded<E: Encoder>(text: &EStr<E>) -> Result<String, OptionsError> {
+    text.decode().to_string().map(Into::into).map_err(|_| OptionsError::UserInfo)
+}
+
+#[cfg(test)]
+mod tests;

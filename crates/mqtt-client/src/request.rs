@@ -1,0 +1,109 @@
+//! What a call publishes or subscribes to: values with defaults, built up in place.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use mqtt_proto::{Properties, QoS, RetainHandling, SubscribeOptions};
+
+/// A message to be published: QoS 0, not kept, no properties and no timeout unless said.
+///
+/// ```
+/// use std::time::Duration;
+/// use mqtt_client::{Publish, QoS};
+///
+/// let message = Publish::new("home/door", "open").qos(QoS::AtLeastOnce).timeout(Duration::from_secs(5));
+/// # let _ = message;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a message is sent by Client::publish"]
+pub struct Publish<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: Bytes,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) properties: Properties<'a>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl<'a> Publish<'a> {
+    /// A message for that topic. The payload is taken over or counted, not copied.
+    pub fn new(topic: &'a str, payload: impl Into<Bytes>) -> Publish<'a> {
+        Publish {
+            topic,
+            payload: payload.into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Properties::EMPTY,
+            timeout: None,
+        }
+    }
+
+    /// How often it may arrive.
+    pub fn qos(mut self, qos: QoS) -> Publish<'a> {
+        self.qos = qos;
+        self
+    }
+
+    /// Whether the server keeps it for later subscribers.
+    pub fn retain(mut self, retain: bool) -> Publish<'a> {
+        self.retain = retain;
+        self
+    }
+
+    /// 5.0: what is said about it.
+    pub fn properties(mut self, properties: Properties<'a>) -> Publish<'a> {
+        self.properties = properties;
+        self
+    }
+
+    /// Bound for the acknowledgement with QoS 1 and 2, counted from the call; QoS 0 ignores it.
+    pub fn timeout(mut self, timeout: Duration) -> Publish<'a> {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// A subscription: QoS 1 and the standard's defaults unless said.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a subscription is made by Client::subscribe"]
+pub struct Subscribe<'a> {
+    pub(crate) filter: &'a str,
+    pub(crate) options: SubscribeOptions,
+}
+
+impl<'a> Subscribe<'a> {
+    /// A subscription to that filter.
+    pub const fn new(filter: &'a str) -> Subscribe<'a> {
+        Subscribe { filter, options: SubscribeOptions::with_qos(QoS::AtLeastOnce) }
+    }
+
+    /// Highest QoS at which messages come.
+    pub const fn qos(mut self, qos: QoS) -> Subscribe<'a> {
+        self.options.qos = qos;
+        self
+    }
+
+    /// 5.0: no messages that this client published itself.
+    pub const fn no_local(mut self, no_local: bool) -> Subscribe<'a> {
+        self.options.no_local = no_local;
+        self
+    }
+
+    /// 5.0: RETAIN as the publisher set it, instead of only on kept messages.
+    pub const fn retain_as_published(mut self, retain_as_published: bool) -> Subscribe<'a> {
+        self.options.retain_as_published = retain_as_published;
+        self
+    }
+
+    /// 5.0: whether kept messages are wanted.
+    pub const fn retain_handling(mut self, retain_handling: RetainHandling) -> Subscribe<'a> {
+        self.options.retain_handling = retain_handling;
+        self
+    }
+}
+
+impl<'a> From<&'a str> for Subscribe<'a> {
+    fn from(filter: &'a str) -> Subscribe<'a> {
+        Subscribe::new(filter)
+    }
+}

@@ -1,0 +1,191 @@
+//! What handles and driver share: the session behind one short lock, and who is to be woken.
+//!
+//! No waker is woken and no code of the application runs while the lock is held.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use mqtt_session::{Command, Event, Instant, OfflineCause, Outcome, RefusedReason, Session, Status, Ticket};
+
+use crate::clock::Clock;
+use crate::error::ConnectError;
+use crate::news::{ConnectionEvent, EventQueues};
+use crate::options::Server;
+use crate::routes::Routes;
+use crate::waiters::{Waiters, keep_waker};
+
+/// Shared by all handles of a client and its driver.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    clock: Box<dyn Clock>,
+    pub(crate) server: Server,
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) session: Session,
+    pub(crate) waiters: Waiters,
+    pub(crate) routes: Routes,
+    pub(crate) events: EventQueues,
+    /// Whether the driver has something to do that it has not seen.
+    is_driver_due: bool,
+    /// The driver, while it sleeps.
+    driver: Option<Waker>,
+    /// Whether all handles are gone.
+    pub(crate) is_abandoned: bool,
+    /// Whether the driver is gone.
+    pub(crate) is_driver_gone: bool,
+    /// Why the last link could not be had or broke.
+    pub(crate) link_error: Option<Arc<io::Error>>,
+    /// Why no connection is wanted any more.
+    pub(crate) stopped: Option<OfflineCause>,
+    /// To be woken once the lock is released; kept for its memory.
+    wakers: Vec<Waker>,
+}
+
+impl Shared {
+    pub(crate) fn new(session: Session, waiting_max: usize, server: Server, clock: Box<dyn Clock>) -> Shared {
+        let state = State {
+            session,
+            waiters: Waiters::default(),
+            routes: Routes::new(waiting_max),
+            events: EventQueues::default(),
+            is_driver_due: false,
+            driver: None,
+            is_abandoned: false,
+            is_driver_gone: false,
+            link_error: None,
+            stopped: None,
+            wakers: Vec::new(),
+        };
+        Shared { state: Mutex::new(state), clock, server }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The state; a panic of another thread has left it whole, since nothing of the application runs inside.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Submits a command, looks at the state before the driver can, and wakes the driver.
+    pub(crate) fn submit<T>(
+        &self,
+        command: Command<'_>,
+        then: impl FnOnce(&mut State, Ticket) -> T,
+    ) -> Result<T, RefusedReason> {
+        let now = self.now();
+        let mut state = self.lock();
+        let ticket = state.session.submit(now, command).map_err(|refused| refused.reason)?;
+        state.waiters.register(ticket);
+        let result = then(&mut state, ticket);
+        self.release(state);
+        Ok(result)
+    }
+
+    /// Lets the state go after a change: what the session says is passed on, and the driver looks at it.
+    pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
+        state.pass_events_on();
+        state.is_driver_due = true;
+        let driver = state.driver.take();
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        driver.into_iter().chain(wakers).for_each(Waker::wake);
+    }
+
+    /// Lets the state go after the driver's own change; `wakers` is memory that the driver keeps for it.
+    pub(crate) fn release_by_driver(&self, mut state: MutexGuard<'_, State>, wakers: &mut Vec<Waker>) {
+        state.pass_events_on();
+        std::mem::swap(&mut state.wakers, wakers);
+        drop(state);
+        wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Ready when the driver has something to do that it has not seen.
+    pub(crate) fn poll_driver_due(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.is_driver_due) {
+            return Poll::Ready(());
+        }
+        keep_waker(&mut state.driver, context);
+        Poll::Pending
+    }
+
+    /// The driver is gone: nobody should wait for it.
+    pub(crate) fn on_driver_gone(&self) {
+        let mut state = self.lock();
+        state.is_driver_gone = true;
+        let mut wakers = state.waiters.take_wakers();
+        wakers.extend(state.routes.take_wakers());
+        wakers.extend(state.events.take_wakers());
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn connect_error(&self, state: &State, cause: OfflineCause) -> ConnectError {
+        ConnectError::offline(self.server.to_string(), cause, state.link_error.clone())
+    }
+}
+
+impl State {
+    /// Nothing more will come: the client was stopped, or nobody drives it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_driver_gone || self.stopped.is_some() && self.session.status() == Status::Idle
+    }
+
+    fn pass_events_on(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Message(message) => self.routes.route(message, &mut self.wakers),
+                Event::Ended { ticket, outcome } => {
+                    let is_done = matches!(outcome, Outcome::Done(_));
+                    self.wakers.extend(self.waiters.on_ended(ticket, outcome));
+                    self.wakers.extend(self.routes.on_subscribe_ended(ticket, is_done));
+                }
+                Event::Online { session_present } => {
+                    self.stopped = None;
+                    self.link_error = None;
+                    self.tell(ConnectionEvent::Online { session_present });
+                }
+                Event::Offline { cause, retry_at } => {
+                    if retry_at.is_none() {
+                        self.stopped = Some(cause);
+                        self.wakers.extend(self.routes.take_wakers());
+                    }
+                    self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, event: ConnectionEvent) {
+        let State { events, wakers, .. } = self;
+        events.push(event, wakers);
+    }
+}
+
+/// One for all handles of a client: when the last is dropped, the driver disconnects.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_abandoned = true;
+        self.shared.release(state);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.shared.server).finish()
+    }
+}

@@ -1,0 +1,166 @@
+//! Tokens: stand for an operation that was accepted, and resolve when it has ended.
+//!
+//! A token can be awaited, or waited for where threads block. Dropping one cancels nothing.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use mqtt_proto::{QoS, ReasonCode};
+use mqtt_session::{Indeterminate, OfflineCause, Outcome, Rejected, Ticket};
+
+use crate::error::{ConnectError, PublishError, SubscribeError};
+use crate::shared::Shared;
+
+/// The end of an operation.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+}
+
+impl Completion {
+    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket) -> Completion {
+        Completion { shared, ticket }
+    }
+
+    /// The outcome, or none if nobody is left who could bring it about.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let mut state = self.shared.lock();
+        match state.waiters.poll(self.ticket, context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if state.is_driver_gone => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        self.shared.lock().waiters.forget(self.ticket);
+    }
+}
+
+/// Runs a future on this thread and waits for it.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+macro_rules! token {
+    ($(#[$doc:meta])* $name:ident -> $output:ty, $resolve:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "the operation goes on, but only the token tells how it ends"]
+        pub struct $name(pub(crate) Completion);
+
+        impl $name {
+            /// Blocks this thread until the operation has ended.
+            pub fn wait(self) -> $output {
+                block_on(self)
+            }
+        }
+
+        impl Future for $name {
+            type Output = $output;
+
+            fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<$output> {
+                self.0.poll(context).map(|outcome| $resolve(&self.0, outcome))
+            }
+        }
+    };
+}
+
+token! {
+    /// A message that was accepted. Resolves when the server has it: with QoS 0 when it was handed to the
+    /// transport, with QoS 1 at its PUBACK, with QoS 2 at its PUBCOMP. The reason code says whether anyone listened.
+    PublishToken -> Result<ReasonCode, PublishError>, publish_result
+}
+
+token! {
+    /// A connection that was asked for. Resolves when the server has accepted, or when no attempt is left.
+    ConnectToken -> Result<(), ConnectError>, connect_result
+}
+
+token! {
+    /// A subscription that was asked for. Resolves with the granted QoS.
+    SubscribeToken -> Result<QoS, SubscribeError>, subscribe_result
+}
+
+token! {
+    /// The end of a subscription that was asked for.
+    UnsubscribeToken -> Result<(), SubscribeError>, unsubscribe_result
+}
+
+token! {
+    /// A disconnection that was asked for. Resolves when the connection is closed.
+    DisconnectToken -> (), |_: &Completion, _: Option<Outcome>| ()
+}
+
+impl PublishToken {
+    /// Bounds the wait for the acknowledgement, counted from now. With QoS 0 it changes nothing.
+    ///
+    /// Past it the token resolves to [`PublishError::TimedOut`]: a message that was never sent is withdrawn, one
+    /// that was sent may have arrived, and its exchange with the server goes on so that it is not doubled.
+    pub fn timeout(self, timeout: Duration) -> PublishToken {
+        let now = self.0.shared.now();
+        let mut state = self.0.shared.lock();
+        state.session.set_timeout(now, self.0.ticket, timeout);
+        self.0.shared.release(state);
+        self
+    }
+}
+
+fn publish_result(_: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, PublishError> {
+    match outcome.ok_or(PublishError::DriverGone)? {
+        Outcome::Done(reason) => Ok(reason),
+        Outcome::Rejected(Rejected::TimedOut) => Err(PublishError::TimedOut { withdrawn: true }),
+        Outcome::Rejected(why) => Err(PublishError::Rejected(why)),
+        Outcome::Indeterminate(Indeterminate::TimedOut) => Err(PublishError::TimedOut { withdrawn: false }),
+        Outcome::Indeterminate(why) => Err(PublishError::Indeterminate(why)),
+    }
+}
+
+fn connect_result(completion: &Completion, outcome: Option<Outcome>) -> Result<(), ConnectError> {
+    let cause = match outcome {
+        Some(Outcome::Done(_)) => return Ok(()),
+        Some(Outcome::Rejected(Rejected::Offline(cause))) => cause,
+        Some(Outcome::Rejected(_) | Outcome::Indeterminate(_)) | None => OfflineCause::Requested,
+    };
+    let shared = &completion.shared;
+    Err(shared.connect_error(&shared.lock(), cause))
+}
+
+fn subscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<QoS, SubscribeError> {
+    match outcome.ok_or(SubscribeError::DriverGone)? {
+        Outcome::Done(reason) => Ok(QoS::from_bits(reason.byte()).unwrap_or_default()),
+        Outcome::Rejected(why) => Err(SubscribeError::Rejected(why)),
+        Outcome::Indeterminate(why) => Err(SubscribeError::Indeterminate(why)),
+    }
+}
+
+fn unsubscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<(), SubscribeError> {
+    match outcome.ok_or(SubscribeError::DriverGone)? {
+        Outcome::Done(_) => Ok(()),
+        Outcome::Rejected(why) => Err(SubscribeError::Rejected(why)),
+        Outcome::Indeterminate(why) => Err(SubscribeError::Indeterminate(why)),
+    }
+}

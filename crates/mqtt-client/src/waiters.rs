@@ -1,0 +1,69 @@
+//! Who waits for the end of which operation.
+//!
+//! An entry exists from the submission until its token has seen the end or was dropped. An operation whose token
+//! is gone ends without anybody being told; it is not cancelled.
+
+use std::collections::HashMap;
+use std::task::{Context, Poll, Waker};
+
+use mqtt_session::{Outcome, Ticket};
+
+/// The operations that somebody holds a token for.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    entries: HashMap<Ticket, Waiter>,
+}
+
+#[derive(Debug)]
+enum Waiter {
+    /// Not ended; the waker is that of the last poll.
+    Open(Option<Waker>),
+    Ended(Outcome),
+}
+
+impl Waiters {
+    pub(crate) fn register(&mut self, ticket: Ticket) {
+        self.entries.insert(ticket, Waiter::Open(None));
+    }
+
+    /// The end of an operation; the waker is to be woken once no lock is held.
+    pub(crate) fn on_ended(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Waker> {
+        let entry = self.entries.get_mut(&ticket)?;
+        match std::mem::replace(entry, Waiter::Ended(outcome)) {
+            Waiter::Open(waker) => waker,
+            Waiter::Ended(_) => None,
+        }
+    }
+
+    pub(crate) fn poll(&mut self, ticket: Ticket, context: &mut Context<'_>) -> Poll<Outcome> {
+        match self.entries.get_mut(&ticket) {
+            Some(Waiter::Ended(outcome)) => Poll::Ready(*outcome),
+            Some(Waiter::Open(waker)) => {
+                keep_waker(waker, context);
+                Poll::Pending
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.entries.remove(&ticket);
+    }
+
+    /// All who wait; each finds out for itself what has changed.
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        let open = self.entries.values_mut().filter_map(|entry| match entry {
+            Waiter::Open(waker) => waker.take(),
+            Waiter::Ended(_) => None,
+        });
+        open.collect()
+    }
+}
+
+/// Remembers whom to wake, without cloning a waker that is there already.
+pub(crate) fn keep_waker(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *slot = Some(context.waker().clone()),
+    }
+}
