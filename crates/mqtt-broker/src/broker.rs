@@ -1,0 +1,282 @@
+//! The broker: takes what happened to its connections, and routes each packet to the machine that it is for.
+//!
+//! Each kind of packet has its file below; this one has what the driver calls. A connection waits for CONNECT, is
+//! online, or is closing: then nothing is read from it any more, and the driver closes the link once all is written.
+
+mod route;
+mod ending;
+mod connect;
+mod publish;
+mod acknowledge;
+mod subscribe;
+mod dispatch;
+mod transmit;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+use mqtt_parts::{Instant, Rng};
+use mqtt_proto::{PacketKind, Property, ReasonCode, TopicName, frame_len};
+
+use crate::config::Config;
+use crate::connection::{Connection, State};
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::ids::{ConnectionId, SessionKey};
+use crate::retained::Retained;
+use crate::session_state::Sessions;
+use crate::stats::Stats;
+use crate::subscriptions::{Match, Subscriptions};
+use crate::timers::{Timer, Timers};
+
+/// A broker for any number of connections, without I/O.
+///
+/// Inputs are the methods `handle_*`: none of them fails, several may follow one another, and early timeouts are
+/// harmless. Outputs are the methods `poll_*`; after each input, [`Broker::poll_ready`] says which connections have
+/// something for their links.
+#[derive(Debug)]
+pub struct Broker {
+    config: Config,
+    rng: Rng,
+    /// When something happened last; a restart happens then.
+    now: Instant,
+    connections: BTreeMap<ConnectionId, Connection>,
+    next_connection: u64,
+    /// Connections that have something to send or are to be closed, each once.
+    ready: VecDeque<ConnectionId>,
+    sessions: Sessions,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    timers: Timers,
+    /// Only what is counted; what is held is filled in when asked for.
+    stats: Stats,
+    /// Memory that is used again for each message that comes in.
+    matches: Vec<Match>,
+    /// Memory that is used again for each message that goes out.
+    hop_properties: Vec<Property<'static>>,
+}
+
+impl Broker {
+    /// A broker without connections and sessions; `seed` goes into the client identifiers that it assigns.
+    pub fn new(config: Config, seed: u64) -> Broker {
+        Broker {
+            config: config.in_range(),
+            rng: Rng::new(seed),
+            now: Instant::ORIGIN,
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            ready: VecDeque::new(),
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::default(),
+            retained: Retained::default(),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            matches: Vec::new(),
+            hop_properties: Vec::new(),
+        }
+    }
+
+    /// A link was accepted; the name is for all further calls about it.
+    ///
+    /// Past [`Config::connections_max`] the connection is to be closed at once.
+    pub fn handle_opened(&mut self, now: Instant) -> ConnectionId {
+        self.now = now;
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        self.stats.connections_opened += 1;
+        let has_room = self.connections.len() < self.config.connections_max;
+        let mut connection = Connection::new(now, if has_room { State::Handshake } else { State::Closing });
+        if has_room {
+            let deadline = Some(now + self.config.connect_timeout);
+            self.timers.set(&mut connection.timer, Timer::Connection(id), deadline);
+        }
+        self.connections.insert(id, connection);
+        if !has_room {
+            self.list(id);
+        }
+        id
+    }
+
+    /// Bytes came in: takes whole packets from the front of `input` and leaves a packet that is not whole yet.
+    ///
+    /// A packet over the limit is refused as soon as its length is there. What comes in on a connection that is
+    /// unknown or closing is thrown away.
+    pub fn handle_input(&mut self, now: Instant, id: ConnectionId, input: &mut BytesMut) {
+        self.now = now;
+        while let Some(connection) = self.connections.get(&id).filter(|it| it.state != State::Closing) {
+            if connection.control.len() >= self.config.control_packets_max {
+                let text = "too many answers wait to be read";
+                return self.fail(now, id, Fault::new(ReasonCode::QuotaExceeded, text));
+            }
+            match frame_len(input, self.config.packet_size_max) {
+                Ok(Some(len)) if len <= input.len() => self.on_frame(now, id, input, len),
+                Ok(_) => return,
+                Err(error) => self.fail(now, id, error.into()),
+            }
+        }
+        input.clear();
+    }
+
+    /// The link is gone, by whichever side; unknown connections are ignored.
+    pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
+        self.now = now;
+        self.close(now, id, ending::Will::Stays);
+        if self.connections.remove(&id).is_some_and(|connection| connection.is_listed) {
+            self.ready.retain(|ready| *ready != id);
+        }
+    }
+
+    /// Does what is due by now.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Connection(id) => self.on_connection_timer(now, id),
+                Timer::Session(key) => {
+                    if let Some(session) = self.sessions.get_mut(key) {
+                        session.timer = None;
+                    }
+                    self.settle(now, key);
+                }
+            }
+        }
+    }
+
+    /// When [`Broker::handle_timeout`] is to be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first()
+    }
+
+    /// The next connection that has something to send or is to be closed, each once until there is something new.
+    pub fn poll_ready(&mut self) -> Option<ConnectionId> {
+        let id = self.ready.pop_front()?;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.is_listed = false;
+        }
+        Some(id)
+    }
+
+    /// Whether the link is to be closed once all that [`Broker::poll_transmit`] gave is written; also for
+    /// connections that are unknown.
+    pub fn is_closing(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_none_or(|connection| connection.state == State::Closing)
+    }
+
+    /// Ends a connection from our side; a 5.0 client is told the reason, and its will stays.
+    ///
+    /// A reason that no DISCONNECT carries counts as an unspecified error.
+    pub fn disconnect(&mut self, now: Instant, id: ConnectionId, reason: ReasonCode) {
+        self.now = now;
+        let is_legal = reason.is_legal_in(PacketKind::Disconnect);
+        let reason = if is_legal { reason } else { ReasonCode::UnspecifiedError };
+        self.fail(now, id, Fault::new(reason, ""));
+    }
+
+    /// As if the process had ended and begun again: all connections are gone without a packet.
+    ///
+    /// Sessions and retained messages are kept, as if they had been stored, or forgotten. Wills of kept sessions
+    /// are published as after any other failure. It happens at the time of the last input.
+    pub fn restart(&mut self, keep_sessions: bool) {
+        let now = self.now;
+        for (id, connection) in &mut self.connections {
+            self.timers.set(&mut connection.timer, Timer::Connection(*id), None);
+        }
+        let online: Vec<_> = self.connections.values().filter_map(Connection::session).collect();
+        self.connections.clear();
+        self.ready.clear();
+        if keep_sessions {
+            for key in &online {
+                if let Some(session) = self.sessions.get_mut(*key) {
+                    session.connection = None;
+                }
+            }
+            for key in online {
+                self.leave(now, key, ending::Will::Stays);
+            }
+        } else {
+            self.sessions.clear();
+            self.subscriptions.clear();
+            self.retained.clear();
+            self.timers = Timers::default();
+        }
+    }
+
+    /// What the broker holds and what it did. Takes time in proportion to the number of sessions.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        stats.connections = self.connections.len();
+        stats.sessions = self.sessions.len();
+        stats.subscriptions = self.subscriptions.len();
+        stats.retained = self.retained.len();
+        stats.retained_bytes = self.retained.size();
+        for (_, session) in self.sessions.iter() {
+            stats.sessions_online += usize::from(session.connection.is_some());
+            stats.queued += session.outbox.queued();
+            stats.inflight += session.outbox.inflight();
+            stats.queued_bytes += session.outbox.size();
+        }
+        stats
+    }
+
+    /// The connections whose CONNECT was accepted and that are not closing, with their client identifiers.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &str)> {
+        self.connections.iter().filter_map(|(id, connection)| {
+            let session = self.sessions.get(connection.session()?)?;
+            Some((*id, &*session.client_id))
+        })
+    }
+
+    /// The client identifiers of all sessions, with and without connection.
+    pub fn sessions(&self) -> impl Iterator<Item = &str> {
+        self.sessions.iter().map(|(_, session)| &*session.client_id)
+    }
+
+    /// The client identifier of a connection whose CONNECT was accepted and that is not closing.
+    pub fn client_id(&self, id: ConnectionId) -> Option<&str> {
+        self.sessions.get(self.session_of(id)?).map(|session| &*session.client_id)
+    }
+
+    /// The connection of a client.
+    pub fn connection_of(&self, client_id: &str) -> Option<ConnectionId> {
+        self.sessions.get(self.sessions.find(client_id)?)?.connection
+    }
+
+    /// The payload of the retained message of a topic.
+    pub fn retained(&self, now: Instant, topic: TopicName<'_>) -> Option<&Bytes> {
+        self.retained.get(now, topic).map(|message| &message.payload)
+    }
+
+    fn session_of(&self, id: ConnectionId) -> Option<SessionKey> {
+        self.connections.get(&id)?.session()
+    }
+
+    /// Queues a packet that is not a PUBLISH.
+    fn queue(&mut self, id: ConnectionId, control: Control) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.control.push_back(control);
+            self.list(id);
+        }
+    }
+
+    /// Has [`Broker::poll_ready`] name a connection, if there is something to do for it.
+    fn list(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|it| !it.is_listed) else { return };
+        let has_work = match connection.state {
+            State::Handshake => false,
+            State::Online(key) => {
+                let outbox = self.sessions.get(key).map(|session| &session.outbox);
+                !connection.control.is_empty()
+                    || outbox.is_some_and(|outbox| outbox.wants_to_send(connection.window_max))
+            }
+            State::Closing => true,
+        };
+        if has_work {
+            connection.is_listed = true;
+            self.ready.push_back(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! How connections and sessions end, and what becomes of wills.
+//!
+//! A connection that ends leaves its session, which ends too or lives on until its expiry interval has passed. A
+//! will that was not taken back is published when its delay has passed or the session ends, whichever is first.
+
+use alloc::sync::Arc;
+
+use mqtt_parts::Instant;
+use mqtt_proto::{ReasonCode, TopicFilter};
+
+use crate::broker::Broker;
+use crate::connection::State;
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::ids::{ConnectionId, SessionKey};
+use crate::session_state::Expiry;
+use crate::timers::Timer;
+use crate::will;
+
+/// What becomes of the will when a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Will {
+    /// The client took it back.
+    Goes,
+    /// It will be published.
+    Stays,
+}
+
+impl Broker {
+    /// The client broke a rule, was silent for too long or is not wanted any more; 5.0 clients are told.
+    ///
+    /// [5.0 MQTT-3.14.0-1] [5.0 MQTT-4.13.1-1]
+    pub(super) fn fail(&mut self, now: Instant, id: ConnectionId, fault: Fault) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.session().is_some() && connection.limits.version.has_properties() {
+            let Fault { reason, text } = fault;
+            connection.control.push_back(Control::Disconnect { reason, text });
+        }
+        self.close(now, id, Will::Stays);
+    }
+
+    /// Nothing is read any more on this connection; what is queued is still sent.
+    pub(super) fn close(&mut self, now: Instant, id: ConnectionId, will: Will) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let state = core::mem::replace(&mut connection.state, State::Closing);
+        self.timers.set(&mut connection.timer, Timer::Connection(id), None);
+        match state {
+            State::Handshake => self.list(id),
+            State::Online(key) => {
+                self.list(id);
+                self.leave(now, key, will);
+            }
+            // It was listed when it began to close.
+            State::Closing => {}
+        }
+    }
+
+    /// CONNECT did not come in time, or nothing came for too long.
+    pub(super) fn on_connection_timer(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.timer = None;
+        match (connection.state, connection.silence_max) {
+            (State::Handshake, _) => self.close(now, id, Will::Stays),
+            (State::Online(_), Some(silence_max)) => {
+                let deadline = connection.last_packet + silence_max;
+                if deadline > now {
+                    self.timers.set(&mut connection.timer, Timer::Connection(id), Some(deadline));
+                } else {
+                    // [5.0 MQTT-3.1.2-22] [3.1.1 MQTT-3.1.2-24]
+                    let text = "nothing came for one and a half times the keep alive";
+                    self.fail(now, id, Fault::new(ReasonCode::KeepAliveTimeout, text));
+                }
+            }
+            (State::Online(_), None) | (State::Closing, _) => {}
+        }
+    }
+
+    /// A session has no connection any more.
+    ///
+    /// [5.0 MQTT-3.1.2-8] [5.0 MQTT-3.1.2-10] [5.0 MQTT-3.14.4-3] [3.1.1 MQTT-3.1.2-8] [3.1.1 MQTT-3.1.2-10]
+    pub(super) fn leave(&mut self, now: Instant, key: SessionKey, will: Will) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.connection = None;
+        self.stats.dropped_offline += session.outbox.on_offline(&self.config) as u64;
+        if will == Will::Goes {
+            session.will = None;
+        }
+        session.will_at = session.will.as_ref().map(|will| now + will.delay);
+        session.ends_at = match session.expiry {
+            Expiry::WithConnection => Some(now),
+            Expiry::After(duration) => Some(now + duration),
+            Expiry::Never => None,
+        };
+        self.settle(now, key);
+    }
+
+    /// Does what is due for a session, and sets its next deadline.
+    pub(super) fn settle(&mut self, now: Instant, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.ends_at.is_some_and(|at| at <= now) {
+            // [5.0 MQTT-4.1.0-2]
+            return self.end_session(now, key);
+        }
+        let is_due = session.will_at.is_some_and(|at| at <= now);
+        let will = if is_due { session.will.take() } else { None };
+        if is_due {
+            session.will_at = None;
+        }
+        let due_at = session.due_at();
+        self.timers.set(&mut session.timer, Timer::Session(key), due_at);
+        let client_id = Arc::clone(&session.client_id);
+        self.publish_will(now, will, client_id);
+    }
+
+    /// Forgets a session; its will is published, since it does not wait any longer. [5.0 MQTT-4.8.2-5]
+    pub(super) fn end_session(&mut self, now: Instant, key: SessionKey) {
+        let Some(mut session) = self.sessions.remove(key) else { return };
+        self.timers.set(&mut session.timer, Timer::Session(key), None);
+        for filter in &session.filters {
+            if let Ok(filter) = TopicFilter::new(filter) {
+                self.subscriptions.remove(filter, key);
+            }
+        }
+        self.publish_will(now, session.will, session.client_id);
+    }
+
+    fn publish_will(&mut self, now: Instant, will: Option<will::Will>, client_id: Arc<str>) {
+        if let Some(will) = will {
+            self.stats.wills += 1;
+            // There is nobody to tell if it is refused for want of room.
+            let _ = self.route(now, will.into_message(now, client_id));
+        }
+    }
+}

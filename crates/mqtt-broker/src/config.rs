@@ -1,0 +1,134 @@
+//! What a broker offers, and the bounds of all that it keeps.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use mqtt_proto::QoS;
+
+use crate::access::{Rule, User};
+
+/// What a broker offers, and how much it takes; every queue has its bound here.
+///
+/// What 5.0 can announce is announced in CONNACK.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a connection may exist without CONNECT; 10 seconds.
+    pub connect_timeout: Duration,
+    /// Largest packet taken, in bytes of the whole packet; 1 MiB. 0 counts as 1.
+    pub packet_size_max: u32,
+    /// QoS 1 and 2 messages that a 5.0 client may have unacknowledged; 1024. 0 counts as 1.
+    pub receive_max: u16,
+    /// QoS 1 and 2 messages that are sent to one client without its acknowledgement; 1024. 0 counts as 1.
+    ///
+    /// A lower Receive Maximum of the client wins. [5.0 MQTT-3.3.4-9]
+    pub inflight_max: u16,
+    /// Highest topic alias that a client may use, on each connection; 16. 0 offers none.
+    pub topic_alias_max: u16,
+    /// Topic aliases that are assigned on one connection, as far as the client takes them; 64. 0 assigns none.
+    pub topic_alias_assigned_max: u16,
+    /// Highest QoS of messages from clients, and highest QoS granted; 2.
+    pub qos_max: QoS,
+    /// Whether retained messages are taken; true.
+    pub retain_available: bool,
+    /// Whether filters may hold wildcards; true.
+    pub wildcard_available: bool,
+    /// Whether `$share/NAME/FILTER` may be subscribed to; true.
+    pub shared_available: bool,
+    /// Whether shared subscriptions are there before 5.0, too, where the standard does not know them; true.
+    pub shared_in_v3: bool,
+    /// Whether subscriptions may carry an identifier; true.
+    pub identifiers_available: bool,
+    /// Keep alive in seconds that 5.0 clients are told to use in place of their own; none.
+    pub server_keep_alive_secs: Option<u16>,
+    /// Longest that a session of a 5.0 client is kept without connection, in seconds; 4,294,967,295 is never ending
+    /// and the default.
+    pub session_expiry_secs_max: u32,
+    /// How long a session with Clean Session 0 of a client before 5.0 is kept without connection, in seconds;
+    /// 4,294,967,295 is never ending and the default.
+    pub session_expiry_v3_secs: u32,
+    /// Longest client identifier taken, in bytes; 1024. At least 23 are always taken. [5.0 MQTT-3.1.3-5]
+    pub client_id_size_max: usize,
+    /// Connections at one time; 10,000. One more is closed as soon as it is opened.
+    pub connections_max: usize,
+    /// Sessions at one time, with or without connection; 10,000. One more is refused.
+    pub sessions_max: usize,
+    /// Subscriptions of one session; 10,000. One more is refused.
+    pub subscriptions_max: usize,
+    /// Levels of one topic filter; 128. A deeper one is refused.
+    pub filter_levels_max: usize,
+    /// Retained messages; 10,000. A message that would be one more is refused.
+    pub retained_max: usize,
+    /// Retained messages, in bytes of topics, payloads and properties; 64 MiB.
+    pub retained_bytes_max: usize,
+    /// Messages that wait for one session, online or not; 65,536.
+    ///
+    /// A message that finds the queue full is dropped for this session, the queue keeps what it has, and
+    /// [`Stats::dropped_queue_full`](crate::Stats::dropped_queue_full) counts it.
+    pub queue_messages_max: usize,
+    /// Messages that wait for one session or for its acknowledgement, in bytes of topics, payloads and properties;
+    /// 64 MiB. Past it the newest is dropped, as for [`Config::queue_messages_max`].
+    pub queue_bytes_max: usize,
+    /// Whether QoS 0 messages wait for a session without connection; false.
+    pub queues_qos0_offline: bool,
+    /// Acknowledgements and answers that wait to be sent on one connection; 65,536. A client that causes more
+    /// without reading them is disconnected.
+    pub control_packets_max: usize,
+    /// Who may connect; if it is empty, anyone with any user name and password. None.
+    pub users: Vec<User>,
+    /// Whether clients may connect without user name although there are [`Config::users`]; false.
+    pub allows_anonymous: bool,
+    /// What is denied; nothing.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            connect_timeout: Duration::from_secs(10),
+            packet_size_max: MIB as u32,
+            receive_max: 1024,
+            inflight_max: 1024,
+            topic_alias_max: 16,
+            topic_alias_assigned_max: 64,
+            qos_max: QoS::ExactlyOnce,
+            retain_available: true,
+            wildcard_available: true,
+            shared_available: true,
+            shared_in_v3: true,
+            identifiers_available: true,
+            server_keep_alive_secs: None,
+            session_expiry_secs_max: u32::MAX,
+            session_expiry_v3_secs: u32::MAX,
+            client_id_size_max: 1024,
+            connections_max: 10_000,
+            sessions_max: 10_000,
+            subscriptions_max: 10_000,
+            filter_levels_max: 128,
+            retained_max: 10_000,
+            retained_bytes_max: 64 * MIB,
+            queue_messages_max: 65_536,
+            queue_bytes_max: 64 * MIB,
+            queues_qos0_offline: false,
+            control_packets_max: 65_536,
+            users: Vec::new(),
+            allows_anonymous: false,
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The same with every value in its range.
+    pub(crate) fn in_range(mut self) -> Config {
+        self.packet_size_max = self.packet_size_max.max(1);
+        self.receive_max = self.receive_max.max(1);
+        self.inflight_max = self.inflight_max.max(1);
+        self.client_id_size_max = self.client_id_size_max.max(CLIENT_ID_SIZE_MIN);
+        self
+    }
+}
+
+/// Client identifiers up to this many bytes are taken by every server.
+pub(crate) const CLIENT_ID_SIZE_MIN: usize = 23;
+
+const MIB: usize = 1 << 20;
