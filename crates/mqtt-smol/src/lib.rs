@@ -1,3 +1,26 @@
-//! The MQTT client on async-io, for smol and friends.
+//! The MQTT client on `async-io`: for smol, and for every executor that runs plain futures.
+//!
+//! [`connect`] returns a [`Client`] that is online; the future that moves its bytes is handed to whatever spawns
+//! futures in your program. [`client`] returns both without waiting.
+//!
+//! ```no_run
+//! # smol::block_on(async {
+//! let client = mqtt_smol::connect("mqtt://localhost", |drive| smol::spawn(drive).detach()).await?;
+//! let mut doors = client.subscribe("home/+/door")?;
+//! while let Some(message) = doors.next().await {
+//!     println!("{}: {} bytes", message.topic(), message.payload().len());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # });
+//! ```
 
 #![forbid(unsafe_code)]
+
+mod dial;
+mod wait;
+mod drive;
+#[cfg(feature = "broker")]
+pub mod broker;
+
+pub use drive::{Drive, client, connect};
+pub use mqtt_client::*;

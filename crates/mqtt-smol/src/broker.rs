@@ -1,0 +1,168 @@
+//! The embedded broker on a TCP socket, for tests and demos; not for production.
+//!
+//! ```no_run
+//! // One line, on a thread of its own, for a program on any runtime:
+//! let broker = mqtt_smol::broker::start("127.0.0.1:0")?;
+//! println!("listening on {}", broker.url());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod shared;
+mod connection;
+
+pub use mqtt_broker::{Config, Deny, Rule, Stats, User};
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_executor::Executor;
+use async_io::{Async, Timer};
+use futures_lite::future::or;
+
+use crate::wait::{Alarm, wait};
+use connection::serve_connection;
+use shared::Shared;
+
+/// A broker that listens and is not yet running.
+#[derive(Debug)]
+#[must_use = "nobody is served unless `run` is awaited"]
+pub struct Server {
+    listener: Async<TcpListener>,
+    handle: Handle,
+}
+
+/// Controls a broker that runs elsewhere. Clones control the same one.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+/// A broker on a thread of its own. Dropping it stops the broker.
+#[derive(Debug)]
+#[must_use = "dropping it stops the broker"]
+pub struct Running {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a broker with default settings on a thread of its own. Port 0 takes any free port.
+pub fn start(address: impl ToSocketAddrs) -> io::Result<Running> {
+    start_with(address, Config::default())
+}
+
+/// Starts a broker on a thread of its own. Port 0 takes any free port.
+pub fn start_with(address: impl ToSocketAddrs, config: Config) -> io::Result<Running> {
+    let server = Server::bind(address, config)?;
+    let handle = server.handle();
+    let thread =
+        thread::Builder::new().name("mqtt-broker".into()).spawn(|| async_io::block_on(server.run()))?;
+    Ok(Running { handle, thread: Some(thread) })
+}
+
+impl Server {
+    /// Listens on the first of the addresses that can be had. Port 0 takes any free port.
+    pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Server> {
+        let listener = Async::new(TcpListener::bind(address)?)?;
+        let address = listener.get_ref().local_addr()?;
+        let shared = Arc::new(Shared::new(config, fastrand::u64(..)));
+        Ok(Server { listener, handle: Handle { shared, address } })
+    }
+
+    /// A handle that outlives the call of [`Server::run`].
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves connections until [`Handle::stop`] is called.
+    pub async fn run(self) {
+        let Server { listener, handle: Handle { shared, .. } } = self;
+        let executor = Executor::new();
+        executor.spawn(keep_time(Arc::clone(&shared))).detach();
+        executor.run(or(shared.stopped(), accept(&listener, &shared, &executor))).await;
+    }
+}
+
+impl Handle {
+    /// The address that the broker listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("mqtt://{}", self.address)
+    }
+
+    /// Counters of the broker.
+    pub fn stats(&self) -> Stats {
+        self.shared.lock().broker.stats()
+    }
+
+    /// Cuts the connection of a client as an outage would: without a packet. False if it has none.
+    pub fn cut(&self, client_id: &str) -> bool {
+        self.shared.cut(|id| id == client_id) > 0
+    }
+
+    /// Cuts all connections as an outage would, and says how many there were.
+    pub fn cut_all(&self) -> usize {
+        self.shared.cut(|_| true)
+    }
+
+    /// Ends all connections without a packet and serves no more.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+}
+
+impl Running {
+    /// A handle that outlives this value; the broker does not.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported by its thread already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes connections in; a failure to accept, such as too many open files, is tried again after a while.
+async fn accept(listener: &Async<TcpListener>, shared: &Arc<Shared>, executor: &Executor<'static>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => executor.spawn(serve_connection(Arc::clone(shared), stream)).detach(),
+            Err(_) => {
+                Timer::after(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Tells the broker the time when it wants to know.
+async fn keep_time(shared: Arc<Shared>) {
+    let mut alarm = Alarm::new();
+    loop {
+        let deadline = shared.handle_timeout();
+        wait(None, false, &mut alarm, deadline, |context| shared.poll_clock(context)).await;
+    }
+}
+
+/// Wait after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

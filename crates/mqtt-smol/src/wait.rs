@@ -1,0 +1,62 @@
+//! Waits until a link is ready, a deadline has passed, or somebody calls.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_io::Timer;
+use mqtt_client::{Instant, SystemClock};
+
+use crate::dial::TcpLink;
+
+/// One timer for deadlines that move with every packet.
+///
+/// A deadline that moves away leaves the timer where it is: it rings early, which changes nothing, and the system's
+/// timer is not touched for every packet.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    timer: Timer,
+    armed: Option<Instant>,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Alarm {
+        Alarm { timer: Timer::never(), armed: None }
+    }
+
+    /// Ready once the deadline has passed, or an earlier one.
+    pub(crate) fn poll(&mut self, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        if self.armed.is_none_or(|armed| deadline < armed) {
+            self.timer.set_at(SystemClock::to_std(deadline));
+            self.armed = Some(deadline);
+        }
+        match Pin::new(&mut self.timer).poll(context) {
+            Poll::Ready(_) => {
+                self.armed = None;
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Waits until the link can be read, can be written if that is wanted, the deadline has passed, or `is_called` is
+/// ready.
+pub(crate) async fn wait(
+    link: Option<&TcpLink>,
+    wants_write: bool,
+    alarm: &mut Alarm,
+    deadline: Option<Instant>,
+    mut is_called: impl FnMut(&mut Context<'_>) -> Poll<()>,
+) {
+    poll_fn(|context| {
+        // All are polled, so that each knows whom to wake. What is wrong with a link shows when it is used.
+        let called = is_called(context).is_ready();
+        let readable = link.is_some_and(|link| link.poll_readable(context).is_ready());
+        let writable = wants_write && link.is_some_and(|link| link.poll_writable(context).is_ready());
+        let passed = alarm.poll(deadline, context).is_ready();
+        if called || readable || writable || passed { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
