@@ -1,5 +1,38 @@
-//! The mqtt command.
+//! The `mqtt` command: publish, subscribe, and a broker for tests.
+//!
+//! Data goes to standard output, everything else to standard error, and the exit code says how it went.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod failure;
+mod args;
+mod connection;
+mod publish;
+mod subscribe;
+mod broker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = smol::block_on(async {
+        match args.command {
+            Command::Pub(args) => publish::run(args).await,
+            Command::Sub(args) => subscribe::run(args).await,
+            Command::Broker(args) => broker::run(args).await,
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = &failure.message {
+                eprintln!("mqtt: {message}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

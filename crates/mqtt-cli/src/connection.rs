@@ -1,0 +1,132 @@
+//! From arguments to a client that is online.
+
+use std::cell::OnceCell;
+use std::future::Future;
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use mqtt_smol::{Client, ConnectionEvent, Credentials, Options, Version};
+use smol::Timer;
+use smol::future::or;
+use smol::stream::StreamExt;
+
+use crate::args::ConnectionArgs;
+use crate::failure::Failure;
+
+/// Connects, and says on standard error what happens from then on.
+async fn connect(args: &ConnectionArgs) -> Result<Client, Failure> {
+    let client = mqtt_smol::connect(options(args)?, |drive| smol::spawn(drive).detach()).await?;
+    if args.debug {
+        eprintln!("mqtt: connected as {:?}", client.client_id());
+    }
+    let (mut news, debug) = (client.events(), args.debug);
+    smol::spawn(async move {
+        while let Some(event) = news.next().await {
+            match event {
+                ConnectionEvent::Offline { cause, will_retry: true } => {
+                    eprintln!("mqtt: {cause}; trying again");
+                }
+                ConnectionEvent::Online { .. } if debug => eprintln!("mqtt: connected again"),
+                _ => {}
+            }
+        }
+    })
+    .detach();
+    Ok(client)
+}
+
+fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
+    let mut options = match args.url.as_ref().or(args.url_option.as_ref()) {
+        Some(url) => Options::from_url(url)?,
+        None => Options::new(args.host.as_str()).port(args.port),
+    };
+    options = options
+        .version(args.version)
+        .clean_session(!args.keep_session)
+        .keep_alive(Duration::from_secs(args.keepalive.into()))
+        .network_timeout(args.network_timeout)
+        .reconnect_after(Duration::from_secs(1));
+    match &args.client_id {
+        Some(client_id) => options = options.client_id(client_id),
+        // 3.1 has no identifiers that the server chooses.
+        None if args.version == Version::V3_1 => {
+            options = options.client_id(format!("mqtt-{}", std::process::id()));
+        }
+        None => {}
+    }
+    if let Some(seconds) = args.session_expiry {
+        options = options.session_expiry(Duration::from_secs(seconds.into()));
+    }
+    let credentials = options.config.credentials.get_or_insert_with(Credentials::default);
+    if let Some(user_name) = &args.user_name {
+        credentials.user_name = Some(user_name.clone());
+    }
+    if let Some(password) = &args.password {
+        credentials.password = Some(password.clone().into_bytes());
+    }
+    if *credentials == Credentials::default() {
+        options.config.credentials = None;
+    }
+    Ok(options)
+}
+
+/// How a command's work came to its end.
+pub(crate) enum Ended {
+    Done,
+    TimedOut,
+}
+
+/// Connects and works until the work ends, time runs out, or SIGINT or SIGTERM comes; then disconnects.
+///
+/// Only work that has ended may leave something to be sent; otherwise the disconnection waits for nothing.
+pub(crate) async fn session(
+    args: &ConnectionArgs,
+    timeout: Option<Duration>,
+    work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
+) -> Result<Ended, Failure> {
+    let online = OnceCell::new();
+    let connected = async {
+        let client = connect(args).await?;
+        work(online.get_or_init(|| client)).await
+    };
+    let ended = bounded(timeout, connected).await;
+    let drain =
+        if matches!(ended, Ok(Bounded::Done(Ok(())))) { args.network_timeout } else { Duration::ZERO };
+    // It fails only if the client is disconnected already.
+    if let Some(Ok(disconnecting)) = online.get().map(|client| client.disconnect_within(drain)) {
+        disconnecting.await;
+    }
+    match ended? {
+        Bounded::Done(result) => result.map(|()| Ended::Done),
+        Bounded::TimedOut => Ok(Ended::TimedOut),
+        Bounded::Interrupted => Err(Failure::silent(Failure::INTERRUPTED)),
+    }
+}
+
+/// What comes first: the end of the work, the end of the time, or a signal to stop.
+pub(crate) enum Bounded<T> {
+    Done(T),
+    TimedOut,
+    Interrupted,
+}
+
+/// Runs the work until it ends, time runs out, or SIGINT or SIGTERM comes.
+pub(crate) async fn bounded<T>(
+    timeout: Option<Duration>,
+    work: impl Future<Output = T>,
+) -> Result<Bounded<T>, Failure> {
+    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    let time = async {
+        match timeout {
+            Some(timeout) => Timer::after(timeout).await,
+            None => smol::future::pending().await,
+        };
+        Bounded::TimedOut
+    };
+    let signal = async {
+        signals.next().await;
+        Bounded::Interrupted
+    };
+    let work = async { Bounded::Done(work.await) };
+    Ok(or(work, or(time, signal)).await)
+}
