@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) link_error: Option<Arc<io::Error>>,
     /// Why no connection is wanted any more.
     pub(crate) stopped: Option<OfflineCause>,
+    /// Whether those who wait for messages know of it.
+    is_stop_told: bool,
     /// To be woken once the lock is released; kept for its memory.
     wakers: Vec<Waker>,
 }
@@ -60,6 +62,7 @@ impl Shared {
             is_driver_gone: false,
             link_error: None,
             stopped: None,
+            is_stop_told: false,
             wakers: Vec::new(),
         };
         Shared { state: Mutex::new(state), clock, server }
@@ -156,13 +159,22 @@ impl State {
                 Event::Offline { cause, retry_at } => {
                     if retry_at.is_none() {
                         self.stopped = Some(cause);
-                        self.wakers.extend(self.routes.take_wakers());
                     }
                     self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
                 }
                 _ => {}
             }
         }
+        self.tell_if_stopped();
+    }
+
+    /// Those who wait for messages learn that none will come: once the last link is closed, not before.
+    fn tell_if_stopped(&mut self) {
+        let is_stopped = self.is_stopped();
+        if is_stopped && !self.is_stop_told {
+            self.wakers.extend(self.routes.take_wakers());
+        }
+        self.is_stop_told = is_stopped;
     }
 
     fn tell(&mut self, event: ConnectionEvent) {

@@ -48,8 +48,11 @@ pub struct Config {
     ///
     /// 5.0 tells the server; a larger packet ends the connection before memory is reserved for it.
     pub packet_size_max: u32,
-    /// Unacknowledged QoS 1 and 2 messages sent at once, if the server does not demand fewer; 1,024 unless said.
-    pub in_flight_max: NonZeroU16,
+    /// Unacknowledged QoS 1 and 2 messages sent at once, if the server does not demand fewer.
+    ///
+    /// Unless said, 1,024 in 5.0 and 20 before: a server of 3.1.1 cannot tell how many it takes, and mosquitto
+    /// drops the connection of a client that has more than 20 QoS 2 messages under way.
+    pub in_flight_max: Option<NonZeroU16>,
     /// Messages that may wait to be sent; one more is refused. 65,536 unless said.
     pub queue_messages_max: usize,
     /// Bytes of topics, properties and payloads that may wait to be sent; more are refused. 64 MiB unless said.
@@ -73,7 +76,7 @@ impl Config {
             reconnect: Reconnect::default(),
             receive_maximum: DEFAULT_WINDOW,
             packet_size_max: 1024 * 1024,
-            in_flight_max: DEFAULT_WINDOW,
+            in_flight_max: None,
             queue_messages_max: 65_536,
             queue_bytes_max: 64 * 1024 * 1024,
             subscriptions_max: 1024 * 1024,
@@ -83,6 +86,12 @@ impl Config {
     /// Session Expiry Interval that CONNECT asks for, in seconds.
     pub(crate) fn session_expiry_secs(&self) -> u32 {
         self.session_expiry_secs.unwrap_or(if self.clean_session { 0 } else { u32::MAX })
+    }
+
+    /// Unacknowledged messages sent at once, before the server has said anything.
+    pub(crate) fn in_flight_max(&self) -> u16 {
+        let default = if self.version.has_properties() { DEFAULT_WINDOW } else { DEFAULT_WINDOW_V3 };
+        self.in_flight_max.unwrap_or(default).get()
     }
 
     /// Whether the session outlives its connection.
@@ -96,6 +105,9 @@ impl Config {
 
 /// Enough to keep a link of 10 ms busy with 100,000 messages a second.
 const DEFAULT_WINDOW: NonZeroU16 = NonZeroU16::new(1024).expect("not 0");
+
+/// What a mosquitto with its defaults takes of a client of 3.1.1.
+const DEFAULT_WINDOW_V3: NonZeroU16 = NonZeroU16::new(20).expect("not 0");
 
 /// User name and password. `Debug` shows neither.
 #[derive(Clone, Default, PartialEq, Eq)]

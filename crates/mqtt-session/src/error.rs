@@ -43,6 +43,11 @@ pub enum RefusedReason {
         /// The bound.
         subscriptions_max: usize,
     },
+    /// No more changes of subscriptions may wait to be sent; the bound is 1,024 more than `subscriptions_max`.
+    TooManyRequests {
+        /// The bound.
+        requests_max: usize,
+    },
     /// The client is disconnected or about to be; connect first.
     Disconnected,
     /// The client is connecting or connected already.
@@ -247,6 +252,9 @@ impl fmt::Display for RefusedReason {
             R::Encode(error) => write!(f, "{error}"),
             R::TooManySubscriptions { subscriptions_max } => {
                 write!(f, "{subscriptions_max} filters are subscribed already")
+            }
+            R::TooManyRequests { requests_max } => {
+                write!(f, "{requests_max} changes of subscriptions wait to be sent already")
             }
             R::Disconnected => f.write_str("the client is disconnected; connect first"),
             R::AlreadyConnected => f.write_str("the client is connected already"),

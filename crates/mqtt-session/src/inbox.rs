@@ -45,11 +45,19 @@ pub(crate) enum Arrived {
     New(Receipt),
     /// It was delivered before.
     Duplicate,
+    /// It is one more than the server may send; nothing has changed.
+    TooMany,
 }
 
 impl Inbox {
     /// A QoS 1 or 2 message. [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.3.3-8] [5.0 MQTT-4.3.3-10] [3.1.1 MQTT-4.3.3-2]
-    pub(crate) fn on_publish(&mut self, packet_id: PacketId, qos: QoS) -> Arrived {
+    pub(crate) fn on_publish(&mut self, packet_id: PacketId, qos: QoS, receive_maximum: u16) -> Arrived {
+        // A repetition on the same connection counts once more, so that they are bounded too.
+        let counts = qos != QoS::ExactlyOnce || !self.open.contains(packet_id);
+        let in_flight = (self.in_flight + usize::from(counts)).max(self.arrivals.len() + 1);
+        if in_flight > usize::from(receive_maximum) {
+            return Arrived::TooMany;
+        }
         let arrival = self.first + self.arrivals.len() as u64;
         let receipt = Receipt { arrival, packet_id, qos, session: self.session };
         let is_known = qos == QoS::ExactlyOnce && self.known.contains(packet_id);
@@ -58,12 +66,11 @@ impl Inbox {
         match qos {
             QoS::ExactlyOnce => {
                 self.known.insert(packet_id);
-                if self.open.insert(packet_id) {
-                    self.in_flight += 1;
-                }
+                self.open.insert(packet_id);
             }
-            QoS::AtLeastOnce | QoS::AtMostOnce => self.in_flight += 1,
+            QoS::AtLeastOnce | QoS::AtMostOnce => {}
         }
+        self.in_flight += usize::from(counts);
         if is_known {
             return Arrived::Duplicate;
         }
@@ -71,11 +78,6 @@ impl Inbox {
             self.held.insert(packet_id);
         }
         Arrived::New(receipt)
-    }
-
-    /// Messages that the server waits for on this connection; repetitions count once more.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.max(self.arrivals.len())
     }
 
     /// The application has taken a message; a receipt of a lost connection or session changes nothing on the wire.
@@ -120,12 +122,17 @@ impl Inbox {
     }
 
     /// The server releases a QoS 2 message; the code goes into the PUBCOMP. [5.0 MQTT-4.3.3-11] [5.0 MQTT-4.3.3-12]
-    pub(crate) fn on_pubrel(&mut self, packet_id: PacketId) -> ReasonCode {
+    ///
+    /// None if the message was not acknowledged yet, so that there is nothing to release.
+    pub(crate) fn on_pubrel(&mut self, packet_id: PacketId) -> Option<ReasonCode> {
+        if self.held.contains(packet_id) {
+            return None;
+        }
         if self.open.remove(packet_id) {
             self.in_flight -= 1;
         }
-        self.held.remove(packet_id);
-        if self.known.remove(packet_id) { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound }
+        let is_known = self.known.remove(packet_id);
+        Some(if is_known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound })
     }
 
     /// Arrivals are numbered on, so that a receipt of the lost connection meets none of the next.

@@ -29,19 +29,29 @@ pub(crate) enum KeepAliveAction {
 }
 
 impl KeepAlive {
-    /// The clock of a connection that was accepted `now`.
-    pub(crate) fn new(now: Instant, keep_alive_secs: u16, answer_within: Duration) -> KeepAlive {
+    /// The clock of a connection that was accepted `now`; the server counts from the CONNECT.
+    pub(crate) fn new(
+        connect_sent: Instant,
+        now: Instant,
+        keep_alive_secs: u16,
+        answer_within: Duration,
+    ) -> KeepAlive {
         let interval = match keep_alive_secs {
             0 => None,
             secs => Some(Duration::from_secs(u64::from(secs)) - margin(secs)),
         };
-        KeepAlive { interval, answer_within, last_sent: now, last_received: now, pinged: None }
+        KeepAlive { interval, answer_within, last_sent: connect_sent, last_received: now, pinged: None }
+    }
+
+    pub(crate) fn last_sent(&self) -> Instant {
+        self.last_sent
     }
 
     pub(crate) fn on_sent(&mut self, now: Instant) {
         self.last_sent = now;
     }
 
+    /// Bytes have come. The answer to a ping may stand behind a large packet, so they put off its deadline too.
     pub(crate) fn on_received(&mut self, now: Instant) {
         self.last_received = now;
     }
@@ -55,15 +65,19 @@ impl KeepAlive {
         let interval = self.interval?;
         Some(match self.pinged {
             // The answer is awaited; silence in our direction still ends with a ping.
-            Some(pinged) => (pinged + self.answer_within).min(self.last_sent + interval),
+            Some(pinged) => self.answer_due(pinged).min(self.last_sent + interval),
             None => self.last_sent.min(self.last_received) + interval,
         })
+    }
+
+    fn answer_due(&self, pinged: Instant) -> Instant {
+        pinged.max(self.last_received) + self.answer_within
     }
 
     /// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
     pub(crate) fn on_timeout(&mut self, now: Instant) -> KeepAliveAction {
         let Some(interval) = self.interval else { return KeepAliveAction::Nothing };
-        if self.pinged.is_some_and(|pinged| now >= pinged + self.answer_within) {
+        if self.pinged.is_some_and(|pinged| now >= self.answer_due(pinged)) {
             return KeepAliveAction::GiveUp;
         }
         let is_silent = now >= self.last_sent + interval;

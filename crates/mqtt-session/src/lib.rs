@@ -57,6 +57,7 @@ mod backoff;
 mod keepalive;
 mod deadlines;
 mod negotiated;
+mod stored;
 mod outbox;
 mod inbox;
 mod subscriptions;

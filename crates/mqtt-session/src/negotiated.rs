@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use mqtt_parts::{Instant, PacketIds, TransmitBuf};
-use mqtt_proto::{Connack, PACKET_SIZE_MAX, QoS, Version};
+use mqtt_proto::{Connack, EncodeError, PACKET_SIZE_MAX, PropertyId, PropertyOwner, QoS, Version};
 
 use crate::command::Publish;
 use crate::config::Config;
@@ -44,7 +44,7 @@ impl Negotiated {
     pub(crate) fn from_config(config: &Config) -> Negotiated {
         Negotiated {
             keep_alive_secs: config.keep_alive_secs,
-            in_flight_max: config.in_flight_max.get(),
+            in_flight_max: config.in_flight_max(),
             packet_size_max: PACKET_SIZE_MAX,
             qos_max: QoS::ExactlyOnce,
             retain_available: true,
@@ -106,7 +106,16 @@ pub(crate) struct Emit<'a> {
 }
 
 /// The packet that a message would be, to learn whether it has an encoding and how large it is.
+///
+/// Topic aliases are not the application's to set, and subscription identifiers are the server's.
+/// [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.2.2-18] [5.0 MQTT-3.3.4-6]
 pub(crate) fn publish_len(publish: &Publish<'_>, version: Version) -> Result<usize, RefusedReason> {
+    for id in [PropertyId::TopicAlias, PropertyId::SubscriptionIdentifier] {
+        if publish.properties.contains(id) {
+            let owner = PropertyOwner::Publish;
+            return Err(RefusedReason::Encode(EncodeError::PropertyNotAllowed { id, owner }));
+        }
+    }
     let packet = mqtt_proto::Packet::Publish(mqtt_proto::Publish {
         dup: false,
         qos: publish.qos,

@@ -9,11 +9,9 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-use mqtt_parts::{Instant, PacketIds, TransmitBuf};
+use mqtt_parts::{Instant, PacketIds};
 use mqtt_proto::{
-    Ack, EncodeError, Packet, PacketId, Property, PropertyBuf, PropertyId, PropertyOwner, QoS, ReasonCode,
-    TopicName, Version,
+    Ack, EncodeError, Packet, PacketId, PropertyBuf, PropertyId, PropertyOwner, QoS, ReasonCode, Version,
 };
 
 use crate::command::Publish;
@@ -21,6 +19,7 @@ use crate::config::Config;
 use crate::error::{Indeterminate, RefusedReason, Rejected};
 use crate::event::{Event, Outcome, Ticket};
 use crate::negotiated::{Emit, Negotiated};
+use crate::stored::{STORED_OVERHEAD, Stored};
 
 /// All messages that were accepted and have not ended.
 #[derive(Debug)]
@@ -45,27 +44,18 @@ pub(crate) struct Outbox {
     spare: Vec<(String, PropertyBuf)>,
 }
 
-/// A message as it is kept.
-#[derive(Debug)]
-struct Stored {
-    /// None once its end was reported.
-    ticket: Option<Ticket>,
-    /// Orders the message among all others.
-    order: u64,
-    topic: String,
-    /// Without the Message Expiry Interval, which is written anew when it is sent.
-    properties: PropertyBuf,
-    payload: Bytes,
-    qos: QoS,
-    retain: bool,
-    expires_at: Option<Instant>,
-}
-
 #[derive(Debug)]
 enum Slot {
     Free,
     MaybeSent(Stored),
-    Released { ticket: Option<Ticket>, release: u64 },
+    Released {
+        ticket: Option<Ticket>,
+        release: u64,
+        /// That of the PUBREC, which says whether anyone listened.
+        reason: ReasonCode,
+    },
+    /// QoS 2 that was given up: no other message may have the identifier while the server may know it.
+    Reserved,
 }
 
 /// What a look at one message came to, so that the caller may report it.
@@ -73,57 +63,6 @@ type Report = Option<(Ticket, Outcome)>;
 
 /// Messages whose memory is kept for later.
 const SPARE_MAX: usize = 1024;
-
-/// Bytes of a message that are not topic, properties or payload, counted against the bound of the queue.
-const STORED_OVERHEAD: usize = size_of::<Stored>();
-
-impl Stored {
-    fn size(&self) -> usize {
-        STORED_OVERHEAD + self.topic.len() + self.properties.len() + self.payload.len()
-    }
-
-    fn is_expired(&self, now: Instant) -> bool {
-        self.expires_at.is_some_and(|at| at <= now)
-    }
-
-    /// Appends the message; a repetition says so. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
-    fn put(
-        &self,
-        now: Instant,
-        packet_id: Option<PacketId>,
-        dup: bool,
-        version: Version,
-        out: &mut TransmitBuf,
-    ) -> Result<usize, EncodeError> {
-        let remaining = self.expires_at.map(|at| Property::MessageExpiryInterval(seconds_until(at, now)));
-        let topic = TopicName::new(&self.topic).expect("it was a topic name when it was accepted");
-        let properties = self.properties.as_properties().with_list(remaining.as_slice());
-        let (qos, retain) = (self.qos, self.retain);
-        let publish = mqtt_proto::Publish { dup, qos, retain, topic, packet_id, properties, payload: &[] };
-        out.put_publish(&publish, &self.payload, version)
-    }
-
-    fn encoded_len(&self, now: Instant, version: Version) -> Result<usize, EncodeError> {
-        let remaining = self.expires_at.map(|at| Property::MessageExpiryInterval(seconds_until(at, now)));
-        let packet = Packet::Publish(mqtt_proto::Publish {
-            dup: false,
-            qos: self.qos,
-            retain: self.retain,
-            topic: TopicName::new(&self.topic).expect("it was a topic name when it was accepted"),
-            packet_id: (self.qos != QoS::AtMostOnce).then_some(PacketId::MIN),
-            properties: self.properties.as_properties().with_list(remaining.as_slice()),
-            payload: &self.payload,
-        });
-        packet.encoded_len(version)
-    }
-}
-
-/// Whole seconds, rounded up so that a message which has not expired never says 0.
-fn seconds_until(at: Instant, now: Instant) -> u32 {
-    let left = at.since(now);
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    u32::try_from(seconds).unwrap_or(u32::MAX)
-}
 
 impl Outbox {
     pub(crate) fn new(config: &Config) -> Outbox {
@@ -157,13 +96,12 @@ impl Outbox {
         self.in_flight
     }
 
-    /// Whether one more message of that size may wait.
-    pub(crate) fn check_room(&self, publish: &Publish<'_>) -> Result<(), RefusedReason> {
+    /// Whether one more message may wait that is so large as a packet.
+    pub(crate) fn check_room(&self, packet_size: usize) -> Result<(), RefusedReason> {
         if self.queue.len() >= self.queue_messages_max {
             return Err(RefusedReason::QueueFull { messages_max: self.queue_messages_max });
         }
-        let size = STORED_OVERHEAD + publish.topic.as_str().len() + publish.payload.len();
-        if self.queue_bytes + size > self.queue_bytes_max {
+        if self.queue_bytes + STORED_OVERHEAD + packet_size > self.queue_bytes_max {
             return Err(RefusedReason::QueueBytesFull { bytes_max: self.queue_bytes_max });
         }
         Ok(())
@@ -192,6 +130,7 @@ impl Outbox {
             qos: publish.qos,
             retain: publish.retain,
             expires_at,
+            was_sent: false,
         };
         self.queue_bytes += stored.size();
         self.queue.push_back(stored);
@@ -212,18 +151,14 @@ impl Outbox {
     fn poll_replay(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(&packet_id) = self.replay.front() else { return false };
         match &self.slots[usize::from(packet_id.get())] {
-            Slot::Free => {}
+            Slot::Free | Slot::Reserved => {}
             Slot::Released { .. } => {
                 let pubrel = Packet::Pubrel(Ack::success(packet_id));
                 emit.out.put(&pubrel, self.version).expect("it has no variable part");
             }
             Slot::MaybeSent(_) if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
             Slot::MaybeSent(stored) => {
-                let fits = match stored.encoded_len(emit.now, self.version) {
-                    Ok(size) => emit.terms.check_size(size),
-                    Err(error) => Err(RefusedReason::Encode(error)),
-                };
-                match fits {
+                match self.check_terms(emit.now, emit.terms, stored) {
                     Ok(()) => {
                         stored
                             .put(emit.now, Some(packet_id), true, self.version, emit.out)
@@ -231,10 +166,9 @@ impl Outbox {
                         self.in_flight += 1;
                         emit.stats.messages_resent += 1;
                     }
-                    // The server takes smaller packets than before; what the first one came to is unknown.
+                    // The server takes less than before; what the first one came to is unknown.
                     Err(_) => {
-                        let report =
-                            self.end(packet_id, emit.ids, Outcome::Indeterminate(Indeterminate::SessionLost));
+                        let report = self.give_up(packet_id, emit.ids);
                         emit.events.extend(report.map(|(ticket, outcome)| Event::Ended { ticket, outcome }));
                     }
                 }
@@ -263,7 +197,11 @@ impl Outbox {
             }
         };
         first.put(emit.now, packet_id, false, self.version, emit.out).expect("its size is known");
-        emit.stats.messages_sent += 1;
+        if first.was_sent {
+            emit.stats.messages_resent += 1;
+        } else {
+            emit.stats.messages_sent += 1;
+        }
         let stored = self.pop_first().expect("it was there a moment ago");
         match packet_id {
             Some(id) => {
@@ -284,14 +222,18 @@ impl Outbox {
         if first.is_expired(now) {
             return Err(Rejected::Expired);
         }
-        terms.check_publish(first.qos, first.retain).map_err(Rejected::Refused)?;
-        let size = first.encoded_len(now, self.version).map_err(RefusedReason::Encode);
-        size.and_then(|size| terms.check_size(size)).map_err(Rejected::Refused)
+        self.check_terms(now, terms, first).map_err(Rejected::Refused)
+    }
+
+    fn check_terms(&self, now: Instant, terms: &Negotiated, stored: &Stored) -> Result<(), RefusedReason> {
+        terms.check_publish(stored.qos, stored.retain)?;
+        let size = stored.encoded_len(now, self.version).map_err(RefusedReason::Encode)?;
+        terms.check_size(size)
     }
 
     fn reject_first(&mut self, why: Rejected, events: &mut VecDeque<Event>) {
         if let Some(stored) = self.pop_first() {
-            let outcome = Outcome::Rejected(why);
+            let outcome = stored.outcome(why);
             events.extend(stored.ticket.map(|ticket| Event::Ended { ticket, outcome }));
             self.recycle(stored);
         }
@@ -319,10 +261,23 @@ impl Outbox {
     pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Report> {
         match self.slot_mut(ack.packet_id)? {
             Slot::MaybeSent(Stored { qos: QoS::AtLeastOnce, .. }) => {}
-            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Free => return None,
+            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Reserved | Slot::Free => return None,
         }
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.leave_window(ack.packet_id);
         Some(self.end(ack.packet_id, ids, outcome_of(ack.reason)))
+    }
+
+    /// An exchange is over. What waits to be repeated does not count yet, though a server may answer it early.
+    fn leave_window(&mut self, id: PacketId) {
+        if !self.leave_replay(id) || matches!(self.slot_mut(id), Some(Slot::Released { .. })) {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// It is not to be repeated any more; false if it was not to be.
+    fn leave_replay(&mut self, id: PacketId) -> bool {
+        let index = self.replay.iter().position(|waiting| *waiting == id);
+        index.and_then(|index| self.replay.remove(index)).is_some()
     }
 
     /// The first answer to a QoS 2 message; none if no such message is under way.
@@ -334,19 +289,20 @@ impl Outbox {
         match slot {
             Slot::MaybeSent(Stored { qos: QoS::ExactlyOnce, ticket, .. }) => {
                 if ack.reason.is_error() {
-                    self.in_flight = self.in_flight.saturating_sub(1);
+                    self.leave_window(ack.packet_id);
                     return Some(self.end(ack.packet_id, ids, outcome_of(ack.reason)));
                 }
-                let released = Slot::Released { ticket: *ticket, release };
+                let released = Slot::Released { ticket: *ticket, release, reason: ack.reason };
                 if let Slot::MaybeSent(stored) = core::mem::replace(slot, released) {
                     self.recycle(stored);
                 }
                 self.releases += 1;
+                self.in_flight += usize::from(self.leave_replay(ack.packet_id));
                 Some(None)
             }
             // The server repeats its PUBREC: the PUBREL is repeated too.
             Slot::Released { .. } if !ack.reason.is_error() => Some(None),
-            Slot::Released { .. } | Slot::MaybeSent(_) | Slot::Free => None,
+            Slot::Released { .. } | Slot::MaybeSent(_) | Slot::Reserved | Slot::Free => None,
         }
     }
 
@@ -354,12 +310,26 @@ impl Outbox {
     ///
     /// That the server does not know the identifier any more means that it has completed the exchange.
     pub(crate) fn on_pubcomp(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Report> {
-        match self.slot_mut(ack.packet_id)? {
-            Slot::Released { .. } => {}
-            Slot::MaybeSent(_) | Slot::Free => return None,
-        }
-        self.in_flight = self.in_flight.saturating_sub(1);
-        Some(self.end(ack.packet_id, ids, Outcome::Done(ReasonCode::Success)))
+        let reason = match self.slot_mut(ack.packet_id)? {
+            Slot::Released { reason, .. } => *reason,
+            Slot::MaybeSent(_) | Slot::Reserved | Slot::Free => return None,
+        };
+        self.leave_window(ack.packet_id);
+        Some(self.end(ack.packet_id, ids, Outcome::Done(reason)))
+    }
+
+    /// A message that cannot be repeated: what the first transmission came to is unknown.
+    fn give_up(&mut self, id: PacketId, ids: &mut PacketIds) -> Report {
+        let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
+        let ticket = match self.slot_mut(id)? {
+            Slot::MaybeSent(Stored { qos: QoS::ExactlyOnce, ticket, .. }) => *ticket,
+            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Reserved | Slot::Free => {
+                return self.end(id, ids, outcome);
+            }
+        };
+        self.put_slot(id, Slot::Reserved);
+        self.under_way -= 1;
+        ticket.map(|ticket| (ticket, outcome))
     }
 
     /// Frees the identifier; the report is none if the end was reported before.
@@ -369,7 +339,7 @@ impl Outbox {
         let ended = core::mem::replace(slot, Slot::Free);
         self.under_way -= usize::from(!matches!(ended, Slot::Free));
         let ticket = match ended {
-            Slot::Free => None,
+            Slot::Free | Slot::Reserved => None,
             Slot::Released { ticket, .. } => ticket,
             Slot::MaybeSent(stored) => {
                 let ticket = stored.ticket;
@@ -385,8 +355,9 @@ impl Outbox {
         if let Ok(index) = self.queue.binary_search_by_key(&ticket.get(), |stored| stored.order) {
             let stored = self.queue.remove(index)?;
             self.queue_bytes -= stored.size();
+            let outcome = stored.outcome(Rejected::TimedOut);
             self.recycle(stored);
-            return Some(Outcome::Rejected(Rejected::TimedOut));
+            return Some(outcome);
         }
         let under_way = self.slots.iter_mut().find_map(|slot| match slot {
             Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. }
@@ -394,7 +365,7 @@ impl Outbox {
             {
                 Some(owner)
             }
-            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Free => None,
+            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Reserved | Slot::Free => None,
         })?;
         *under_way = None;
         Some(Outcome::Indeterminate(Indeterminate::TimedOut))
@@ -407,7 +378,7 @@ impl Outbox {
                 Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. } => {
                     *owner == Some(ticket)
                 }
-                Slot::Free => false,
+                Slot::Reserved | Slot::Free => false,
             })
     }
 
@@ -424,7 +395,7 @@ impl Outbox {
         for (index, slot) in self.slots.iter().enumerate() {
             let Some(id) = u16::try_from(index).ok().and_then(PacketId::new) else { continue };
             match slot {
-                Slot::Free => {}
+                Slot::Free | Slot::Reserved => {}
                 Slot::Released { release, .. } => released.push((*release, id)),
                 Slot::MaybeSent(stored) => maybe_sent.push((stored.order, id)),
             }
@@ -447,12 +418,12 @@ impl Outbox {
                 }
             }
             match core::mem::replace(slot, Slot::Free) {
-                Slot::Free => {}
-                Slot::Released { ticket, release } => lost.push((release, ticket)),
+                Slot::Free | Slot::Reserved => {}
+                Slot::Released { ticket, release, .. } => lost.push((release, ticket)),
                 Slot::MaybeSent(stored) if stored.qos == QoS::ExactlyOnce || stored.ticket.is_none() => {
                     lost.push((stored.order, stored.ticket));
                 }
-                Slot::MaybeSent(stored) => again.push(stored),
+                Slot::MaybeSent(stored) => again.push(Stored { was_sent: true, ..stored }),
             }
         }
         self.replay.clear();
@@ -470,14 +441,17 @@ impl Outbox {
         }
     }
 
-    /// The client stops for good: nothing stays, everything is reported.
-    pub(crate) fn on_stopped(&mut self, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+    /// The client stops for good: everything is reported. If the server keeps the session, exchanges go on with the
+    /// next connection, so that nothing is doubled and no identifier means two messages; otherwise nothing stays.
+    ///
+    /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1]
+    pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
         let mut ended = Vec::new();
         for slot in &mut self.slots {
-            match core::mem::replace(slot, Slot::Free) {
-                Slot::Free => {}
+            match slot {
+                Slot::Free | Slot::Reserved => {}
                 Slot::Released { ticket, .. } | Slot::MaybeSent(Stored { ticket, .. }) => {
-                    ended.extend(ticket);
+                    ended.extend(ticket.take());
                 }
             }
         }
@@ -487,10 +461,12 @@ impl Outbox {
         while !self.queue.is_empty() {
             self.reject_first(Rejected::Disconnected, events);
         }
-        self.replay.clear();
-        self.in_flight = 0;
-        self.under_way = 0;
-        ids.clear();
+        self.on_connection_lost();
+        if !is_kept {
+            self.slots.clear();
+            self.under_way = 0;
+            ids.clear();
+        }
     }
 
     fn recycle(&mut self, stored: Stored) {

@@ -112,6 +112,11 @@ impl Subscriptions {
         self.filters.len()
     }
 
+    /// Requests that were not sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Subscriptions that the server has neither granted nor refused.
     pub(crate) fn pending(&self) -> usize {
         self.pending
@@ -185,10 +190,14 @@ impl Subscriptions {
         let is_subscribe = first.is_subscribe();
         let mut count = 0;
         let mut refused = None;
-        let mut size = PACKET_OVERHEAD;
+        let per_filter = 2 + usize::from(is_subscribe);
+        let mut body_len = 2 + usize::from(self.version.has_properties());
         for request in self.queue.iter().take(FILTERS_PER_PACKET) {
-            size += 3 + request.filter().as_str().len();
-            let fits = emit.terms.check_size(size).and_then(|()| self.check_terms(emit.terms, request));
+            body_len += per_filter + request.filter.len();
+            let fits = emit
+                .terms
+                .check_size(packet_size(body_len))
+                .and_then(|()| self.check_terms(emit.terms, request));
             if request.is_subscribe() != is_subscribe || !self.is_current(request) || fits.is_err() {
                 refused = fits.err();
                 break;
@@ -287,8 +296,7 @@ impl Subscriptions {
         ids: &mut PacketIds,
         events: &mut VecDeque<Event>,
     ) -> Result<(), PeerFault> {
-        let requests = self.take_sent(packet_id, true, ids)?;
-        check_count(codes.len(), requests.len())?;
+        let requests = self.take_sent(packet_id, true, Some(codes.len()), ids)?;
         for (request, code) in requests.iter().zip(codes.iter()) {
             if !self.is_current(request) {
                 continue;
@@ -314,10 +322,8 @@ impl Subscriptions {
         ids: &mut PacketIds,
         events: &mut VecDeque<Event>,
     ) -> Result<(), PeerFault> {
-        let requests = self.take_sent(packet_id, false, ids)?;
-        if self.version.has_properties() {
-            check_count(codes.len(), requests.len())?;
-        }
+        let codes_len = self.version.has_properties().then_some(codes.len());
+        let requests = self.take_sent(packet_id, false, codes_len, ids)?;
         let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
         for (request, code) in requests.iter().zip(codes) {
             let Change::Unsubscribe { ticket } = request.change else { continue };
@@ -330,16 +336,21 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// The request of that kind that the identifier names.
+    /// The request of that kind that the identifier names, if the answer has as many codes as it has filters.
     fn take_sent(
         &mut self,
         packet_id: PacketId,
         is_subscribe: bool,
+        codes: Option<usize>,
         ids: &mut PacketIds,
     ) -> Result<Vec<Request>, PeerFault> {
         let index = self.sent.iter().position(|(id, requests)| {
             *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
         });
+        let filters = index.and_then(|index| self.sent.get(index)).map(|(_, requests)| requests.len());
+        if let (Some(codes), Some(filters)) = (codes, filters) {
+            check_count(codes, filters)?;
+        }
         let found = index.and_then(|index| self.sent.remove(index));
         let Some((_, requests)) = found else {
             let packet = if is_subscribe { PacketKind::Suback } else { PacketKind::Unsuback };
@@ -411,8 +422,16 @@ fn stopped(was_sent: bool) -> Outcome {
     }
 }
 
-/// Bytes of a request besides its filters: fixed header, identifier, empty properties.
-const PACKET_OVERHEAD: usize = 5 + 2 + 1;
+/// Size in bytes of a packet whose fixed header announces `body_len`.
+const fn packet_size(body_len: usize) -> usize {
+    let remaining_length_len = match body_len {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
+    };
+    1 + remaining_length_len + body_len
+}
 
 fn is_pending(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Wanted | SubscriptionStatus::Pending)

@@ -1,0 +1,158 @@
+//! Commands of the application: checked at once, and taken or handed back.
+
+use alloc::vec::Vec;
+
+use mqtt_parts::Instant;
+use mqtt_proto::{Packet, Properties, QoS, TopicFilter, TopicName};
+
+use super::{Draining, Session};
+use crate::command::{Command, Publish, Refused, Subscribe};
+use crate::error::{OfflineCause, RefusedReason};
+use crate::event::Ticket;
+use crate::negotiated::publish_len;
+use crate::state::{Next, State};
+
+/// Changes of subscriptions that may wait besides one for each subscription.
+const REQUESTS_SPARE: usize = 1024;
+
+impl Session {
+    /// Takes a command, or hands it back with the reason. An accepted command ends with [`Event::Ended`].
+    #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
+    pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
+        let ticket = Ticket(self.tickets + 1);
+        let result = match &command {
+            Command::Connect => self.submit_connect(now, ticket),
+            Command::Publish(publish) => self.submit_publish(now, ticket, publish),
+            Command::Subscribe(subscribe) => self.submit_subscribe(ticket, subscribe),
+            Command::Unsubscribe(filter) => self.submit_unsubscribe(ticket, *filter),
+            Command::Disconnect(drain) => self.submit_disconnect(now, ticket, now + *drain),
+        };
+        match result {
+            Ok(()) => {
+                self.tickets += 1;
+                Ok(ticket)
+            }
+            Err(reason) => Err(Refused { reason, command }),
+        }
+    }
+
+    fn submit_connect(&mut self, now: Instant, ticket: Ticket) -> Result<(), RefusedReason> {
+        if self.connection.state() != State::Idle {
+            return Err(RefusedReason::AlreadyConnected);
+        }
+        self.check_config()?;
+        self.connecting = Some(ticket);
+        self.connection.dial(now);
+        Ok(())
+    }
+
+    fn check_config(&self) -> Result<(), RefusedReason> {
+        let has_no_id = self.client_id.is_empty() && !self.config.clean_session;
+        if has_no_id && !self.config.version.has_properties() {
+            return Err(RefusedReason::EmptyClientId);
+        }
+        if let Some(will) = &self.config.will {
+            TopicName::new(&will.topic).map_err(RefusedReason::WillTopic)?;
+        }
+        self.put_connect(true, &mut Vec::new()).map_err(RefusedReason::Config)
+    }
+
+    fn submit_publish(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        publish: &Publish<'_>,
+    ) -> Result<(), RefusedReason> {
+        self.check_wanted()?;
+        let size = publish_len(publish, self.config.version)?;
+        self.outbox.check_room(size)?;
+        if self.connection.is_online() {
+            self.terms.check_publish(publish.qos, publish.retain)?;
+            self.terms.check_size(size)?;
+        }
+        self.outbox.push(now, ticket, publish).map_err(RefusedReason::Encode)?;
+        if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
+            self.deadlines.set(ticket, now + timeout);
+        }
+        Ok(())
+    }
+
+    fn submit_subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>) -> Result<(), RefusedReason> {
+        self.check_not_closing()?;
+        self.check_filter(subscribe)?;
+        let subscriptions_max = self.config.subscriptions_max;
+        let is_new = self.subscriptions.status(subscribe.filter).is_none();
+        if is_new && self.subscriptions.len() >= subscriptions_max {
+            return Err(RefusedReason::TooManySubscriptions { subscriptions_max });
+        }
+        self.check_requests()?;
+        self.subscriptions.subscribe(ticket, subscribe);
+        Ok(())
+    }
+
+    fn check_filter(&self, subscribe: &Subscribe<'_>) -> Result<(), RefusedReason> {
+        let filters = [mqtt_proto::SubscribeFilter { filter: subscribe.filter, options: subscribe.options }];
+        let packet = Packet::Subscribe(mqtt_proto::Subscribe {
+            packet_id: mqtt_proto::PacketId::MIN,
+            properties: Properties::EMPTY,
+            filters: mqtt_proto::Filters::new(&filters),
+        });
+        packet.encoded_len(self.config.version).map(|_| ()).map_err(RefusedReason::Encode)
+    }
+
+    fn submit_unsubscribe(&mut self, ticket: Ticket, filter: TopicFilter<'_>) -> Result<(), RefusedReason> {
+        self.check_not_closing()?;
+        self.check_requests()?;
+        self.subscriptions.unsubscribe(ticket, filter, &mut self.events);
+        Ok(())
+    }
+
+    /// Requests that wait are bounded: one for each subscription, and some that undo or repeat them.
+    fn check_requests(&self) -> Result<(), RefusedReason> {
+        let requests_max = self.config.subscriptions_max.saturating_add(REQUESTS_SPARE);
+        if self.subscriptions.queued() >= requests_max {
+            return Err(RefusedReason::TooManyRequests { requests_max });
+        }
+        Ok(())
+    }
+
+    fn submit_disconnect(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        deadline: Instant,
+    ) -> Result<(), RefusedReason> {
+        self.check_wanted()?;
+        self.draining = Some(Draining { ticket, deadline });
+        let has_nothing_to_wait_for = self.outbox.is_empty() && self.subscriptions.is_settled();
+        if !self.connection.is_online() && has_nothing_to_wait_for {
+            self.lose(now, OfflineCause::Requested, None);
+        }
+        Ok(())
+    }
+
+    /// Messages are taken while a connection is wanted; otherwise nobody could say when they end.
+    fn check_wanted(&self) -> Result<(), RefusedReason> {
+        if self.connection.state() == State::Idle {
+            Err(RefusedReason::Disconnected)
+        } else {
+            self.check_not_closing()
+        }
+    }
+
+    fn check_not_closing(&self) -> Result<(), RefusedReason> {
+        match self.connection.state() {
+            State::Closing { next: Next::Stop, .. } => Err(RefusedReason::Disconnected),
+            _ if self.draining.is_some() => Err(RefusedReason::Disconnected),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bounds the wait for an operation that has not ended: a message that was never sent is withdrawn then, one
+    /// that was sent ends as indeterminate. Other operations are not bounded.
+    pub fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: core::time::Duration) {
+        if self.outbox.contains(ticket) {
+            self.deadlines.set(ticket, now + timeout);
+        }
+    }
+}

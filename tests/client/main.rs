@@ -1,0 +1,7 @@
+//! The client on smol, over real loopback sockets: against the embedded broker, and against servers that misbehave.
+
+mod harness;
+mod lifecycle;
+mod messages;
+mod outcomes;
+mod bad_server;

@@ -1,0 +1,168 @@
+//! Pings: when one is due, how long its answer may take, and what a server may change about that.
+
+use mqtt_proto::{QoS, Version::V5_0};
+use mqtt_session::Config;
+
+use crate::harness::{BOTH, Talk, clean, secs};
+
+fn talk(version: mqtt_proto::Version, keep_alive_secs: u16) -> Talk {
+    Talk::online_with(Config { keep_alive_secs, ..clean(version) }, "CONNACK")
+}
+
+/// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
+#[test]
+fn a_silent_client_pings_within_the_keep_alive() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        for _round in 0..3 {
+            talk.wait(secs(8));
+            talk.sends_nothing();
+            talk.wait(secs(1));
+            talk.sends(["PINGREQ"]);
+            talk.server_says("PINGRESP");
+        }
+        talk.no_events();
+    }
+}
+
+#[test]
+fn keep_alive_is_counted_from_what_was_sent() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        for _round in 0..5 {
+            talk.wait(secs(5));
+            talk.publish("a", QoS::AtMostOnce, "");
+            talk.sends(["PUBLISH a qos0 \"\""]);
+            talk.server_says("PUBLISH b \"\"");
+        }
+        talk.wait(secs(5));
+        talk.server_says("PUBLISH b \"\"");
+        talk.wait(secs(3));
+        talk.sends_nothing();
+        talk.wait(secs(1));
+        talk.sends(["PINGREQ"]);
+    }
+}
+
+/// The server counts from the CONNECT that it got, not from the CONNACK that we got late.
+#[test]
+fn keep_alive_is_counted_from_connect_if_connack_is_slow() {
+    for version in BOTH {
+        let mut talk = Talk::new(Config { keep_alive_secs: 10, ..clean(version) });
+        talk.connect();
+        talk.opened();
+        talk.take_bytes();
+        talk.wait(secs(5));
+        talk.server_says("CONNACK");
+        talk.wait(secs(3));
+        talk.sends_nothing();
+        talk.wait(secs(1));
+        talk.sends(["PINGREQ"]);
+    }
+}
+
+#[test]
+fn a_link_that_brings_nothing_is_pinged_though_we_keep_sending() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        let mut sent = Vec::new();
+        for _second in 0..9 {
+            talk.wait(secs(1));
+            talk.publish("a", QoS::AtMostOnce, "");
+            sent.extend(talk.take_sent());
+        }
+        assert_eq!(sent.iter().filter(|packet| *packet == "PINGREQ").count(), 1, "{sent:?}");
+        for _second in 0..6 {
+            talk.publish("a", QoS::AtMostOnce, "");
+            talk.take_bytes();
+            talk.wait(secs(1));
+        }
+        assert!(talk.take_events().iter().any(|event| event.contains("did not answer a ping; retry")));
+    }
+}
+
+#[test]
+fn an_unanswered_ping_ends_the_connection_after_the_network_timeout() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        talk.wait(secs(9));
+        talk.sends(["PINGREQ"]);
+        talk.wait(secs(5));
+        talk.no_events();
+        talk.wait(secs(1));
+        talk.sends_nothing();
+        talk.events(["offline: the server did not answer a ping; retry"]);
+    }
+}
+
+/// The answer cannot overtake a large message that is still arriving.
+#[test]
+fn bytes_of_a_message_that_is_still_arriving_show_that_the_server_lives() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        talk.server_sends(&[0x30, 100, 0, 1, b'a']);
+        for _round in 0..10 {
+            talk.wait(secs(3));
+            talk.take_bytes();
+            talk.server_sends(b"\0");
+        }
+        talk.no_events();
+        talk.wait(secs(6));
+        talk.events(["offline: the server did not answer a ping; retry"]);
+    }
+}
+
+#[test]
+fn silence_while_a_ping_is_out_still_ends_with_a_ping() {
+    let mut talk =
+        Talk::online_with(Config { keep_alive_secs: 2, network_timeout: secs(60), ..clean(V5_0) }, "CONNACK");
+    let mut pings = 0;
+    for _second in 0..10 {
+        talk.wait(secs(1));
+        pings += talk.take_sent().len();
+    }
+    assert!(pings >= 5, "{pings} pings in 10 s at a keep alive of 2 s");
+    assert_eq!(talk.stats().pings_sent, pings as u64);
+}
+
+#[test]
+fn a_keep_alive_of_zero_turns_pings_off() {
+    for version in BOTH {
+        let mut talk = talk(version, 0);
+        assert_eq!(talk.due_in(), None);
+        talk.wait(secs(100_000));
+        talk.sends_nothing();
+        talk.no_events();
+    }
+}
+
+/// [5.0 MQTT-3.1.2-21] [5.0 MQTT-3.2.2-21]
+#[test]
+fn the_keep_alive_of_the_server_counts_for_its_connection() {
+    let mut talk = Talk::online_with(clean(V5_0), "CONNACK keep_alive=4");
+    assert_eq!(talk.session().negotiated().keep_alive_secs, 4);
+    talk.wait(secs(3));
+    talk.sends(["PINGREQ"]);
+    talk.cut_and_reconnect("CONNACK keep_alive=0");
+    talk.wait(secs(1000));
+    talk.sends_nothing();
+    talk.cut_and_reconnect("CONNACK");
+    talk.wait(secs(58));
+    talk.sends_nothing();
+    talk.wait(secs(1));
+    talk.sends(["PINGREQ"]);
+}
+
+#[test]
+fn pings_end_with_the_connection() {
+    let mut talk = talk(V5_0, 10);
+    talk.wait(secs(9));
+    talk.cut();
+    talk.sends_nothing();
+    talk.wait_for_dial();
+    talk.wait(secs(3));
+    talk.opened();
+    talk.wait(secs(3));
+    talk.server_says("CONNACK");
+    assert_eq!(talk.take_sent().len(), 1, "only CONNECT");
+}

@@ -1,0 +1,28 @@
+//! The client's session, held to what it promises: conversations with a scripted server, properties over random
+//! ones, and a reference run against a model of a server.
+//!
+//! Each test reads as a conversation; only [`harness`] knows the session's interface. Times are virtual.
+
+mod harness;
+
+mod connect;
+mod refusals;
+mod keep_alive;
+mod publish;
+mod window;
+mod replay;
+mod lost;
+mod expiry;
+mod timeouts;
+mod limits;
+mod receive;
+mod subscribe;
+mod resubscribe;
+mod faults;
+mod disconnect;
+mod stop;
+mod reconnect;
+mod stats;
+mod driver;
+mod properties;
+mod model;
