@@ -24,3 +24,8 @@ pub mod broker;
 
 pub use drive::{Drive, client, connect};
 pub use mqtt_client::*;
+
+/// The examples of the project's front page, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

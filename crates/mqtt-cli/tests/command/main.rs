@@ -1,0 +1,8 @@
+//! The command as a user runs it: against the embedded broker, and against mosquitto and its clients.
+
+mod process;
+mod embedded;
+mod interop;
+#[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
+#[path = "../../../../tests/mosquitto/server.rs"]
+mod server;
