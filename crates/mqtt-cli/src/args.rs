@@ -31,8 +31,8 @@ pub(crate) enum Command {
 /// Where to connect, and as whom.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ConnectionArgs {
-    /// Server as mqtt://[USER[:PASSWORD]@]HOST[:PORT]
-    #[arg(value_name = "URL", conflicts_with_all = ["url_option", "host", "port"])]
+    /// Server, as a URL
+    #[arg(help = "Server as mqtt://[USER[:PASSWORD]@]HOST[:PORT]", value_name = "URL", conflicts_with_all = ["url_option", "host", "port"])]
     pub(crate) url: Option<String>,
 
     /// The same, as an option

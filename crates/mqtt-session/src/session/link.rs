@@ -15,7 +15,7 @@ use crate::negotiated::Negotiated;
 use crate::state::{Expired, Next, State};
 
 impl Session {
-    /// The link that [`Transport::Open`] asked for is there. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
+    /// The link that [`crate::Transport::Open`] asked for is there. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
     pub fn handle_opened(&mut self, now: Instant) {
         if !self.connection.on_opened(now) {
             return;

@@ -16,7 +16,7 @@ use crate::state::{Next, State};
 const REQUESTS_SPARE: usize = 1024;
 
 impl Session {
-    /// Takes a command, or hands it back with the reason. An accepted command ends with [`Event::Ended`].
+    /// Takes a command, or hands it back with the reason. An accepted command ends with [`crate::Event::Ended`].
     #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
     pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
         let ticket = Ticket(self.tickets + 1);
