@@ -60,13 +60,13 @@ pub struct Config {
     pub retained_max: usize,
     /// Retained messages, in bytes of topics, payloads and properties; 64 MiB.
     pub retained_bytes_max: usize,
-    /// Messages that wait for one session, online or not; 65,536.
+    /// Messages that wait for one session, online or not; 1,048,576.
     ///
     /// A message that finds the queue full is dropped for this session, the queue keeps what it has, and
     /// [`Stats::dropped_queue_full`](crate::Stats::dropped_queue_full) counts it.
     pub queue_messages_max: usize,
     /// Messages that wait for one session or for its acknowledgement, in bytes of topics, payloads and properties;
-    /// 64 MiB. Past it the newest is dropped, as for [`Config::queue_messages_max`].
+    /// 256 MiB. Past it the newest is dropped, as for [`Config::queue_messages_max`].
     pub queue_bytes_max: usize,
     /// Whether QoS 0 messages wait for a session without connection; false.
     pub queues_qos0_offline: bool,
@@ -106,8 +106,8 @@ impl Default for Config {
             filter_levels_max: 128,
             retained_max: 10_000,
             retained_bytes_max: 64 * MIB,
-            queue_messages_max: 65_536,
-            queue_bytes_max: 64 * MIB,
+            queue_messages_max: 1024 * 1024,
+            queue_bytes_max: 256 * MIB,
             queues_qos0_offline: false,
             control_packets_max: 65_536,
             users: Vec::new(),

@@ -63,6 +63,10 @@ impl Message {
         self.topic.len() + self.payload.len() + self.properties.len()
     }
 
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        self.expires_at
+    }
+
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }

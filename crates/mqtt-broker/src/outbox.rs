@@ -25,6 +25,8 @@ pub(crate) struct Outbox {
     ids: PacketIds,
     /// Bytes of the messages in `queue` and `sent`.
     size: usize,
+    /// No message of the queue expires earlier, so that a full queue is not searched for nothing.
+    first_expiry: Option<Instant>,
     /// Sequence of the next message that leaves the queue.
     sequence: u64,
     /// What was sent with this sequence or a later one is to be sent again on this connection.
@@ -99,14 +101,23 @@ impl Outbox {
     /// Queues a message; what finds the queue full is dropped. Expired messages make room first.
     pub(crate) fn push(&mut self, now: Instant, delivery: Delivery, config: &Config) -> Result<(), Dropped> {
         if !self.has_room(&delivery, config) {
-            self.remove_queued(|queued| queued.message.is_expired(now));
+            self.remove_expired(now);
             if !self.has_room(&delivery, config) {
                 return Err(Dropped::QueueFull);
             }
         }
         self.size += delivery.message.size();
+        self.first_expiry = earlier(self.first_expiry, delivery.message.expires_at());
         self.queue.push_back(delivery);
         Ok(())
+    }
+
+    fn remove_expired(&mut self, now: Instant) {
+        if self.first_expiry.is_some_and(|first| first <= now) {
+            self.remove_queued(|queued| queued.message.is_expired(now));
+            let expiries = self.queue.iter().map(|queued| queued.message.expires_at());
+            self.first_expiry = expiries.fold(None, earlier);
+        }
     }
 
     fn has_room(&self, delivery: &Delivery, config: &Config) -> bool {
@@ -306,6 +317,11 @@ impl Outbox {
             self.window_used -= 1;
         }
     }
+}
+
+/// The earlier of two points in time that may not be there.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

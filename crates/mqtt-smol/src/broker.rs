@@ -14,13 +14,12 @@ pub use mqtt_broker::{Config, Deny, Rule, Stats, User};
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_executor::Executor;
 use async_io::{Async, Timer};
-use futures_lite::future::or;
 
 use crate::wait::{Alarm, wait};
 use connection::serve_connection;
@@ -80,9 +79,11 @@ impl Server {
     /// Serves connections until [`Handle::stop`] is called.
     pub async fn run(self) {
         let Server { listener, handle: Handle { shared, .. } } = self;
-        let executor = Executor::new();
+        // Tasks know their executor weakly: with it they all end, and their connections close.
+        let executor = Arc::new(Executor::new());
         executor.spawn(keep_time(Arc::clone(&shared))).detach();
-        executor.run(or(shared.stopped(), accept(&listener, &shared, &executor))).await;
+        executor.spawn(accept(listener, Arc::clone(&shared), Arc::downgrade(&executor))).detach();
+        executor.run(shared.stopped()).await;
     }
 }
 
@@ -144,11 +145,14 @@ impl Drop for Running {
 }
 
 /// Takes connections in; a failure to accept, such as too many open files, is tried again after a while.
-async fn accept(listener: &Async<TcpListener>, shared: &Arc<Shared>, executor: &Executor<'static>) {
+async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Weak<Executor<'static>>) {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => executor.spawn(serve_connection(Arc::clone(shared), stream)).detach(),
+        let accepted = listener.accept().await;
+        let Some(executor) = executor.upgrade() else { return };
+        match accepted {
+            Ok((stream, _)) => executor.spawn(serve_connection(Arc::clone(&shared), stream)).detach(),
             Err(_) => {
+                drop(executor);
                 Timer::after(ACCEPT_AGAIN).await;
             }
         }

@@ -12,6 +12,14 @@ use mqtt_client::{Clock, Instant, SystemClock};
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Apart from the rest, since it is looked at whenever any task is woken.
+    stop: Mutex<Stop>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    is_stopped: bool,
+    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -22,8 +30,6 @@ pub(crate) struct State {
     clock: Call,
     /// The deadline that the clock knows of.
     deadline: Option<Instant>,
-    server: Call,
-    is_stopped: bool,
 }
 
 /// Calls one task; a call that comes while the task is busy is remembered.
@@ -56,10 +62,8 @@ impl Shared {
             connections: BTreeMap::new(),
             clock: Call::default(),
             deadline: None,
-            server: Call::default(),
-            is_stopped: false,
         };
-        Shared { state: Mutex::new(state) }
+        Shared { state: Mutex::new(state), stop: Mutex::default() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -108,10 +112,9 @@ impl Shared {
         self.lock().connections.get_mut(&id).map_or(Poll::Ready(()), |call| call.poll(context))
     }
 
-    /// Whether a connection was cut, or all were.
+    /// Whether a connection was cut.
     pub(crate) fn is_cut(&self, id: ConnectionId) -> bool {
-        let state = self.lock();
-        state.is_stopped || state.connections.get(&id).is_none_or(|call| call.is_cut)
+        self.lock().connections.get(&id).is_none_or(|call| call.is_cut)
     }
 
     /// Cuts the connections of some clients and says how many there were.
@@ -148,19 +151,28 @@ impl Shared {
     }
 
     pub(crate) fn stop(&self) {
-        let mut state = self.lock();
-        state.is_stopped = true;
-        let waker = state.server.call();
-        drop(state);
+        let waker = {
+            let mut stop = self.lock_stop();
+            stop.is_stopped = true;
+            stop.waker.take()
+        };
         waker.into_iter().for_each(Waker::wake);
     }
 
     /// Resolves once the broker is to stop.
     pub(crate) async fn stopped(&self) {
         poll_fn(|context| {
-            let mut state = self.lock();
-            if state.is_stopped { Poll::Ready(()) } else { state.server.poll(context) }
+            let mut stop = self.lock_stop();
+            if stop.is_stopped {
+                return Poll::Ready(());
+            }
+            stop.waker = Some(context.waker().clone());
+            Poll::Pending
         })
         .await;
+    }
+
+    fn lock_stop(&self) -> MutexGuard<'_, Stop> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
