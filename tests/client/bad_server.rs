@@ -6,7 +6,7 @@ use mqtt_smol::{
     ConnectErrorKind, ConnectionEvent, OfflineCause, PeerFault, Publish, QoS, ReasonCode, Version,
 };
 
-use crate::harness::{Heard, ScriptedServer, connect, run, try_connect};
+use crate::harness::{Heard, ScriptedServer, connect, run, spawn, try_connect};
 
 const CONNACK_V5: &[u8] = b"\x20\x03\x00\x00\x00";
 const CONNACK_V3: &[u8] = b"\x20\x02\x00\x00";
@@ -28,7 +28,7 @@ fn a_malformed_packet_ends_the_connection_and_loses_nothing() {
         let mut news = client.events();
         let connecting = client.connect().expect("it is idle");
         let token = client.publish(Publish::new("a", "x").qos(QoS::AtLeastOnce)).expect("accepted");
-        smol::spawn(drive).detach();
+        spawn(drive);
         connecting.await.expect("the server accepts");
         assert!(matches!(news.next().await, Some(ConnectionEvent::Online { .. })));
         match news.next().await {

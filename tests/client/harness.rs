@@ -1,5 +1,6 @@
 //! What the tests share: a bound on their time, clients, and a server that says what a test tells it to.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,12 +8,22 @@ use std::thread;
 use std::time::Duration;
 
 use mqtt_proto::frame_len;
-use mqtt_smol::{Client, ConnectError, Options, Version, broker};
+use mqtt_smol::{Client, ConnectError, Drive, Options, Version, broker};
 use smol::future::or;
 use smol::{Task, Timer, channel};
 
 /// A test that takes longer has failed: it waits for something that does not come.
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// What moves the bytes of this test's clients.
+    static TASKS: RefCell<Vec<Task<()>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Moves a client's bytes until the test has ended.
+pub(crate) fn spawn(drive: Drive) {
+    TASKS.with_borrow_mut(|tasks| tasks.push(smol::spawn(drive)));
+}
 
 /// Runs a test to its end, or fails it after half a minute.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
@@ -22,6 +33,10 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     };
     // The bound is looked at first: a test that only goes on when the timer wakes it has failed too.
     smol::block_on(or(too_late, test));
+    // A client that went on would look for its broker at a port that another test may have by then.
+    for task in TASKS.take() {
+        smol::block_on(task.cancel());
+    }
 }
 
 /// A broker of the test's own.
@@ -43,7 +58,7 @@ pub(crate) fn clean(broker: &broker::Handle, name: &str) -> Options {
 }
 
 pub(crate) async fn try_connect(options: Options) -> Result<Client, ConnectError> {
-    mqtt_smol::connect(options, |drive| smol::spawn(drive).detach()).await
+    mqtt_smol::connect(options, spawn).await
 }
 
 /// A client that is online.

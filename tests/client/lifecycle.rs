@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use mqtt_smol::{
     ConnectErrorKind, ConnectionEvent, OfflineCause, Options, Publish, PublishError, QoS, RefusedReason,
-    Status,
+    Status, SubscribeError,
 };
 
-use crate::harness::{clean, connect, connect_with_task, kept, run, start_broker, try_connect};
+use crate::harness::{clean, connect, connect_with_task, kept, run, spawn, start_broker, try_connect};
 
 #[test]
 fn a_client_connects_and_disconnects_and_connects_again() {
@@ -151,12 +151,34 @@ fn a_first_connection_is_tried_again_if_the_options_say_so() {
         let options = Options::new("127.0.0.1").port(address.port()).retry_first(true);
         let options = options.reconnect_after(Duration::from_millis(20));
         let (client, drive) = mqtt_smol::client(options).expect("good options");
-        smol::spawn(drive).detach();
+        spawn(drive);
         let mut news = client.events();
         let connecting = client.connect().expect("it is idle");
         let failed = news.next().await;
         assert!(matches!(failed, Some(ConnectionEvent::Offline { will_retry: true, .. })), "{failed:?}");
         let _broker = mqtt_smol::broker::start(address).expect("the port is still free");
         connecting.await.expect("the broker accepts at last");
+    });
+}
+
+/// A stopped client takes no requests whose end nobody could name, and forgets what was dropped meanwhile.
+#[test]
+fn a_subscription_dropped_while_disconnected_is_not_asked_for_again() {
+    let broker = start_broker();
+    run(async {
+        let client = connect(clean(&broker, "a")).await;
+        let mut kept = client.subscribe("kept").expect("accepted");
+        let mut dropped = client.subscribe("dropped").expect("accepted");
+        kept.granted().await.expect("granted");
+        dropped.granted().await.expect("granted");
+        client.disconnect().expect("it is connected").await;
+        let refused = client.subscribe("late").map(drop);
+        assert_eq!(refused, Err(SubscribeError::Refused(RefusedReason::Disconnected)));
+        drop(dropped);
+        client.connect().expect("it is idle").await.expect("the broker accepts");
+        let token = client.publish(Publish::new("kept", "x").qos(QoS::AtLeastOnce)).expect("accepted");
+        token.await.expect("published");
+        assert_eq!(kept.next().await.expect("the message").topic(), "kept");
+        assert_eq!(broker.stats().subscriptions, 1);
     });
 }

@@ -1,5 +1,6 @@
 //! Our client and mosquitto's clients, ready to be used in a test.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io::Read;
 use std::process::{Child, Stdio};
@@ -28,6 +29,10 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     };
     // The bound is looked at first: a test that only goes on when the timer wakes it has failed too.
     smol::block_on(or(too_late, test));
+    // A client that went on would look for its server at a port that another test may have by then.
+    for task in TASKS.take() {
+        smol::block_on(task.cancel());
+    }
 }
 
 /// Options for a client of that name; waits between attempts to connect are short.
@@ -44,8 +49,14 @@ pub(crate) async fn connect(options: Options) -> Client {
     mqtt_smol::connect(options, spawn).await.expect("the server accepts")
 }
 
-fn spawn(drive: Drive) {
-    smol::spawn(drive).detach();
+thread_local! {
+    /// What moves the bytes of this test's clients.
+    static TASKS: RefCell<Vec<Task<()>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Moves a client's bytes until the test has ended.
+pub(crate) fn spawn(drive: Drive) {
+    TASKS.with_borrow_mut(|tasks| tasks.push(smol::spawn(drive)));
 }
 
 /// A client that is online, and the task that moves its bytes.

@@ -6,7 +6,7 @@ use mqtt_smol::{
     ConnectErrorKind, Options, Publish, PublishError, QoS, ReasonCode, RefusedReason, TopicError, Version,
 };
 
-use crate::peers::{VERSIONS, connect, options, run};
+use crate::peers::{VERSIONS, connect, options, run, spawn};
 use crate::server::Mosquitto;
 
 #[test]
@@ -14,9 +14,7 @@ fn a_client_without_credentials_is_not_authorized() {
     let Some(server) = Mosquitto::start_with("allow_anonymous false\n") else { return };
     run(async {
         for version in VERSIONS {
-            let refused = mqtt_smol::connect(options(&server, "nobody", version), |drive| {
-                smol::spawn(drive).detach();
-            });
+            let refused = mqtt_smol::connect(options(&server, "nobody", version), spawn);
             let error = refused.await.expect_err("the server refuses");
             assert_eq!(error.kind(), ConnectErrorKind::NotAuthorized, "{version}");
             assert_eq!(error.reason_code(), Some(ReasonCode::NotAuthorized), "{version}");
@@ -31,7 +29,7 @@ fn an_unreachable_server_is_unavailable() {
         let port = listener.local_addr().expect("it has an address").port();
         drop(listener);
         let options = Options::new("127.0.0.1").port(port);
-        let refused = mqtt_smol::connect(options, |drive| smol::spawn(drive).detach());
+        let refused = mqtt_smol::connect(options, spawn);
         let error = refused.await.expect_err("nobody listens");
         assert_eq!(error.kind(), ConnectErrorKind::ServerUnavailable);
         assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");

@@ -3,7 +3,7 @@
 use mqtt_proto::{QoS, Version::V5_0};
 use mqtt_session::SubscriptionStatus::{Granted, Pending, Refused, Wanted};
 
-use crate::harness::{BOTH, Talk, kept};
+use crate::harness::{BOTH, Talk, clean, kept};
 
 /// Three filters, granted at once.
 fn subscribed(version: mqtt_proto::Version) -> Talk {
@@ -114,6 +114,19 @@ fn an_unsubscribe_is_done_when_the_session_is_lost() {
         assert_eq!(events[1..], ["online", "ended 5 done 0x00", "ended 6 done 0x00"]);
         let sent = talk.take_sent();
         assert!(sent.len() == 1 && sent[0].ends_with(" z:0"), "{sent:?}");
+    }
+}
+
+/// Nothing is subscribed any more once the session has ended with its connection.
+#[test]
+fn an_unsubscribe_ends_with_the_connection_if_the_session_is_not_kept() {
+    for version in BOTH {
+        let mut talk = Talk::online_with(clean(version), "CONNACK");
+        talk.unsubscribe("a");
+        talk.take_bytes();
+        talk.take_events();
+        talk.cut();
+        assert!(talk.take_events().contains(&"ended 2 done 0x00".to_owned()));
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mqtt_proto::{QoS, TopicFilter};
-use mqtt_session::{Command, Message, Receipt};
+use mqtt_session::{Message, Receipt};
 
 use crate::error::SubscribeError;
 use crate::routes::QueueId;
@@ -95,7 +95,6 @@ impl Stream for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let shared = &self.handle.shared;
-        let now = shared.now();
         let mut state = shared.lock();
         let mut receipts: Vec<Receipt> = Vec::new();
         let unwanted = state.routes.remove_queue(self.queue, |receipt| receipts.push(receipt));
@@ -103,8 +102,7 @@ impl Drop for Subscription {
             state.session.acknowledge(receipt);
         }
         if let Some(filter) = unwanted.as_deref().and_then(|filter| TopicFilter::new(filter).ok()) {
-            // A client that is disconnected refuses; then there is nothing to unsubscribe from.
-            let _ = state.session.submit(now, Command::Unsubscribe(filter));
+            state.session.abandon_subscription(filter);
         }
         shared.release(state);
     }

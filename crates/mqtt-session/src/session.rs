@@ -54,6 +54,8 @@ pub struct Session {
     is_clean_start: bool,
     /// Whether a connection was accepted before.
     was_online: bool,
+    /// Whether no further attempt is made until a connection is asked for again.
+    is_stopped: bool,
 }
 
 /// A disconnection that waits for what was accepted.
@@ -126,6 +128,7 @@ impl Session {
             disconnecting: None,
             is_clean_start: config.clean_session,
             was_online: false,
+            is_stopped: false,
             config,
         }
     }

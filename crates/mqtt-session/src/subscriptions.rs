@@ -375,14 +375,21 @@ impl Subscriptions {
         }
     }
 
+    /// The session has ended with its connection: nothing is subscribed there any more.
+    pub(crate) fn end_unsubscribes(&mut self, events: &mut VecDeque<Event>) {
+        self.queue.retain(|request| match request.change {
+            Change::Subscribe { .. } => true,
+            Change::Unsubscribe { ticket } => {
+                events.push_back(Event::Ended { ticket, outcome: Outcome::Done(ReasonCode::Success) });
+                false
+            }
+        });
+    }
+
     /// The server has no session: nothing is subscribed there, so what is not wanted is done, and the rest is new.
     pub(crate) fn on_session_lost(&mut self, events: &mut VecDeque<Event>) {
-        for request in self.queue.drain(..) {
-            if let Change::Unsubscribe { ticket } = request.change {
-                let outcome = Outcome::Done(ReasonCode::Success);
-                events.push_back(Event::Ended { ticket, outcome });
-            }
-        }
+        self.end_unsubscribes(events);
+        self.queue.clear();
         let mut again = Vec::new();
         for (id, filter) in self.filters.iter() {
             let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };

@@ -137,6 +137,9 @@ impl Session {
         self.outbox.on_connection_lost();
         self.inbox.on_connection_lost();
         self.subscriptions.on_connection_lost(&mut self.ids);
+        if !self.config.is_kept() {
+            self.subscriptions.end_unsubscribes(&mut self.events);
+        }
         let next = self.next_step(now, &cause);
         let retry_at = match next {
             Next::Retry { at } => Some(at),
@@ -178,6 +181,7 @@ impl Session {
         self.outbox.on_stopped(self.config.is_kept(), &mut self.ids, &mut self.events);
         self.subscriptions.on_stopped(&mut self.events);
         self.forget_deadlines(ended_at);
+        self.is_stopped = true;
         self.disconnecting = self.draining.take().map(|draining| draining.ticket);
         self.end_disconnecting();
     }

@@ -42,6 +42,7 @@ impl Session {
         }
         self.check_config()?;
         self.connecting = Some(ticket);
+        self.is_stopped = false;
         self.connection.dial(now);
         Ok(())
     }
@@ -107,6 +108,14 @@ impl Session {
         Ok(())
     }
 
+    /// Drops the subscription to a filter that nobody wants any more, connected or not; nobody waits for the answer.
+    pub fn abandon_subscription(&mut self, filter: TopicFilter<'_>) {
+        if self.subscriptions.status(filter).is_some() {
+            self.tickets += 1;
+            self.subscriptions.unsubscribe(Ticket(self.tickets), filter, &mut self.events);
+        }
+    }
+
     /// Requests that wait are bounded: one for each subscription, and some that undo or repeat them.
     fn check_requests(&self) -> Result<(), RefusedReason> {
         let requests_max = self.config.subscriptions_max.saturating_add(REQUESTS_SPARE);
@@ -143,7 +152,7 @@ impl Session {
     fn check_not_closing(&self) -> Result<(), RefusedReason> {
         match self.connection.state() {
             State::Closing { next: Next::Stop, .. } => Err(RefusedReason::Disconnected),
-            _ if self.draining.is_some() => Err(RefusedReason::Disconnected),
+            _ if self.draining.is_some() || self.is_stopped => Err(RefusedReason::Disconnected),
             _ => Ok(()),
         }
     }
