@@ -1,1 +1,9 @@
-//! benches of the workspace.
+//! Measurements: the codec beside a floor and beside other crates, in one run.
+//!
+//! A contestant runs one batch and says how long that took, so that whatever its interface needs beforehand is not
+//! counted. Figures are compared within one run and as ratios; rounds are interleaved, and the median counts.
+
+pub mod samples;
+pub mod floor;
+pub mod contest;
+pub mod codec;

@@ -53,7 +53,7 @@ fn malformed_packets_end_the_connection_and_name_their_statement() {
         ),
         (
             b"\x30\x04\0\x01#\0",
-            "0x90",
+            "0x81",
             "bad PUBLISH packet: a wildcard in a topic name at byte 2",
             "MQTT-3.3.2-2 MQTT-3.3.2-2",
         ),

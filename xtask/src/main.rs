@@ -16,6 +16,8 @@ mod spec;
 
 mod no_std;
 
+mod bench;
+
 mod ci;
 
 use std::path::Path;
@@ -45,6 +47,8 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["spec"] => spec::run(root),
         ["spec", "--missing", place] => spec::list_missing(root, place),
         ["no-std"] => no_std::run(root),
+        ["bench"] => bench::run(root, None),
+        ["bench", wanted] => bench::run(root, Some(wanted)),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -58,5 +62,6 @@ Tasks of this workspace:
   cargo xtask spec                  which statements of the standard are cited in code and in tests
   cargo xtask spec --missing WHERE  those that no test cites; WHERE is codec, session, broker or adapter
   cargo xtask no-std                the crates without I/O link without std
+  cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
   cargo xtask help                  this text
 ";

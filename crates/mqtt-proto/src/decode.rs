@@ -46,50 +46,86 @@ fn frame_error(bytes: &[u8], (kind, offset): Fault) -> DecodeError {
 }
 
 /// Decodes one whole frame, as long as [`frame_len`] says, into a packet that borrows from it.
+///
+/// The frequent kinds are decoded in place; the rest is kept out of the caller's code.
 #[inline]
 pub fn decode(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
-    let mut version = context.version;
-    match decode_frame(frame, &mut version, context.sender) {
-        Ok(packet) => Ok(packet),
-        Err((kind, offset)) => {
-            let packet = frame.first().and_then(|first| PacketKind::from_first_byte(*first));
-            Err(DecodeError { kind, packet, version, offset: offset as u32 })
-        }
+    let Context { version, sender } = context;
+    match frame.first().copied().and_then(PacketKind::from_first_byte) {
+        Some(PacketKind::Publish) => match decode_publish(frame, version, sender) {
+            Ok(publish) => Ok(Packet::Publish(publish)),
+            Err(fault) => Err(decode_error(frame, version, fault)),
+        },
+        Some(PacketKind::Puback) => decode_ack(frame, context, PacketKind::Puback, Packet::Puback),
+        Some(PacketKind::Pubrec) => decode_ack(frame, context, PacketKind::Pubrec, Packet::Pubrec),
+        Some(PacketKind::Pubrel) => decode_ack(frame, context, PacketKind::Pubrel, Packet::Pubrel),
+        Some(PacketKind::Pubcomp) => decode_ack(frame, context, PacketKind::Pubcomp, Packet::Pubcomp),
+        _ => decode_rare(frame, context),
     }
 }
 
-#[inline]
-fn decode_frame<'a>(
-    frame: &'a [u8],
-    version: &mut Version,
-    sender: Option<Sender>,
-) -> Result<Packet<'a>, Fault> {
+#[cold]
+fn decode_error(frame: &[u8], version: Version, (kind, offset): Fault) -> DecodeError {
+    let packet = frame.first().copied().and_then(PacketKind::from_first_byte);
+    DecodeError { kind, packet, version, offset: offset as u32 }
+}
+
+/// Steps over the fixed header, whose remaining length must be that of the frame.
+#[inline(always)]
+fn read_fixed_header<'a>(frame: &'a [u8]) -> Result<(Reader<'a>, u8, Form), Fault> {
     let mut reader = Reader::new(frame, 0);
     let first = reader.u8()?;
     let (remaining, form) = reader.variable_in_any_form()?;
     if frame.len() - reader.at() != remaining as usize {
         return Err((DecodeErrorKind::FrameLength, 1));
     }
-    let Some(kind) = PacketKind::from_first_byte(first) else {
-        return Err((DecodeErrorKind::PacketKind, 0));
-    };
-    if kind == PacketKind::Connect {
-        *version = Connect::decode_version(&mut reader)?;
-    }
+    Ok((reader, first & 0x0f, form))
+}
+
+/// [5.0 MQTT-1.5.5-1]
+#[inline(always)]
+fn check_form(form: Form, version: Version) -> Result<(), Fault> {
     if form == Form::Overlong && version.has_properties() {
         return Err((DecodeErrorKind::IntegerOverlong, 1));
     }
-    let flags = first & 0x0f;
-    if kind == PacketKind::Publish {
-        return Publish::decode(&mut reader, flags, *version, sender).map(Packet::Publish);
+    Ok(())
+}
+
+#[inline(always)]
+fn decode_publish(frame: &[u8], version: Version, sender: Option<Sender>) -> Result<Publish<'_>, Fault> {
+    let (mut reader, flags, form) = read_fixed_header(frame)?;
+    check_form(form, version)?;
+    Publish::decode(&mut reader, flags, version, sender)
+}
+
+#[inline(always)]
+fn decode_ack<'a>(
+    frame: &'a [u8],
+    context: Context,
+    kind: PacketKind,
+    wrap: impl FnOnce(Ack<'a>) -> Packet<'a>,
+) -> Result<Packet<'a>, DecodeError> {
+    let read = || {
+        let (mut reader, flags, form) = read_fixed_header(frame)?;
+        check_form(form, context.version)?;
+        check_header(kind, flags, context.version, context.sender)?;
+        let ack = Ack::decode(&mut reader, kind, context.version)?;
+        check_end(&reader)?;
+        Ok(ack)
+    };
+    match read() {
+        Ok(ack) => Ok(wrap(ack)),
+        Err(fault) => Err(decode_error(frame, context.version, fault)),
     }
-    check_header(kind, flags, *version, sender)?;
-    let packet = decode_body(kind, &mut reader, *version, sender)?;
-    if reader.is_empty() { Ok(packet) } else { Err(reader.fault(DecodeErrorKind::TrailingBytes)) }
+}
+
+#[inline(always)]
+fn check_end(reader: &Reader<'_>) -> Result<(), Fault> {
+    if reader.is_empty() { Ok(()) } else { Err(reader.fault(DecodeErrorKind::TrailingBytes)) }
 }
 
 /// [5.0 MQTT-2.1.3-1] [3.1.1 MQTT-2.2.2-1] [3.1.1 MQTT-2.2.2-2]
-#[inline]
+#[inline(always)]
 fn check_header(kind: PacketKind, flags: u8, version: Version, sender: Option<Sender>) -> Result<(), Fault> {
     if kind == PacketKind::Auth && !version.has_properties() {
         return Err((DecodeErrorKind::PacketKind, 0));
@@ -104,28 +140,48 @@ fn check_header(kind: PacketKind, flags: u8, version: Version, sender: Option<Se
     }
 }
 
-#[inline]
-fn decode_body<'a>(
-    kind: PacketKind,
-    reader: &mut Reader<'a>,
-    version: Version,
+#[inline(never)]
+fn decode_rare(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
+    let mut version = context.version;
+    match decode_rare_frame(frame, &mut version, context.sender) {
+        Ok(packet) => Ok(packet),
+        Err(fault) => Err(decode_error(frame, version, fault)),
+    }
+}
+
+#[inline(always)]
+fn decode_rare_frame<'a>(
+    frame: &'a [u8],
+    version: &mut Version,
     sender: Option<Sender>,
 ) -> Result<Packet<'a>, Fault> {
-    Ok(match kind {
-        PacketKind::Connect => Packet::Connect(Connect::decode(reader, version)?),
-        PacketKind::Connack => Packet::Connack(Connack::decode(reader, version)?),
-        PacketKind::Publish => Packet::Publish(Publish::decode(reader, 0, version, sender)?),
-        PacketKind::Puback => Packet::Puback(Ack::decode(reader, kind, version)?),
-        PacketKind::Pubrec => Packet::Pubrec(Ack::decode(reader, kind, version)?),
-        PacketKind::Pubrel => Packet::Pubrel(Ack::decode(reader, kind, version)?),
-        PacketKind::Pubcomp => Packet::Pubcomp(Ack::decode(reader, kind, version)?),
-        PacketKind::Subscribe => Packet::Subscribe(Subscribe::decode(reader, version)?),
-        PacketKind::Suback => Packet::Suback(Suback::decode(reader, version)?),
-        PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::decode(reader, version)?),
-        PacketKind::Unsuback => Packet::Unsuback(Unsuback::decode(reader, version)?),
+    let (mut reader, flags, form) = read_fixed_header(frame)?;
+    let Some(kind) = frame.first().copied().and_then(PacketKind::from_first_byte) else {
+        return Err((DecodeErrorKind::PacketKind, 0));
+    };
+    if kind == PacketKind::Connect {
+        *version = Connect::decode_version(&mut reader)?;
+    }
+    let version = *version;
+    check_form(form, version)?;
+    check_header(kind, flags, version, sender)?;
+    let packet = match kind {
+        PacketKind::Connect => Packet::Connect(Connect::decode(&mut reader, version)?),
+        PacketKind::Connack => Packet::Connack(Connack::decode(&mut reader, version)?),
+        PacketKind::Subscribe => Packet::Subscribe(Subscribe::decode(&mut reader, version)?),
+        PacketKind::Suback => Packet::Suback(Suback::decode(&mut reader, version)?),
+        PacketKind::Unsubscribe => Packet::Unsubscribe(Unsubscribe::decode(&mut reader, version)?),
+        PacketKind::Unsuback => Packet::Unsuback(Unsuback::decode(&mut reader, version)?),
         PacketKind::Pingreq => Packet::Pingreq,
         PacketKind::Pingresp => Packet::Pingresp,
-        PacketKind::Disconnect => Packet::Disconnect(Disconnect::decode(reader, version, sender)?),
-        PacketKind::Auth => Packet::Auth(Auth::decode(reader, sender)?),
-    })
+        PacketKind::Disconnect => Packet::Disconnect(Disconnect::decode(&mut reader, version, sender)?),
+        PacketKind::Auth => Packet::Auth(Auth::decode(&mut reader, sender)?),
+        PacketKind::Publish
+        | PacketKind::Puback
+        | PacketKind::Pubrec
+        | PacketKind::Pubrel
+        | PacketKind::Pubcomp => unreachable!("the frequent kinds are decoded in place"),
+    };
+    check_end(&reader)?;
+    Ok(packet)
 }

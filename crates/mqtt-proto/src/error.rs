@@ -19,6 +19,9 @@ pub struct DecodeError {
     /// The version whose rules were applied.
     pub version: Version,
     /// Where it was found, in bytes from the start of the frame.
+    ///
+    /// It is the first byte of the field that is wrong, or of what is missing; in ill-formed text it is the byte
+    /// that spoils it.
     pub offset: u32,
 }
 
@@ -62,8 +65,10 @@ pub enum DecodeErrorKind {
     },
     /// A reserved bit of CONNECT's flags is set.
     ConnectFlags,
-    /// Will QoS or Will Retain is set without a will.
+    /// Will QoS is set without a will.
     WillFlagsWithoutWill,
+    /// Will Retain is set without a will.
+    WillRetainWithoutWill,
     /// Will QoS is 3.
     WillQoS,
     /// A password without a user name, before 5.0.
@@ -89,8 +94,12 @@ pub enum DecodeErrorKind {
     EmptyTopicName,
     /// A topic filter is empty.
     EmptyTopicFilter,
-    /// `#` or `+` is not where a filter may have it.
+    /// `#` does not stand alone in the last level of a filter.
     WildcardPosition,
+    /// `+` does not fill its level of a filter.
+    SingleLevelWildcardPosition,
+    /// A shared subscription has no share name.
+    ShareName,
     /// A shared subscription is not `$share/NAME/FILTER`.
     SharedFilter,
     /// No Local on a shared subscription.
@@ -112,16 +121,26 @@ pub enum DecodeErrorKind {
     PropertyValue(PropertyId),
     /// Authentication Data without Authentication Method.
     AuthenticationDataAlone,
+    /// AUTH without Authentication Method.
+    AuthenticationMethodMissing,
+    /// A string holds a control character or non-character; only [`decode_strict`](crate::decode_strict) refuses it.
+    DiscouragedCharacter {
+        /// The character found.
+        character: char,
+    },
 }
 
 impl DecodeError {
-    /// The statement of the standard that the sender broke, where it has a number.
+    /// The statement of the standard that the sender broke, where it has a number; 3.1 numbers none.
     #[rustfmt::skip]
     pub fn statement(&self) -> Option<&'static str> {
         use DecodeErrorKind as K;
         use PacketKind as P;
-        let v5 = self.version.has_properties();
-        let pick = |five, three| if v5 { five } else { three };
+        let pick = |five, three| match self.version {
+            Version::V5_0 => five,
+            Version::V3_1_1 => three,
+            Version::V3_1 => None,
+        };
         match (self.kind, self.packet) {
             (K::FixedHeaderFlags, Some(P::Pubrel)) => pick(Some("MQTT-3.6.1-1"), Some("MQTT-3.6.1-1")),
             (K::FixedHeaderFlags, Some(P::Subscribe)) => pick(Some("MQTT-3.8.1-1"), Some("MQTT-3.8.1-1")),
@@ -135,7 +154,8 @@ impl DecodeError {
             (K::ProtocolName, _) => pick(Some("MQTT-3.1.2-1"), Some("MQTT-3.1.2-1")),
             (K::ProtocolLevel { .. }, _) => pick(Some("MQTT-3.1.2-2"), Some("MQTT-3.1.2-2")),
             (K::ConnectFlags, _) => pick(Some("MQTT-3.1.2-3"), Some("MQTT-3.1.2-3")),
-            (K::WillFlagsWithoutWill, _) => pick(Some("MQTT-3.1.2-11"), Some("MQTT-3.1.2-11")),
+            (K::WillFlagsWithoutWill, _) => pick(Some("MQTT-3.1.2-11"), Some("MQTT-3.1.2-13")),
+            (K::WillRetainWithoutWill, _) => pick(Some("MQTT-3.1.2-13"), Some("MQTT-3.1.2-15")),
             (K::WillQoS, _) => pick(Some("MQTT-3.1.2-12"), Some("MQTT-3.1.2-14")),
             (K::PasswordWithoutUserName, _) => pick(None, Some("MQTT-3.1.2-22")),
             (K::ConnackFlags, _) => pick(Some("MQTT-3.2.2-1"), None),
@@ -154,9 +174,12 @@ impl DecodeError {
             (K::PacketIdZero, Some(P::Publish | P::Subscribe | P::Unsubscribe)) => {
                 pick(Some("MQTT-2.2.1-3"), Some("MQTT-2.3.1-1"))
             }
-            (K::WildcardInTopicName, _) => pick(Some("MQTT-3.3.2-2"), Some("MQTT-3.3.2-2")),
+            (K::WildcardInTopicName, Some(P::Publish)) => pick(Some("MQTT-3.3.2-2"), Some("MQTT-3.3.2-2")),
+            (K::WildcardInTopicName, _) => pick(Some("MQTT-4.7.0-1"), Some("MQTT-4.7.1-1")),
             (K::EmptyTopicName | K::EmptyTopicFilter, _) => pick(Some("MQTT-4.7.3-1"), Some("MQTT-4.7.3-1")),
             (K::WildcardPosition, _) => pick(Some("MQTT-4.7.1-1"), Some("MQTT-4.7.1-2")),
+            (K::SingleLevelWildcardPosition, _) => pick(Some("MQTT-4.7.1-2"), Some("MQTT-4.7.1-3")),
+            (K::ShareName, _) => pick(Some("MQTT-4.8.2-1"), None),
             (K::SharedFilter, _) => pick(Some("MQTT-4.8.2-2"), None),
             (K::NoLocalOnShared, _) => pick(Some("MQTT-3.8.3-4"), None),
             (K::SubscribeOptions, _) => pick(Some("MQTT-3.8.3-5"), Some("MQTT-3.8.3-4")),
@@ -177,12 +200,11 @@ impl DecodeError {
             K::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
             K::PropertyValue(PropertyId::TopicAlias) => ReasonCode::TopicAliasInvalid,
             K::ProtocolName | K::ProtocolLevel { .. } => ReasonCode::UnsupportedProtocolVersion,
-            K::WildcardInTopicName => ReasonCode::TopicNameInvalid,
-            K::WildcardPosition | K::SharedFilter | K::EmptyTopicFilter => ReasonCode::TopicFilterInvalid,
             K::PropertyRepeated(_)
             | K::PropertyValue(_)
             | K::PropertyNotAllowed(_)
             | K::AuthenticationDataAlone
+            | K::AuthenticationMethodMissing
             | K::WrongSender
             | K::EmptyTopicName
             | K::EmptyList
@@ -201,12 +223,21 @@ impl DecodeError {
             | K::NulInString
             | K::ConnectFlags
             | K::WillFlagsWithoutWill
+            | K::WillRetainWithoutWill
             | K::WillQoS
             | K::PasswordWithoutUserName
             | K::ConnackFlags
             | K::PublishQoS
             | K::DupWithQoS0
             | K::SubscribeOptions
+            // The codes for invalid names and filters are for those that are well-formed and not accepted.
+            | K::WildcardInTopicName
+            | K::WildcardPosition
+            | K::SingleLevelWildcardPosition
+            | K::ShareName
+            | K::SharedFilter
+            | K::EmptyTopicFilter
+            | K::DiscouragedCharacter { .. }
             | K::UnknownProperty { .. } => ReasonCode::MalformedPacket,
         }
     }
@@ -247,7 +278,8 @@ impl fmt::Display for DecodeErrorKind {
             K::ProtocolName => "another protocol name",
             K::ProtocolLevel { level } => return write!(f, "unknown protocol level {level}"),
             K::ConnectFlags => "a reserved connect flag is set",
-            K::WillFlagsWithoutWill => "will QoS or will retain without a will",
+            K::WillFlagsWithoutWill => "will QoS without a will",
+            K::WillRetainWithoutWill => "will retain without a will",
             K::WillQoS => "will QoS 3",
             K::PasswordWithoutUserName => "a password without a user name",
             K::ConnackFlags => "a reserved acknowledge flag is set",
@@ -259,7 +291,9 @@ impl fmt::Display for DecodeErrorKind {
             K::WildcardInTopicName => "a wildcard in a topic name",
             K::EmptyTopicName => "an empty topic name without a topic alias",
             K::EmptyTopicFilter => "an empty topic filter",
-            K::WildcardPosition => "a wildcard where a filter may not have it",
+            K::WildcardPosition => "# where a filter may not have it",
+            K::SingleLevelWildcardPosition => "+ that does not fill its level",
+            K::ShareName => "a shared subscription without a share name",
             K::SharedFilter => "a shared subscription that is not $share/NAME/FILTER",
             K::NoLocalOnShared => "no local on a shared subscription",
             K::SubscribeOptions => "subscription options that are not allowed",
@@ -269,6 +303,10 @@ impl fmt::Display for DecodeErrorKind {
             K::PropertyRepeated(id) => return write!(f, "{id} is repeated"),
             K::PropertyValue(id) => return write!(f, "{id} has a value that is not allowed"),
             K::AuthenticationDataAlone => "authentication data without authentication method",
+            K::AuthenticationMethodMissing => "no authentication method",
+            K::DiscouragedCharacter { character } => {
+                return write!(f, "U+{:04X} in a string", u32::from(*character));
+            }
         })
     }
 }
@@ -318,6 +356,12 @@ pub enum EncodeError {
     EmptyList,
     /// Options of a subscription that its version or its filter does not have.
     SubscribeOptions,
+    /// A filter that was decoded before 5.0 begins with `$share/` and is no shared subscription.
+    SharedFilter,
+    /// Authentication Data without Authentication Method.
+    AuthenticationDataAlone,
+    /// AUTH without Authentication Method.
+    AuthenticationMethodMissing,
 }
 
 impl fmt::Display for EncodeError {
@@ -341,6 +385,9 @@ impl fmt::Display for EncodeError {
             E::SessionPresentInRefusal => f.write_str("session present in a refusal"),
             E::EmptyList => f.write_str("an empty list"),
             E::SubscribeOptions => f.write_str("options that this version or filter does not have"),
+            E::SharedFilter => f.write_str("a shared subscription that is not $share/NAME/FILTER"),
+            E::AuthenticationDataAlone => f.write_str("authentication data without authentication method"),
+            E::AuthenticationMethodMissing => f.write_str("no authentication method"),
         }
     }
 }

@@ -8,6 +8,14 @@
 //! - [`decode`] turns one whole frame into a [`Packet`] that borrows from it.
 //! - [`Packet::encoded_len`] is exact, [`Packet::encode`] appends to a buffer of the caller.
 //!
+//! Where the standard leaves a choice, [`decode`] is lenient: it takes the control characters and non-characters
+//! that a receiver may refuse (all of Unicode but U+0000), and leaves payloads unchecked whatever their Payload
+//! Format Indicator says. [`decode_strict`] refuses such characters.
+//!
+//! A packet displays as one line for people, which never shows a password or the data of an authentication.
+//! With the feature `serde` the small types can be serialized and read again. Topic names and filters are only
+//! serialized, as strings: what is read goes through their `new`.
+//!
 //! ```
 //! use mqtt_proto::{Context, Packet, Properties, Publish, QoS, TopicName, Version, decode, frame_len};
 //!
@@ -47,6 +55,8 @@ mod property;
 mod packet;
 mod decode;
 mod encode;
+mod strict;
+mod display;
 
 pub use decode::{Context, decode, frame_len};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
@@ -58,6 +68,7 @@ pub use packet::{
 pub use property::{Properties, PropertiesIter, Property, PropertyBuf};
 pub use property_id::{PropertyId, PropertyOwner};
 pub use reason::ReasonCode;
+pub use strict::decode_strict;
 pub use topic::{TopicError, TopicFilter, TopicName};
 pub use trie::{FilterId, FilterTrie};
 pub use types::{PACKET_SIZE_MAX, PacketId, PacketKind, QoS, REMAINING_LENGTH_MAX, Sender, Version};

@@ -272,9 +272,28 @@ impl<'a> Properties<'a> {
             len += property.checked_len()?;
         }
         if self.raw_ids != 0 {
-            check_raw_ids(self.raw_ids, owner)?;
+            self.check_raw(owner)?;
+        }
+        if is_data_alone(seen) {
+            return Err(EncodeError::AuthenticationDataAlone);
         }
         Ok(len)
+    }
+
+    /// A raw section may come from another packet, so its properties are checked against the new owner.
+    fn check_raw(&self, owner: PropertyOwner) -> Result<(), EncodeError> {
+        for &id in PropertyId::ALL {
+            if self.raw_ids & id.bit() != 0 && !id.is_legal_in(owner) {
+                return Err(EncodeError::PropertyNotAllowed { id, owner });
+            }
+        }
+        // The only property of which some owners take several and others one.
+        let id = PropertyId::SubscriptionIdentifier;
+        let is_once = self.raw_ids & id.bit() != 0 && !id.may_repeat_in(owner);
+        if is_once && self.subscription_identifiers().count() > 1 {
+            return Err(EncodeError::PropertyRepeated(id));
+        }
+        Ok(())
     }
 
     /// Appends the section of the given length, with the length in front. [5.0 MQTT-2.2.2-1]
@@ -304,11 +323,14 @@ fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<
         seen |= id.bit();
         check_value(id, &mut reader)?;
     }
+    if is_data_alone(seen) { Err((DecodeErrorKind::AuthenticationDataAlone, 0)) } else { Ok(seen) }
+}
+
+/// Authentication Data needs an Authentication Method beside it.
+#[inline]
+fn is_data_alone(seen: u64) -> bool {
     let method = PropertyId::AuthenticationMethod.bit();
-    if seen & PropertyId::AuthenticationData.bit() != 0 && seen & method == 0 {
-        return Err((DecodeErrorKind::AuthenticationDataAlone, 0));
-    }
-    Ok(seen)
+    seen & PropertyId::AuthenticationData.bit() != 0 && seen & method == 0
 }
 
 #[inline]
@@ -362,16 +384,6 @@ fn check_value(id: PropertyId, reader: &mut Reader<'_>) -> Result<(), Fault> {
         }
     };
     if is_allowed { Ok(()) } else { Err((DecodeErrorKind::PropertyValue(id), start)) }
-}
-
-/// A raw section may come from another packet, so its properties are checked against the new owner.
-fn check_raw_ids(raw_ids: u64, owner: PropertyOwner) -> Result<(), EncodeError> {
-    for &id in PropertyId::ALL {
-        if raw_ids & id.bit() != 0 && !id.is_legal_in(owner) {
-            return Err(EncodeError::PropertyNotAllowed { id, owner });
-        }
-    }
-    Ok(())
 }
 
 /// Iterates over properties in their order.

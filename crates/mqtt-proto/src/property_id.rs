@@ -74,6 +74,7 @@ macro_rules! properties {
         /// The identifier of a property.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[expect(missing_docs, reason = "the variants carry the standard's own names")]
         pub enum PropertyId {
             $($name = $id,)*

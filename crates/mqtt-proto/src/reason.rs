@@ -14,6 +14,7 @@ macro_rules! reason_codes {
         /// In 3.1 and 3.1.1 only CONNACK and SUBACK carry a code; it is translated to the one of the same meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[expect(missing_docs, reason = "the variants carry the standard's own names")]
         pub enum ReasonCode {
             $($name = $code,)*

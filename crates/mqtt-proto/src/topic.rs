@@ -10,6 +10,7 @@ use crate::wire::{has_nul, has_nul_or_wildcard};
 ///
 /// [5.0 MQTT-3.3.2-2] [5.0 MQTT-4.7.1-1] [5.0 MQTT-4.7.3-1] [5.0 MQTT-4.7.3-2] [5.0 MQTT-4.7.3-3]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct TopicName<'a>(&'a str);
 
 /// What a subscription asks for: levels, `+` for any one level, `#` for all that follow.
@@ -17,6 +18,7 @@ pub struct TopicName<'a>(&'a str);
 /// `$share/NAME/FILTER` is a shared subscription. At most 65,535 bytes, no U+0000.
 /// [5.0 MQTT-4.7.1-1] [5.0 MQTT-4.7.1-2] [5.0 MQTT-4.8.2-1] [5.0 MQTT-4.8.2-2]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct TopicFilter<'a>(&'a str);
 
 /// Why a string is no topic name or no topic filter.
@@ -34,9 +36,13 @@ pub enum TopicError {
     Nul,
     /// A topic name holds `+` or `#`.
     WildcardInName,
-    /// `#` does not stand alone at the end, or `+` does not fill its level.
+    /// `#` does not stand alone in the last level.
     WildcardPosition,
-    /// It begins with `$share/` but has no share name, a wildcard in it, or no filter behind it.
+    /// `+` does not fill its level.
+    SingleLevelWildcardPosition,
+    /// It begins with `$share/` but has no share name.
+    ShareName,
+    /// It begins with `$share/` but has a wildcard in the share name, or no filter behind it.
     Shared,
 }
 
@@ -78,7 +84,10 @@ impl<'a> TopicFilter<'a> {
         if !filter.starts_with(SHARE_PREFIX) {
             return TopicFilter::plain(filter);
         }
-        let (_, levels) = split_share(filter).ok_or(TopicError::Shared)?;
+        let Some((_, levels)) = split_share(filter) else {
+            let is_unnamed = filter[SHARE_PREFIX.len()..].starts_with('/') || filter == SHARE_PREFIX;
+            return Err(if is_unnamed { TopicError::ShareName } else { TopicError::Shared });
+        };
         TopicFilter::plain(levels)?;
         if has_nul(filter.as_bytes()) { Err(TopicError::Nul) } else { Ok(TopicFilter(filter)) }
     }
@@ -142,7 +151,7 @@ impl<'a> TopicFilter<'a> {
     }
 }
 
-const SHARE_PREFIX: &str = "$share/";
+pub(crate) const SHARE_PREFIX: &str = "$share/";
 
 /// Share name and filter of `$share/NAME/FILTER`.
 fn split_share(filter: &str) -> Option<(&str, &str)> {
@@ -159,13 +168,18 @@ fn check_size(text: &str) -> Result<(), TopicError> {
     }
 }
 
+/// `#` stands alone in the last level, `+` alone in any level.
 fn check_wildcards(levels: &str) -> Result<(), TopicError> {
-    let mut levels = levels.split('/').peekable();
-    while let Some(level) = levels.next() {
-        let is_plain = !level.contains(['+', '#']);
-        let is_last = levels.peek().is_none();
-        if !(is_plain || level == "+" || level == "#" && is_last) {
-            return Err(TopicError::WildcardPosition);
+    let bytes = levels.as_bytes();
+    for (index, byte) in bytes.iter().enumerate() {
+        let begins_level = || index == 0 || bytes[index - 1] == b'/';
+        let next = || bytes.get(index + 1);
+        match byte {
+            b'#' if !(begins_level() && next().is_none()) => return Err(TopicError::WildcardPosition),
+            b'+' if !(begins_level() && next().is_none_or(|next| *next == b'/')) => {
+                return Err(TopicError::SingleLevelWildcardPosition);
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -220,9 +234,11 @@ impl fmt::Display for TopicError {
             TopicError::WildcardInName => {
                 f.write_str("a wildcard in a topic name; only filters of subscriptions hold + and #")
             }
-            TopicError::WildcardPosition => {
-                f.write_str("a misplaced wildcard; + fills one whole level and # is the last level")
+            TopicError::WildcardPosition => f.write_str("a misplaced wildcard; # is the whole last level"),
+            TopicError::SingleLevelWildcardPosition => {
+                f.write_str("a misplaced wildcard; + fills one whole level")
             }
+            TopicError::ShareName => f.write_str("a shared subscription without a share name"),
             TopicError::Shared => f.write_str("a shared subscription has the form $share/NAME/FILTER"),
         }
     }

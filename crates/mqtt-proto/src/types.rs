@@ -7,6 +7,7 @@ use core::num::NonZeroU16;
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Version {
     /// MQTT 3.1, protocol name `MQIsdp`, level 3.
     V3_1,
@@ -53,6 +54,7 @@ impl fmt::Display for Version {
 /// How often a message may arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum QoS {
     /// QoS 0: at most once, nothing is acknowledged.
     #[default]
@@ -88,6 +90,7 @@ impl fmt::Display for QoS {
 
 /// A packet identifier, 1 to 65,535.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
@@ -117,6 +120,7 @@ impl fmt::Display for PacketId {
 /// The fifteen kinds of packet, numbered as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the variants carry the standard's own names")]
 pub enum PacketKind {
     Connect = 1,
@@ -223,6 +227,7 @@ impl fmt::Display for PacketKind {
 
 /// Which side of a connection sent a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Sender {
     /// The side that sends CONNECT.
     Client,

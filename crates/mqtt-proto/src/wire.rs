@@ -136,7 +136,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
         let text = self.utf8()?;
-        if has_nul(text.as_bytes()) { Err((DecodeErrorKind::NulInString, start)) } else { Ok(text) }
+        if has_nul(text.as_bytes()) {
+            return Err(nul_fault(text, start).unwrap_or((DecodeErrorKind::NulInString, start)));
+        }
+        Ok(text)
     }
 
     /// A string of which only the UTF-8 form was checked.
@@ -144,8 +147,19 @@ impl<'a> Reader<'a> {
     pub(crate) fn utf8(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
         let bytes = self.binary()?;
-        core::str::from_utf8(bytes).map_err(|_| (DecodeErrorKind::Utf8, start))
+        core::str::from_utf8(bytes)
+            .map_err(|error| (DecodeErrorKind::Utf8, start + LENGTH_SIZE + error.valid_up_to()))
     }
+}
+
+/// Size of the length in front of strings and binary data, in bytes.
+const LENGTH_SIZE: usize = 2;
+
+/// Where U+0000 stands in a string whose length starts at `start`.
+#[cold]
+pub(crate) fn nul_fault(text: &str, start: usize) -> Option<Fault> {
+    let nul_at = text.find('\0')?;
+    Some((DecodeErrorKind::NulInString, start + LENGTH_SIZE + nul_at))
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -156,41 +170,41 @@ const fn zero_byte(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGHS
 }
 
-/// Calls `is_hit` with words that cover all of `bytes`; fewer than eight bytes are padded with `b'a'`.
-#[inline]
-fn any_word(bytes: &[u8], is_hit: impl Fn(u64) -> bool) -> bool {
-    let mut words = bytes.chunks_exact(8);
-    if words.any(|word| word.first_chunk().is_some_and(|word| is_hit(u64::from_le_bytes(*word)))) {
-        return true;
-    }
-    let tail = words.remainder();
-    if tail.is_empty() {
-        return false;
-    }
-    match bytes.last_chunk::<8>() {
-        Some(word) => is_hit(u64::from_le_bytes(*word)),
-        None => {
-            let mut word = [b'a'; 8];
-            word[..tail.len()].copy_from_slice(tail);
-            is_hit(u64::from_le_bytes(word))
+/// Whether `hits` is nonzero for some eight bytes of `bytes`; fewer than eight are padded with `b'a'`.
+///
+/// The last eight bytes overlap those before them, so that no byte is looked at one by one.
+#[inline(always)]
+fn any_word(bytes: &[u8], hits: impl Fn(u64) -> u64) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        let short = bytes.iter().fold(PADDING, |word, byte| word << 8 | u64::from(*byte));
+        return hits(short) != 0;
+    };
+    let mut found = hits(u64::from_le_bytes(*last));
+    for word in bytes.chunks_exact(8) {
+        if let Some(word) = word.first_chunk::<8>() {
+            found |= hits(u64::from_le_bytes(*word));
         }
     }
+    found != 0
 }
+
+/// Eight times `b'a'`, which no check looks for.
+const PADDING: u64 = ONES * b'a' as u64;
 
 /// Whether a string holds U+0000.
 #[inline]
 pub(crate) fn has_nul(bytes: &[u8]) -> bool {
-    any_word(bytes, |word| zero_byte(word) != 0)
+    any_word(bytes, zero_byte)
 }
 
 /// Whether a string holds U+0000, `+` or `#`: what no topic name may hold.
+///
+/// The two wildcards differ in one bit, so one comparison finds both.
 #[inline]
 pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
-    any_word(bytes, |word| {
-        let plus = word ^ (ONES * u64::from(b'+'));
-        let hash = word ^ (ONES * u64::from(b'#'));
-        zero_byte(word) | zero_byte(plus) | zero_byte(hash) != 0
-    })
+    const WILDCARD_BIT: u64 = ONES * (b'+' ^ b'#') as u64;
+    const WILDCARDS: u64 = ONES * (b'+' | b'#') as u64;
+    any_word(bytes, |word| zero_byte(word) | zero_byte((word | WILDCARD_BIT) ^ WILDCARDS))
 }
 
 /// Size of a variable byte integer in bytes; `value` is at most 268,435,455.

@@ -13,7 +13,8 @@ pub(super) const PURE_CRATES: [&str; 4] = ["mqtt-proto", "mqtt-parts", "mqtt-ses
 
 /// Every package of the workspace, lowest first.
 const LAYERS: [Layer; 10] = [
-    Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&[]) },
+    // Serde only as an optional feature, for the small types.
+    Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
     Layer {
         package: "mqtt-session",

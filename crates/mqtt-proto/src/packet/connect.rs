@@ -199,8 +199,11 @@ fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKi
     if flags & flag::WILL != 0 {
         return QoS::from_bits(qos_bits).ok_or(DecodeErrorKind::WillQoS).map(Some);
     }
-    if (qos_bits != 0 || flags & flag::WILL_RETAIN != 0) && version != Version::V3_1 {
+    if qos_bits != 0 && version != Version::V3_1 {
         return Err(DecodeErrorKind::WillFlagsWithoutWill);
+    }
+    if flags & flag::WILL_RETAIN != 0 && version != Version::V3_1 {
+        return Err(DecodeErrorKind::WillRetainWithoutWill);
     }
     Ok(None)
 }

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::error::EncodeError;
+use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_reason;
 use crate::packet::connect::{put_section, section_len};
 use crate::property::Properties;
-use crate::property_id::PropertyOwner;
+use crate::property_id::{PropertyId, PropertyOwner};
 use crate::reason::ReasonCode;
 use crate::types::{PacketKind, Sender, Version};
 use crate::wire::{Fault, Reader};
@@ -35,17 +35,20 @@ impl<'a> Disconnect<'a> {
         Disconnect { reason, properties: Properties::EMPTY }
     }
 
+    /// In 5.0 reason and properties may be left out when they say nothing.
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         version: Version,
         sender: Option<Sender>,
     ) -> Result<Disconnect<'a>, Fault> {
-        let (reason, properties) = if version.has_properties() {
-            decode_short(reader, PropertyOwner::Disconnect, sender)?
-        } else {
-            (ReasonCode::Success, Properties::EMPTY)
-        };
-        Ok(Disconnect { reason, properties })
+        let mut disconnect = Disconnect::with_reason(ReasonCode::Success);
+        if version.has_properties() && !reader.is_empty() {
+            disconnect.reason = read_reason(reader, PacketKind::Disconnect)?;
+            if !reader.is_empty() {
+                disconnect.properties = Properties::decode(reader, PropertyOwner::Disconnect, sender)?;
+            }
+        }
+        Ok(disconnect)
     }
 
     pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
@@ -59,13 +62,33 @@ impl<'a> Disconnect<'a> {
 
 impl<'a> Auth<'a> {
     pub(crate) fn decode(reader: &mut Reader<'a>, sender: Option<Sender>) -> Result<Auth<'a>, Fault> {
-        let (reason, properties) = decode_short(reader, PropertyOwner::Auth, sender)?;
-        Ok(Auth { reason, properties })
+        if reader.is_empty() {
+            return Ok(Auth { reason: ReasonCode::Success, properties: Properties::EMPTY });
+        }
+        // Unlike DISCONNECT, AUTH has no form that ends behind the reason.
+        let reason = read_reason(reader, PacketKind::Auth)?;
+        let properties_at = reader.at();
+        let properties = Properties::decode(reader, PropertyOwner::Auth, sender)?;
+        let auth = Auth { reason, properties };
+        if auth.is_complete() {
+            Ok(auth)
+        } else {
+            Err((DecodeErrorKind::AuthenticationMethodMissing, properties_at))
+        }
+    }
+
+    /// Whether it names its method; success without properties, which may be left out altogether, need not.
+    fn is_complete(&self) -> bool {
+        self.properties.contains(PropertyId::AuthenticationMethod)
+            || self.reason == ReasonCode::Success && self.properties.is_empty()
     }
 
     pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
         if !version.has_properties() {
             return Err(EncodeError::NeedsVersion5(PacketKind::Auth));
+        }
+        if !self.is_complete() {
+            return Err(EncodeError::AuthenticationMethodMissing);
         }
         short_len(self.reason, &self.properties, PropertyOwner::Auth, version)
     }
@@ -73,21 +96,6 @@ impl<'a> Auth<'a> {
     pub(crate) fn put(&self, body_len: usize, out: &mut Vec<u8>) {
         put_short(self.reason, &self.properties, PropertyOwner::Auth, body_len, out);
     }
-}
-
-/// Reason and properties, of which either may be left out from the end.
-fn decode_short<'a>(
-    reader: &mut Reader<'a>,
-    owner: PropertyOwner,
-    sender: Option<Sender>,
-) -> Result<(ReasonCode, Properties<'a>), Fault> {
-    if reader.is_empty() {
-        return Ok((ReasonCode::Success, Properties::EMPTY));
-    }
-    let reason = read_reason(reader, owner.packet())?;
-    let properties =
-        if reader.is_empty() { Properties::EMPTY } else { Properties::decode(reader, owner, sender)? };
-    Ok((reason, properties))
 }
 
 fn short_len(

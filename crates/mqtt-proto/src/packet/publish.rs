@@ -8,7 +8,7 @@ use crate::property::Properties;
 use crate::property_id::{PropertyId, PropertyOwner};
 use crate::topic::TopicName;
 use crate::types::{PacketId, PacketKind, QoS, Sender, Version};
-use crate::wire::{Fault, Reader, has_nul, has_nul_or_wildcard, put_binary, variable_len};
+use crate::wire::{Fault, Reader, has_nul_or_wildcard, nul_fault, put_binary, variable_len};
 
 /// A message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Publish<'a> {
 
 impl<'a> Publish<'a> {
     /// The first byte's flags. [5.0 MQTT-3.3.1-4]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         flags: u8,
@@ -41,9 +41,13 @@ impl<'a> Publish<'a> {
         let Some(qos) = QoS::from_bits(flags >> 1 & 0b11) else {
             return Err((DecodeErrorKind::PublishQoS, 0));
         };
-        let dup = flags & 0b1000 != 0;
-        if dup && qos == QoS::AtMostOnce && version != Version::V3_1 {
-            return Err((DecodeErrorKind::DupWithQoS0, 0));
+        let mut dup = flags & 0b1000 != 0;
+        if dup && qos == QoS::AtMostOnce {
+            // 3.1 gives DUP a meaning only above QoS 0, and does not forbid it there.
+            if version != Version::V3_1 {
+                return Err((DecodeErrorKind::DupWithQoS0, 0));
+            }
+            dup = false;
         }
         let topic_at = reader.at();
         let topic = read_topic(reader)?;
@@ -106,14 +110,13 @@ impl<'a> Publish<'a> {
 }
 
 /// A topic name that may be empty for now. [5.0 MQTT-3.3.2-1] [5.0 MQTT-3.3.2-2]
-#[inline]
+#[inline(always)]
 pub(crate) fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, Fault> {
     let start = reader.at();
     let text = reader.utf8()?;
     if has_nul_or_wildcard(text.as_bytes()) {
-        let is_nul = has_nul(text.as_bytes());
-        let kind = if is_nul { DecodeErrorKind::NulInString } else { DecodeErrorKind::WildcardInTopicName };
-        return Err((kind, start));
+        let nul = nul_fault(text, start);
+        return Err(nul.unwrap_or((DecodeErrorKind::WildcardInTopicName, start)));
     }
     Ok(TopicName::checked(text))
 }

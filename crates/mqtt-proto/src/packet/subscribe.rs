@@ -11,9 +11,9 @@ use crate::packet::connect::{put_section, section_len};
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
-use crate::topic::{TopicError, TopicFilter};
+use crate::topic::{SHARE_PREFIX, TopicError, TopicFilter};
 use crate::types::{PacketId, PacketKind, QoS, Version};
-use crate::wire::{Fault, Reader, put_binary};
+use crate::wire::{Fault, Reader, nul_fault, put_binary};
 
 /// A request for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub struct SubscribeFilter<'a> {
 
 /// How messages of a subscription are wanted; before 5.0 only the QoS is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SubscribeOptions {
     /// Highest QoS.
     pub qos: QoS,
@@ -84,6 +85,7 @@ pub struct SubscribeOptions {
 /// When a subscription brings kept messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RetainHandling {
     /// At every SUBSCRIBE.
     #[default]
@@ -277,9 +279,11 @@ fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFil
             TopicError::Empty | TopicError::TooLong { .. } => DecodeErrorKind::EmptyTopicFilter,
             TopicError::Nul => DecodeErrorKind::NulInString,
             TopicError::WildcardInName | TopicError::WildcardPosition => DecodeErrorKind::WildcardPosition,
+            TopicError::SingleLevelWildcardPosition => DecodeErrorKind::SingleLevelWildcardPosition,
+            TopicError::ShareName => DecodeErrorKind::ShareName,
             TopicError::Shared => DecodeErrorKind::SharedFilter,
         };
-        (kind, start)
+        nul_fault(text, start).unwrap_or((kind, start))
     })
 }
 
@@ -338,6 +342,12 @@ fn read_properties<'a>(
     if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::EMPTY) }
 }
 
+/// A filter decoded before 5.0, in which `$share` is a level like any other, may be none in 5.0.
+fn check_share(filter: TopicFilter<'_>, version: Version) -> Result<(), EncodeError> {
+    let is_shared_by_name = version.has_properties() && filter.as_str().starts_with(SHARE_PREFIX);
+    if is_shared_by_name && !filter.is_shared() { Err(EncodeError::SharedFilter) } else { Ok(()) }
+}
+
 impl<'a> Subscribe<'a> {
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Fault> {
         let packet_id = read_packet_id(reader)?;
@@ -355,6 +365,7 @@ impl<'a> Subscribe<'a> {
             if !is_plain && !version.has_properties() || item.options.no_local && item.filter.is_shared() {
                 return Err(EncodeError::SubscribeOptions);
             }
+            check_share(item.filter, version)?;
             len += 2 + item.filter.as_str().len() + 1;
         }
         if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
@@ -380,8 +391,12 @@ impl<'a> Unsubscribe<'a> {
 
     pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
         let header_len = 2 + section_len(&self.properties, PropertyOwner::Unsubscribe, version)?;
-        let filters_len: usize = self.filters.iter().map(|filter| 2 + filter.as_str().len()).sum();
-        if filters_len == 0 { Err(EncodeError::EmptyList) } else { Ok(header_len + filters_len) }
+        let mut len = header_len;
+        for filter in self.filters.iter() {
+            check_share(filter, version)?;
+            len += 2 + filter.as_str().len();
+        }
+        if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
     }
 
     pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {

@@ -41,7 +41,7 @@ fn malformed_packets_close_and_5_0_is_told() {
         (b"\xc1\x00", "disconnect MalformedPacket"),
         (b"\x30\xff\xff\xff\xff", "disconnect MalformedPacket"),
         (b"\x36\x05\x00\x01t\x00\x01", "disconnect MalformedPacket"),
-        (b"\x30\x04\x00\x01#\x00", "disconnect TopicNameInvalid"),
+        (b"\x30\x04\x00\x01#\x00", "disconnect MalformedPacket"),
         (b"\x20\x03\x00\x00\x00", "disconnect ProtocolError"),
     ];
     for (bytes, answer) in cases {

@@ -145,5 +145,5 @@ fn a_share_without_filter_is_refused_before_5_0() {
     w.see(id, &["suback #1 [UnspecifiedError]"]);
     let id = w.joined(v5("b"));
     w.send_bytes(id, b"\x82\x0e\x00\x01\x00\x00\x08$share/g\x00");
-    w.see(id, &["disconnect TopicFilterInvalid", "closed"]);
+    w.see(id, &["disconnect MalformedPacket", "closed"]);
 }
