@@ -3,6 +3,10 @@
 //! Decoding validates a section once, without copying it, and notes which properties it holds. What is then
 //! asked for is parsed on the spot, so that a property nobody reads costs only its validation.
 
+mod buf;
+
+pub use buf::PropertyBuf;
+
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -506,71 +510,6 @@ impl fmt::Debug for Properties<'_> {
 impl fmt::Debug for PropertiesIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
-    }
-}
-
-/// Properties that own their memory, kept in their encoded form.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PropertyBuf {
-    raw: Vec<u8>,
-    raw_ids: u64,
-}
-
-impl PropertyBuf {
-    /// No properties; allocates nothing.
-    pub const fn new() -> PropertyBuf {
-        PropertyBuf { raw: Vec::new(), raw_ids: 0 }
-    }
-
-    /// Adds a property for a packet of `owner`.
-    ///
-    /// Fails, and adds nothing, if it is not legal there, stands there already, or has a value that it may not have.
-    pub fn push(&mut self, owner: PropertyOwner, property: Property<'_>) -> Result<(), EncodeError> {
-        let id = property.id();
-        if !id.is_legal_in(owner) {
-            return Err(EncodeError::PropertyNotAllowed { id, owner });
-        }
-        if self.raw_ids & id.bit() != 0 && !id.may_repeat_in(owner) {
-            return Err(EncodeError::PropertyRepeated(id));
-        }
-        property.checked_len()?;
-        property.put(&mut self.raw);
-        self.raw_ids |= id.bit();
-        Ok(())
-    }
-
-    /// Adds those of `properties` that `is_kept` wants; what stands before a fault stays added.
-    pub fn extend(
-        &mut self,
-        owner: PropertyOwner,
-        properties: Properties<'_>,
-        mut is_kept: impl FnMut(PropertyId) -> bool,
-    ) -> Result<(), EncodeError> {
-        properties
-            .iter()
-            .filter(|property| is_kept(property.id()))
-            .try_for_each(|property| self.push(owner, property))
-    }
-
-    /// The properties, borrowed.
-    pub fn as_properties(&self) -> Properties<'_> {
-        Properties { list: &[], raw: &self.raw, raw_ids: self.raw_ids }
-    }
-
-    /// Removes all properties and keeps the memory.
-    pub fn clear(&mut self) {
-        self.raw.clear();
-        self.raw_ids = 0;
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.raw.is_empty()
-    }
-
-    /// Size of the encoded properties in bytes, without the length in front.
-    pub fn len(&self) -> usize {
-        self.raw.len()
     }
 }
 
