@@ -145,3 +145,14 @@ fn a_later_connection_that_is_refused_for_good_ends_everything() {
         assert_eq!(talk.due_in(), None);
     }
 }
+
+/// A server that knows no 5.0 answers in the words of 3.1.1, which a client of 5.0 must understand to say why.
+#[test]
+fn a_refusal_in_the_words_of_3_1_1_is_understood_in_5_0() {
+    for (code, reason, class, _) in RETURN_CODES {
+        let mut talk = Talk::new(clean(V5_0));
+        talk.connect();
+        let (refusal, _) = refuse(&mut talk, &[0x20, 2, 0, code]);
+        assert_eq!((refusal.reason, refusal.class()), (reason, class));
+    }
+}

@@ -2,7 +2,10 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use mqtt_parts::Instant;
-use mqtt_proto::{Ack, Context, Packet, PacketKind, QoS, ReasonCode, Sender, Version, decode, frame_len};
+use mqtt_proto::{
+    Ack, Connack, Context, Packet, PacketKind, Properties, QoS, ReasonCode, Sender, Version, decode,
+    frame_len,
+};
 
 use super::Session;
 use crate::error::{OfflineCause, PeerFault};
@@ -59,7 +62,13 @@ impl Session {
     /// Decodes the first frame and takes it off the input.
     fn handle_frame(&mut self, now: Instant, input: &mut BytesMut, len: usize) -> Result<(), PeerFault> {
         let context = Context { version: self.config.version, sender: Some(Sender::Server) };
-        let packet = decode(&input[..len], context).map_err(PeerFault::Decode)?;
+        let packet = match decode(&input[..len], context) {
+            Ok(packet) => packet,
+            Err(error) => match self.refusal_in_older_words(&input[..len]) {
+                Some(refusal) => Packet::Connack(refusal),
+                None => return Err(PeerFault::Decode(error)),
+            },
+        };
         if let Packet::Publish(publish) = packet {
             let mut message = Message {
                 frame: Bytes::new(),
@@ -88,6 +97,20 @@ impl Session {
         let result = self.handle_packet(now, packet);
         input.advance(len);
         result
+    }
+
+    /// A server that knows no 5.0 refuses in the words of 3.1.1.
+    fn refusal_in_older_words(&self, frame: &[u8]) -> Option<Connack<'static>> {
+        if self.connection.is_online() || !self.config.version.has_properties() {
+            return None;
+        }
+        let context = Context { version: Version::V3_1_1, sender: Some(Sender::Server) };
+        match decode(frame, context) {
+            Ok(Packet::Connack(Connack { reason, .. })) if reason.is_error() => {
+                Some(Connack { session_present: false, reason, properties: Properties::EMPTY })
+            }
+            _ => None,
+        }
     }
 
     fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), PeerFault> {
