@@ -127,3 +127,15 @@ fn a_timeout_may_be_set_later_and_set_again() {
     talk.wait(secs(2));
     talk.no_events();
 }
+
+/// A bound that is set later is ignored with QoS 0 as one that was set at once.
+#[test]
+fn a_timeout_set_later_leaves_qos_0_alone() {
+    let mut talk = Talk::new(kept(V5_0));
+    talk.connect();
+    let ticket = talk.publish("a", QoS::AtMostOnce, "x");
+    talk.set_timeout(ticket, secs(1));
+    talk.wait(secs(2));
+    assert_eq!(talk.session().queued_messages(), 1);
+    talk.no_events();
+}

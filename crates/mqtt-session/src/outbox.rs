@@ -113,6 +113,7 @@ impl Outbox {
         now: Instant,
         ticket: Ticket,
         publish: &Publish<'_>,
+        packet_size: usize,
     ) -> Result<(), EncodeError> {
         let (mut topic, mut properties) = self.spare.pop().unwrap_or_default();
         properties.extend(PropertyOwner::Publish, publish.properties, |id| {
@@ -130,6 +131,7 @@ impl Outbox {
             qos: publish.qos,
             retain: publish.retain,
             expires_at,
+            packet_size,
             was_sent: false,
         };
         self.queue_bytes += stored.size();
@@ -158,7 +160,7 @@ impl Outbox {
             }
             Slot::MaybeSent(_) if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
             Slot::MaybeSent(stored) => {
-                match self.check_terms(emit.now, emit.terms, stored) {
+                match stored.check_terms(emit.terms) {
                     Ok(()) => {
                         stored
                             .put(emit.now, Some(packet_id), true, self.version, emit.out)
@@ -180,7 +182,7 @@ impl Outbox {
 
     fn poll_queue(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(first) = self.queue.front() else { return false };
-        if let Err(why) = self.check_first(emit.now, emit.terms, first) {
+        if let Err(why) = Outbox::check_first(emit.now, emit.terms, first) {
             self.reject_first(why, emit.events);
             return true;
         }
@@ -218,17 +220,11 @@ impl Outbox {
         true
     }
 
-    fn check_first(&self, now: Instant, terms: &Negotiated, first: &Stored) -> Result<(), Rejected> {
+    fn check_first(now: Instant, terms: &Negotiated, first: &Stored) -> Result<(), Rejected> {
         if first.is_expired(now) {
             return Err(Rejected::Expired);
         }
-        self.check_terms(now, terms, first).map_err(Rejected::Refused)
-    }
-
-    fn check_terms(&self, now: Instant, terms: &Negotiated, stored: &Stored) -> Result<(), RefusedReason> {
-        terms.check_publish(stored.qos, stored.retain)?;
-        let size = stored.encoded_len(now, self.version).map_err(RefusedReason::Encode)?;
-        terms.check_size(size)
+        first.check_terms(terms).map_err(Rejected::Refused)
     }
 
     fn reject_first(&mut self, why: Rejected, events: &mut VecDeque<Event>) {
@@ -371,9 +367,10 @@ impl Outbox {
         Some(Outcome::Indeterminate(Indeterminate::TimedOut))
     }
 
-    /// Whether the message has not ended.
-    pub(crate) fn contains(&self, ticket: Ticket) -> bool {
-        self.queue.binary_search_by_key(&ticket.get(), |stored| stored.order).is_ok()
+    /// Whether the message waits for an acknowledgement or will; QoS 0 never does.
+    pub(crate) fn awaits_acknowledgement(&self, ticket: Ticket) -> bool {
+        let queued = self.queue.binary_search_by_key(&ticket.get(), |stored| stored.order);
+        queued.is_ok_and(|index| self.queue[index].qos != QoS::AtMostOnce)
             || self.slots.iter().any(|slot| match slot {
                 Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. } => {
                     *owner == Some(ticket)

@@ -4,10 +4,11 @@ use alloc::string::String;
 
 use bytes::Bytes;
 use mqtt_parts::{Instant, TransmitBuf};
-use mqtt_proto::{EncodeError, Packet, PacketId, Property, PropertyBuf, QoS, TopicName, Version};
+use mqtt_proto::{EncodeError, PacketId, Property, PropertyBuf, QoS, TopicName, Version};
 
-use crate::error::{Indeterminate, Rejected};
+use crate::error::{Indeterminate, RefusedReason, Rejected};
 use crate::event::{Outcome, Ticket};
+use crate::negotiated::Negotiated;
 
 /// A message as it is kept.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Stored {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) expires_at: Option<Instant>,
+    /// Size of the whole PUBLISH in bytes: neither DUP nor a lowered expiry changes it.
+    pub(crate) packet_size: usize,
     /// Whether it was sent in a session that the server has lost since.
     pub(crate) was_sent: bool,
 }
@@ -66,18 +69,10 @@ impl Stored {
         out.put_publish(&publish, &self.payload, version)
     }
 
-    pub(crate) fn encoded_len(&self, now: Instant, version: Version) -> Result<usize, EncodeError> {
-        let remaining = self.expires_at.map(|at| Property::MessageExpiryInterval(seconds_until(at, now)));
-        let packet = Packet::Publish(mqtt_proto::Publish {
-            dup: false,
-            qos: self.qos,
-            retain: self.retain,
-            topic: TopicName::new(&self.topic).expect("it was a topic name when it was accepted"),
-            packet_id: (self.qos != QoS::AtMostOnce).then_some(PacketId::MIN),
-            properties: self.properties.as_properties().with_list(remaining.as_slice()),
-            payload: &self.payload,
-        });
-        packet.encoded_len(version)
+    /// Whether the server takes it, on the terms of this connection.
+    pub(crate) fn check_terms(&self, terms: &Negotiated) -> Result<(), RefusedReason> {
+        terms.check_publish(self.qos, self.retain)?;
+        terms.check_size(self.packet_size)
     }
 }
 

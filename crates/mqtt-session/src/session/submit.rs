@@ -71,7 +71,7 @@ impl Session {
             self.terms.check_publish(publish.qos, publish.retain)?;
             self.terms.check_size(size)?;
         }
-        self.outbox.push(now, ticket, publish).map_err(RefusedReason::Encode)?;
+        self.outbox.push(now, ticket, publish, size).map_err(RefusedReason::Encode)?;
         if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
             self.deadlines.set(ticket, now + timeout);
         }
@@ -160,7 +160,7 @@ impl Session {
     /// Bounds the wait for an operation that has not ended: a message that was never sent is withdrawn then, one
     /// that was sent ends as indeterminate. Other operations are not bounded.
     pub fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: core::time::Duration) {
-        if self.outbox.contains(ticket) {
+        if self.outbox.awaits_acknowledgement(ticket) {
             self.deadlines.set(ticket, now + timeout);
         }
     }
