@@ -3,5 +3,7 @@
 mod harness;
 mod lifecycle;
 mod messages;
+mod held;
+mod servers;
 mod outcomes;
 mod bad_server;

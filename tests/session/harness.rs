@@ -10,10 +10,10 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use mqtt_proto::{Properties, QoS, SubscribeOptions, TopicFilter, TopicName, Version};
+use mqtt_proto::{Properties, QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
 use mqtt_session::{
-    Command, Config, Event, Instant, OfflineCause, Publish, Receipt, RefusedReason, Session, Stats,
-    Subscribe, SubscriptionStatus, Ticket, TransmitBuf, Transport,
+    Command, Config, Credentials, Disconnect, Event, Explanation, Instant, OfflineCause, Publish, Receipt,
+    RefusedReason, Session, Stats, Subscribe, SubscriptionStatus, Ticket, TransmitBuf, Transport,
 };
 
 pub(crate) use parse::server_bytes;
@@ -32,9 +32,17 @@ pub(crate) fn kept(version: Version) -> Config {
     Config { clean_session: false, ..clean(version) }
 }
 
-/// A client named `c` whose session ends with each connection, with the same window in each version.
+/// A client named `c` whose session ends with each connection, with the same window in each version, and without
+/// what only 5.0 has where nobody asks for it.
 pub(crate) fn clean(version: Version) -> Config {
-    Config { version, in_flight_max: NonZeroU16::new(1024), ..Config::new("c") }
+    Config {
+        version,
+        in_flight_max: NonZeroU16::new(1024),
+        topic_aliases_max: 0,
+        topic_alias_maximum: 0,
+        subscription_identifiers: false,
+        ..Config::new("c")
+    }
 }
 
 /// A message as the tests say it.
@@ -139,12 +147,26 @@ impl Talk {
     }
 
     pub(crate) fn disconnect(&mut self, drain: Duration) -> u64 {
-        self.submit(Command::Disconnect(drain)).expect("disconnect is accepted")
+        self.submit(Command::Disconnect(Disconnect::within(drain))).expect("disconnect is accepted")
     }
 
     /// Acknowledges the message that came `nth`, from 0; QoS 0 is not counted.
     pub(crate) fn acknowledge(&mut self, nth: usize) {
         self.session.acknowledge(self.receipts[nth]);
+    }
+
+    /// The same with a reason.
+    pub(crate) fn acknowledge_with(&mut self, nth: usize, reason: ReasonCode) -> Result<(), RefusedReason> {
+        self.session.acknowledge_with(self.receipts[nth], reason)
+    }
+
+    pub(crate) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
+        self.session.set_credentials(credentials)
+    }
+
+    pub(crate) fn explain(&self, ticket: u64) -> Explanation {
+        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
+        self.session.explain(*ticket)
     }
 
     /// Messages of QoS 1 and 2 that have come so far.
@@ -181,6 +203,11 @@ impl Talk {
     pub(crate) fn server_sends(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.session.handle_input(self.now, &mut self.input);
+    }
+
+    /// The link has taken some of what was sent, and not all.
+    pub(crate) fn written(&mut self) {
+        self.session.handle_written(self.now);
     }
 
     pub(crate) fn closed(&mut self, cause: OfflineCause) {

@@ -4,7 +4,7 @@ use mqtt_proto::{
     EncodeError, Properties, Property, PropertyId, QoS, SubscribeOptions,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::{Command, Config, Publish, RefusedReason};
+use mqtt_session::{Command, Config, Disconnect, Publish, RefusedReason};
 
 use crate::harness::{BOTH, Talk, kept, message, payload, secs};
 
@@ -54,7 +54,10 @@ fn messages_are_refused_while_no_connection_is_wanted() {
         let mut talk = Talk::new(kept(version));
         let refused = talk.try_publish(message("a", QoS::AtMostOnce, "x"));
         assert_eq!(refused, Err(RefusedReason::Disconnected));
-        assert_eq!(talk.submit(Command::Disconnect(secs(1))), Err(RefusedReason::Disconnected));
+        assert_eq!(
+            talk.submit(Command::Disconnect(Disconnect::within(secs(1)))),
+            Err(RefusedReason::Disconnected)
+        );
         assert_eq!(talk.connect(), 1);
     }
 }

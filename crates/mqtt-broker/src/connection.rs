@@ -3,10 +3,9 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use mqtt_parts::Instant;
+use mqtt_parts::{AliasesIn, AliasesOut, Instant};
 use mqtt_proto::{Connect, Version};
 
-use crate::alias::{AliasesIn, AliasesOut};
 use crate::config::Config;
 use crate::control::{Control, Limits};
 use crate::ids::SessionKey;
@@ -77,7 +76,7 @@ impl Connection {
         self.window_max = properties.receive_maximum().unwrap_or(u16::MAX).min(config.inflight_max);
         self.session_expiry_secs = properties.session_expiry_interval().unwrap_or(0);
         let alias_max = properties.topic_alias_maximum().unwrap_or(0);
-        self.aliases_out.max = alias_max.min(config.topic_alias_assigned_max);
+        self.aliases_out.reset(alias_max.min(config.topic_alias_assigned_max));
         // [5.0 MQTT-3.2.2-22]
         let server = config.server_keep_alive_secs.filter(|_| connect.version.has_properties());
         self.silence_max = match server.unwrap_or(connect.keep_alive_secs) {

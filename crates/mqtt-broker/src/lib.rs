@@ -44,7 +44,6 @@ mod timers;
 mod message;
 mod retained;
 mod subscriptions;
-mod alias;
 mod outbox;
 mod will;
 mod session_state;

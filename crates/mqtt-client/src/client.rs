@@ -8,15 +8,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mqtt_proto::{TopicFilter, TopicName};
-use mqtt_session::{Command, Message, OfflineCause, Receipt, Session, Stats, Status, SubscriptionStatus};
+use mqtt_session::{
+    Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus,
+};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::{ConnectError, PublishError, SubscribeError};
 use crate::events::Events;
+use crate::held::Held;
 use crate::options::Options;
 use crate::request::{Publish, Subscribe};
-use crate::routes::{Call, CallbackId, Routes};
+use crate::routes::{CallbackId, Routes, Taken};
 use crate::shared::{Handle, Shared};
 use crate::subscription::Subscription;
 use crate::token::{
@@ -38,9 +41,7 @@ type Callback = Arc<dyn Fn(&Client, Message) + Send + Sync>;
 impl Client {
     /// A client and its driver, for adapters. The seed drives the waits between attempts to connect.
     pub fn new(options: Options, clock: impl Clock + 'static, seed: u64) -> (Client, Driver) {
-        let session = Session::new(options.config, seed);
-        let shared =
-            Arc::new(Shared::new(session, options.waiting_messages_max, options.server, Box::new(clock)));
+        let shared = Arc::new(Shared::new(options, seed, Box::new(clock)));
         let driver = Driver::new(Arc::clone(&shared));
         (Client { handle: Arc::new(Handle { shared }), callbacks: Arc::default() }, driver)
     }
@@ -65,7 +66,7 @@ impl Client {
                 state.stopped = None;
                 ticket
             })
-            .map_err(|reason| ConnectError::options(shared.server.to_string(), reason))?;
+            .map_err(|reason| ConnectError::options(shared.servers[0].to_string(), reason))?;
         Ok(ConnectToken(self.completion(ticket)))
     }
 
@@ -100,9 +101,10 @@ impl Client {
     /// The subscription is asked for anew whenever the server has lost it.
     pub fn subscribe<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<Subscription, SubscribeError> {
         let (command, filter) = subscribe_command(subscribe.into())?;
-        let added = self
-            .shared()
-            .submit(command, |state, ticket| (state.routes.add_subscription(filter, ticket), ticket));
+        let added = self.shared().submit(command, |state, ticket| {
+            let identifier = state.session.subscription_identifier(filter);
+            (state.routes.add_subscription(filter, identifier, ticket), ticket)
+        });
         let (queue, ticket) = added.map_err(SubscribeError::Refused)?;
         let token = SubscribeToken(self.completion(ticket));
         Ok(Subscription::new(Arc::clone(&self.handle), queue, token))
@@ -122,7 +124,8 @@ impl Client {
         let mut callbacks = self.callbacks();
         let added = self.shared().submit(command, |state, ticket| {
             let old = state.routes.remove_callback(filter);
-            (old, state.routes.add_callback(filter), ticket)
+            let identifier = state.session.subscription_identifier(filter);
+            (old, state.routes.add_callback(filter, identifier), ticket)
         });
         let (old, new, ticket) = added.map_err(SubscribeError::Refused)?;
         let old = old.and_then(|old| callbacks.remove(&old));
@@ -165,45 +168,41 @@ impl Client {
 
     /// The next message that no subscription and no callback takes, if there is one already.
     pub fn try_receive(&self) -> Option<Message> {
-        let mut state = self.shared().lock();
-        let (message, receipt) = state.routes.try_queue(Routes::REST)?;
-        drop(state);
-        self.acknowledge(receipt);
-        Some(message)
+        let taken = self.shared().lock().routes.try_queue(Routes::REST)?;
+        Some(self.shared().accept(taken))
+    }
+
+    /// The same as [`Client::receive`], acknowledged when what holds the message is dropped, or with a reason.
+    pub async fn receive_held(&self) -> Option<Held> {
+        let taken = poll_fn(|context| self.poll_rest(context)).await?;
+        Some(Held::new(Arc::clone(self.shared()), taken))
+    }
+
+    /// The same; blocks this thread until there is a message.
+    pub fn wait_receive_held(&self) -> Option<Held> {
+        block_on(self.receive_held())
     }
 
     fn poll_receive(&self, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        let mut state = self.shared().lock();
-        let is_stopped = state.is_stopped();
-        let next = state.routes.poll_queue(Routes::REST, is_stopped, context);
-        drop(state);
-        next.map(|next| {
-            let (message, receipt) = next?;
-            self.acknowledge(receipt);
-            Some(message)
-        })
+        self.poll_rest(context).map(|taken| Some(self.shared().accept(taken?)))
     }
 
-    fn acknowledge(&self, receipt: Option<Receipt>) {
-        if let Some(receipt) = receipt {
-            let mut state = self.shared().lock();
-            state.session.acknowledge(receipt);
-            self.shared().release(state);
-        }
+    fn poll_rest(&self, context: &mut Context<'_>) -> Poll<Option<Taken>> {
+        let mut state = self.shared().lock();
+        let is_stopped = state.is_stopped();
+        state.routes.poll_queue(Routes::REST, is_stopped, context)
     }
 
     /// Waits for messages and calls the callbacks of [`Client::on`], until the client is disconnected for good.
     ///
     /// That it was asked to disconnect is no error.
     pub async fn run(&self) -> Result<(), ConnectError> {
-        while let Some(call) = poll_fn(|context| self.poll_call(context)).await {
-            let callback = self.callbacks().get(&call.callback).map(Arc::clone);
-            let (message, ended) = call.into_message();
+        while let Some((id, taken)) = poll_fn(|context| self.poll_call(context)).await {
+            let callback = self.callbacks().get(&id).map(Arc::clone);
+            let held = Held::new(Arc::clone(self.shared()), taken);
             if let Some(callback) = callback {
-                callback(self, message);
+                callback(self, (*held).clone());
             }
-            let receipt = self.shared().lock().routes.end_call(ended);
-            self.acknowledge(receipt);
         }
         let state = self.shared().lock();
         match state.stopped.unwrap_or(OfflineCause::Requested) {
@@ -217,7 +216,7 @@ impl Client {
         block_on(self.run())
     }
 
-    fn poll_call(&self, context: &mut Context<'_>) -> Poll<Option<Call>> {
+    fn poll_call(&self, context: &mut Context<'_>) -> Poll<Option<(CallbackId, Taken)>> {
         let mut state = self.shared().lock();
         let is_stopped = state.is_stopped();
         match state.routes.poll_call(context) {
@@ -225,6 +224,15 @@ impl Client {
             Poll::Pending if is_stopped => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// User name and password for the attempt that asks for them by [`crate::ConnectionEvent::CredentialsWanted`],
+    /// and for all that follow.
+    pub fn set_credentials(&self, credentials: Option<Credentials>) -> Result<(), ConnectError> {
+        let mut state = self.shared().lock();
+        let result = state.session.set_credentials(credentials);
+        self.shared().release(state);
+        result.map_err(|reason| ConnectError::options(self.shared().servers[0].to_string(), reason))
     }
 
     /// News of the connection from now on.
@@ -274,8 +282,13 @@ impl Client {
     /// Lets what was accepted end, for as long as `drain`, then disconnects. Operations that have not ended by
     /// then end with it.
     pub fn disconnect_within(&self, drain: Duration) -> Result<DisconnectToken, ConnectError> {
-        let ticket = self.shared().submit(Command::Disconnect(drain), |_, ticket| ticket);
-        let server = || self.shared().server.to_string();
+        self.disconnect_with(Disconnect::within(drain))
+    }
+
+    /// The same, and says whether the will is published and how long the session is kept from now on.
+    pub fn disconnect_with(&self, disconnect: Disconnect) -> Result<DisconnectToken, ConnectError> {
+        let ticket = self.shared().submit(Command::Disconnect(disconnect), |_, ticket| ticket);
+        let server = || self.shared().servers[0].to_string();
         let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
         Ok(DisconnectToken(self.completion(ticket)))
     }
@@ -289,6 +302,6 @@ fn subscribe_command(subscribe: Subscribe<'_>) -> Result<(Command<'_>, TopicFilt
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &self.shared().server).finish_non_exhaustive()
+        f.debug_struct("Client").field("server", &self.shared().servers).finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mqtt_session::{Command, Instant, OfflineCause, Status, TransmitBuf, Transport};
+use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::link::Link;
 use crate::options::Server;
@@ -104,8 +104,8 @@ impl Driver {
     }
 
     /// The server to dial.
-    pub fn server(&self) -> &Server {
-        &self.shared.server
+    pub fn server(&self) -> Server {
+        self.shared.server(&self.shared.lock())
     }
 
     /// The time by the client's clock.
@@ -120,6 +120,12 @@ impl Driver {
 
     /// What the link should be now.
     pub fn goal(&mut self) -> Goal {
+        let goal = self.next_goal();
+        self.shared.answer_credentials();
+        goal
+    }
+
+    fn next_goal(&mut self) -> Goal {
         let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
@@ -236,7 +242,11 @@ impl Driver {
                 }
                 return Ok(());
             }
+            let len = self.output.len();
             if !self.flush(link)? {
+                if self.output.len() < len {
+                    self.shared.lock().session.handle_written(self.progress_at);
+                }
                 return Ok(());
             }
         }
@@ -296,7 +306,7 @@ impl Driver {
 /// All handles are gone: what was accepted may still end, then the client disconnects.
 fn abandon(state: &mut State, now: Instant, drain: Duration) {
     // It is refused if the client is disconnected or about to be, which is what is wanted.
-    let _ = state.session.submit(now, Command::Disconnect(drain));
+    let _ = state.session.submit(now, Command::Disconnect(Disconnect::within(drain)));
 }
 
 impl Drop for Driver {

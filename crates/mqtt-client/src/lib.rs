@@ -16,6 +16,7 @@ mod routes;
 mod news;
 mod shared;
 mod token;
+mod held;
 mod subscription;
 mod events;
 mod driver;
@@ -26,6 +27,7 @@ pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Goal, Turn};
 pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError};
 pub use events::Events;
+pub use held::Held;
 pub use link::Link;
 pub use news::ConnectionEvent;
 pub use options::{IntoOptions, Options, Server};
@@ -39,6 +41,7 @@ pub use mqtt_proto::{
     TopicFilter, TopicName, Version,
 };
 pub use mqtt_session::{
-    Config, ConnectRefusal, Credentials, Indeterminate, Instant, Message, OfflineCause, PeerFault, Reconnect,
-    RefusalClass, RefusedReason, Rejected, Stats, Status, SubscriptionStatus, Will,
+    Config, ConnectRefusal, Credentials, Disconnect, Explanation, Indeterminate, Instant, Latency, Lost,
+    Message, OfflineCause, PacketCounts, PeerFault, QueuePolicy, Reconnect, RefusalClass, RefusedReason,
+    Rejected, ServerOrder, Servers, SessionLoss, Stats, Status, SubscriptionStatus, Waits, Will,
 };

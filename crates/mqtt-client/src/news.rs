@@ -25,6 +25,8 @@ pub enum ConnectionEvent {
         /// Whether it is tried again.
         will_retry: bool,
     },
+    /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
+    CredentialsWanted,
 }
 
 /// News that a listener may leave waiting.

@@ -1,6 +1,7 @@
 //! Where to connect, and how: options with the defaults of the API that this library grew from.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use fluent_uri::UriRef;
 use fluent_uri::component::Host;
 use fluent_uri::pct_enc::{EStr, Encoder};
 use mqtt_proto::Version;
-use mqtt_session::{Config, Credentials, Will};
+use mqtt_session::{Config, Credentials, QueuePolicy, ServerOrder, Will};
 
 use crate::error::OptionsError;
 
@@ -19,6 +20,22 @@ pub struct Server {
     pub host: String,
     /// TCP port.
     pub port: u16,
+}
+
+impl Server {
+    /// The first server of a Server Reference, such as `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; what it leaves out
+    /// is as with `other`.
+    pub(crate) fn from_reference(reference: &str, other: &Server) -> Server {
+        let first = reference.split_whitespace().next().unwrap_or_default();
+        let (host, port) = match first.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            // More than one colon without brackets: an address of its own.
+            None if first.matches(':').count() > 1 => (first, None),
+            None => first.split_once(':').map_or((first, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(other.port);
+        Server { host: host.into(), port }
+    }
 }
 
 impl fmt::Display for Server {
@@ -54,6 +71,8 @@ impl fmt::Display for Server {
 pub struct Options {
     /// Where to connect.
     pub server: Server,
+    /// Where to connect if that server cannot be had.
+    pub other_servers: Vec<Server>,
     /// The settings of the session.
     pub config: Config,
     /// Messages that wait in one subscription to be taken; further QoS 0 messages are dropped and counted.
@@ -61,6 +80,23 @@ pub struct Options {
     /// 1,024 unless said. QoS 1 and 2 messages are never dropped: they stay unacknowledged until they are taken,
     /// and `receive_maximum` bounds them.
     pub waiting_messages_max: usize,
+    pub(crate) credentials_source: Option<CredentialsSource>,
+}
+
+/// Whoever knows the credentials of an attempt to connect.
+#[derive(Clone)]
+pub(crate) struct CredentialsSource(Arc<dyn Fn() -> Option<Credentials> + Send + Sync>);
+
+impl CredentialsSource {
+    pub(crate) fn ask(&self) -> Option<Credentials> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for CredentialsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialsSource(***)")
+    }
 }
 
 /// The port for MQTT over plain TCP.
@@ -71,6 +107,8 @@ impl Options {
     pub fn new(host: impl Into<String>) -> Options {
         Options {
             server: Server { host: host.into(), port: DEFAULT_PORT },
+            other_servers: Vec::new(),
+            credentials_source: None,
             config: Config::new(""),
             waiting_messages_max: 1024,
         }
@@ -137,6 +175,44 @@ impl Options {
     pub fn credentials(mut self, user_name: impl Into<String>, password: impl Into<Vec<u8>>) -> Options {
         let (user_name, password) = (Some(user_name.into()), Some(password.into()));
         self.config.credentials = Some(Credentials { user_name, password });
+        self
+    }
+
+    /// Who is asked for user name and password before each attempt to connect.
+    ///
+    /// The call is made by the driver and must not wait. Where it would have to, set
+    /// [`Config::asks_credentials`] and answer [`crate::ConnectionEvent::CredentialsWanted`] instead.
+    pub fn credentials_from(
+        mut self,
+        source: impl Fn() -> Option<Credentials> + Send + Sync + 'static,
+    ) -> Options {
+        self.credentials_source = Some(CredentialsSource(Arc::new(source)));
+        self
+    }
+
+    /// One more server to connect to if those before it cannot be had.
+    pub fn or_server(mut self, host: impl Into<String>, port: u16) -> Options {
+        self.other_servers.push(Server { host: host.into(), port });
+        self
+    }
+
+    /// In which order several servers are tried; as they were given unless said.
+    pub fn server_order(mut self, order: ServerOrder) -> Options {
+        self.config.servers.order = order;
+        self
+    }
+
+    /// How many times in a row a server may send the client to another one (0x9C, 0x9D); never unless said.
+    ///
+    /// The credentials go to whatever server is named, over the same kind of transport.
+    pub fn follow_redirects(mut self, redirects_max: u8) -> Options {
+        self.config.servers.redirects_max = redirects_max;
+        self
+    }
+
+    /// What is done with messages when the queue is full, or there is no connection.
+    pub fn queue_policy(mut self, policy: QueuePolicy) -> Options {
+        self.config.queue_policy = policy;
         self
     }
 

@@ -1,15 +1,15 @@
 //! Where arriving messages go: queues of subscriptions, callbacks, and one queue for everything else.
 //!
-//! A message goes to every subscription and callback whose filter matches, and is acknowledged when all of them
-//! have taken it. Queues are bounded: a QoS 0 message that finds its queue full is dropped and counted; a QoS 1 or
+//! A message goes to the subscriptions and callbacks that its Subscription Identifiers name; where there are none,
+//! to all whose filter matches. It is acknowledged when all of them have taken it. Queues are bounded: a QoS 0 message that finds its queue full is dropped and counted; a QoS 1 or
 //! 2 message is never dropped, because it stays unacknowledged and the receive maximum bounds how many there are.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::task::{Context, Poll, Waker};
 
-use mqtt_proto::{FilterTrie, QoS, TopicFilter, TopicName};
-use mqtt_session::{Message, Receipt, Ticket};
+use mqtt_proto::{FilterId, FilterTrie, QoS, ReasonCode, TopicFilter, TopicName};
+use mqtt_session::{Message, Receipt, Session, Ticket};
 
 use crate::waiters::keep_waker;
 
@@ -26,6 +26,8 @@ pub(crate) struct Routes {
     filters: FilterTrie,
     /// By filter: who wants its messages.
     targets: Vec<Vec<Target>>,
+    /// Filters by the Subscription Identifier of their subscription.
+    identified: HashMap<u32, FilterId>,
     queues: Vec<Option<Queue>>,
     queues_free: Vec<usize>,
     /// Queues whose SUBSCRIBE has not ended.
@@ -65,26 +67,29 @@ struct Delivery {
     shared: Option<usize>,
 }
 
-/// A message for a callback.
-pub(crate) struct Call {
-    pub(crate) callback: CallbackId,
-    message: Message,
-    shared: Option<usize>,
+/// A message that was taken, and whose holder has yet to say what became of it.
+pub(crate) struct Taken {
+    pub(crate) message: Message,
+    pub(crate) hold: Hold,
 }
 
-/// A call whose message was handed over.
-pub(crate) struct EndedCall(Option<usize>);
-
-impl Call {
-    pub(crate) fn into_message(self) -> (Message, EndedCall) {
-        (self.message, EndedCall(self.shared))
-    }
-}
+/// The part of one holder in the acknowledgement of a message.
+#[derive(Debug)]
+#[must_use = "the message is acknowledged when its last hold is released"]
+pub(crate) struct Hold(Option<usize>);
 
 #[derive(Debug)]
 struct Shared {
     receipt: Receipt,
     holders: usize,
+    /// The first refusal of a holder.
+    refusal: Option<ReasonCode>,
+}
+
+impl From<Delivery> for Taken {
+    fn from(delivery: Delivery) -> Taken {
+        Taken { message: delivery.message, hold: Hold(delivery.shared) }
+    }
 }
 
 impl Routes {
@@ -92,6 +97,7 @@ impl Routes {
         let mut routes = Routes {
             filters: FilterTrie::new(),
             targets: Vec::new(),
+            identified: HashMap::new(),
             queues: Vec::new(),
             queues_free: Vec::new(),
             subscribing: BTreeMap::new(),
@@ -117,18 +123,23 @@ impl Routes {
     }
 
     /// A queue for the messages of a filter.
-    pub(crate) fn add_subscription(&mut self, filter: TopicFilter<'_>, ticket: Ticket) -> QueueId {
+    pub(crate) fn add_subscription(
+        &mut self,
+        filter: TopicFilter<'_>,
+        identifier: Option<u32>,
+        ticket: Ticket,
+    ) -> QueueId {
         let id = self.add_queue(Some(filter.as_str().into()));
         self.subscribing.insert(ticket, id);
-        self.add_target(filter, Target::Queue(id));
+        self.add_target(filter, identifier, Target::Queue(id));
         id
     }
 
     /// A callback for the messages of a filter.
-    pub(crate) fn add_callback(&mut self, filter: TopicFilter<'_>) -> CallbackId {
+    pub(crate) fn add_callback(&mut self, filter: TopicFilter<'_>, identifier: Option<u32>) -> CallbackId {
         self.callback_ids += 1;
         let id = CallbackId(self.callback_ids);
-        self.add_target(filter, Target::Call(id));
+        self.add_target(filter, identifier, Target::Call(id));
         id
     }
 
@@ -157,8 +168,10 @@ impl Routes {
         }
     }
 
-    fn add_target(&mut self, filter: TopicFilter<'_>, target: Target) {
-        let index = self.filters.insert(filter).index();
+    fn add_target(&mut self, filter: TopicFilter<'_>, identifier: Option<u32>, target: Target) {
+        let id = self.filters.insert(filter);
+        self.identified.extend(identifier.map(|identifier| (identifier, id)));
+        let index = id.index();
         if self.targets.len() <= index {
             self.targets.resize_with(index + 1, Vec::new);
         }
@@ -172,6 +185,7 @@ impl Routes {
         let is_unwanted = targets.is_empty();
         if is_unwanted {
             self.filters.remove(filter);
+            self.identified.retain(|_, filter| *filter != id);
         }
         is_unwanted
     }
@@ -180,14 +194,14 @@ impl Routes {
     pub(crate) fn remove_queue(
         &mut self,
         id: QueueId,
-        mut acknowledge: impl FnMut(Receipt),
+        mut acknowledge: impl FnMut(Receipt, ReasonCode),
     ) -> Option<String> {
         let queue = self.queues.get_mut(id.0)?.take()?;
         self.queues_free.push(id.0);
         self.subscribing.retain(|_, queue| *queue != id);
         for delivery in queue.messages {
-            if let Some(receipt) = self.release(delivery.shared) {
-                acknowledge(receipt);
+            if let Some((receipt, reason)) = self.release(Hold(delivery.shared), ReasonCode::Success) {
+                acknowledge(receipt, reason);
             }
         }
         let text = queue.filter?;
@@ -198,10 +212,12 @@ impl Routes {
     }
 
     /// Puts a message into every queue that it belongs to; whom to wake is added to `wakers`.
-    pub(crate) fn route(&mut self, message: Message, wakers: &mut Vec<Waker>) {
+    pub(crate) fn route(&mut self, message: Message, session: &Session, wakers: &mut Vec<Waker>) {
         let mut matched = std::mem::take(&mut self.matched);
         if let Ok(topic) = TopicName::new(message.topic()) {
-            self.filters.for_each_match(topic, |id| matched.extend_from_slice(&self.targets[id.index()]));
+            if !self.match_identifiers(&message, topic, session, &mut matched) {
+                self.filters.for_each_match(topic, |id| matched.extend_from_slice(&self.targets[id.index()]));
+            }
         }
         if matched.is_empty() {
             matched.push(Target::Queue(Routes::REST));
@@ -218,6 +234,27 @@ impl Routes {
             wakers.extend(self.put(target, Delivery { message, shared }));
         }
         self.matched = matched;
+    }
+
+    /// Whether identifiers have decided, so that no filter need be looked at.
+    fn match_identifiers(
+        &self,
+        message: &Message,
+        topic: TopicName<'_>,
+        session: &Session,
+        matched: &mut Vec<Target>,
+    ) -> bool {
+        let mut is_ours = false;
+        for identifier in message.subscription_identifiers() {
+            is_ours |= session.was_subscription_identifier(identifier);
+            let Some(id) = self.identified.get(&identifier) else { continue };
+            // An identifier that another program gave to this session may mean another filter.
+            let filter = self.filters.filter(*id).and_then(|filter| TopicFilter::new(filter).ok());
+            if filter.is_some_and(|filter| filter.matches(topic)) {
+                matched.extend_from_slice(&self.targets[id.index()]);
+            }
+        }
+        is_ours || !matched.is_empty()
     }
 
     fn has_room(&mut self, target: &Target) -> bool {
@@ -245,7 +282,7 @@ impl Routes {
     }
 
     fn share(&mut self, receipt: Receipt, holders: usize) -> usize {
-        let shared = Shared { receipt, holders };
+        let shared = Shared { receipt, holders, refusal: None };
         match self.shared_free.pop() {
             Some(index) => {
                 self.shared[index] = shared;
@@ -258,31 +295,33 @@ impl Routes {
         }
     }
 
-    /// One holder less; the receipt if that was the last.
-    fn release(&mut self, shared: Option<usize>) -> Option<Receipt> {
-        let index = shared?;
+    /// One holder less; if that was the last, the receipt and what is to be said.
+    pub(crate) fn release(&mut self, hold: Hold, reason: ReasonCode) -> Option<(Receipt, ReasonCode)> {
+        let index = hold.0?;
         let entry = &mut self.shared[index];
+        if reason != ReasonCode::Success {
+            entry.refusal.get_or_insert(reason);
+        }
         entry.holders -= 1;
         if entry.holders > 0 {
             return None;
         }
         self.shared_free.push(index);
-        Some(entry.receipt)
+        Some((entry.receipt, entry.refusal.unwrap_or(ReasonCode::Success)))
     }
 
-    /// The next message of a queue, with its receipt if nobody else still holds it; none once the queue is closed
-    /// and empty.
+    /// The next message of a queue; none once the queue is closed and empty.
     pub(crate) fn poll_queue(
         &mut self,
         id: QueueId,
         is_stopped: bool,
         context: &mut Context<'_>,
-    ) -> Poll<Option<(Message, Option<Receipt>)>> {
+    ) -> Poll<Option<Taken>> {
         let Some(queue) = self.queues.get_mut(id.0).and_then(Option::as_mut) else {
             return Poll::Ready(None);
         };
         match queue.messages.pop_front() {
-            Some(delivery) => Poll::Ready(Some((delivery.message, self.release(delivery.shared)))),
+            Some(delivery) => Poll::Ready(Some(delivery.into())),
             None if queue.is_closed || is_stopped => Poll::Ready(None),
             None => {
                 keep_waker(&mut queue.waker, context);
@@ -292,25 +331,19 @@ impl Routes {
     }
 
     /// The next message of a queue, if there is one.
-    pub(crate) fn try_queue(&mut self, id: QueueId) -> Option<(Message, Option<Receipt>)> {
-        let delivery = self.queues.get_mut(id.0)?.as_mut()?.messages.pop_front()?;
-        Some((delivery.message, self.release(delivery.shared)))
+    pub(crate) fn try_queue(&mut self, id: QueueId) -> Option<Taken> {
+        self.queues.get_mut(id.0)?.as_mut()?.messages.pop_front().map(Taken::from)
     }
 
-    /// The next callback to run. Its message is acknowledged by [`Routes::end_call`].
-    pub(crate) fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<Call> {
+    /// The next callback to run.
+    pub(crate) fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<(CallbackId, Taken)> {
         match self.calls.pop_front() {
-            Some((callback, Delivery { message, shared })) => Poll::Ready(Call { callback, message, shared }),
+            Some((callback, delivery)) => Poll::Ready((callback, delivery.into())),
             None => {
                 keep_waker(&mut self.calls_waker, context);
                 Poll::Pending
             }
         }
-    }
-
-    /// A callback has returned; the receipt if nobody else still holds its message.
-    pub(crate) fn end_call(&mut self, call: EndedCall) -> Option<Receipt> {
-        self.release(call.0)
     }
 
     /// The SUBSCRIBE of a queue has ended; if it failed, nothing more comes.

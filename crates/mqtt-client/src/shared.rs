@@ -4,16 +4,20 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use mqtt_session::{Command, Event, Instant, OfflineCause, Outcome, RefusedReason, Session, Status, Ticket};
+use mqtt_proto::ReasonCode;
+use mqtt_session::{
+    Command, Event, Instant, Message, OfflineCause, Outcome, RefusedReason, Session, Status, Target, Ticket,
+};
 
 use crate::clock::Clock;
 use crate::error::ConnectError;
 use crate::news::{ConnectionEvent, EventQueues};
-use crate::options::Server;
-use crate::routes::Routes;
+use crate::options::{CredentialsSource, Options, Server};
+use crate::routes::{Routes, Taken};
 use crate::waiters::{Waiters, keep_waker};
 
 /// Shared by all handles of a client and its driver.
@@ -21,7 +25,8 @@ use crate::waiters::{Waiters, keep_waker};
 pub(crate) struct Shared {
     state: Mutex<State>,
     clock: Box<dyn Clock>,
-    pub(crate) server: Server,
+    pub(crate) servers: Vec<Server>,
+    credentials: Option<CredentialsSource>,
 }
 
 /// Everything behind the lock.
@@ -39,6 +44,8 @@ pub(crate) struct State {
     pub(crate) is_abandoned: bool,
     /// Whether the driver is gone.
     pub(crate) is_driver_gone: bool,
+    /// Whether credentials were asked for and nobody has been asked yet.
+    pub(crate) wants_credentials: bool,
     /// Why the last link could not be had or broke.
     pub(crate) link_error: Option<Arc<io::Error>>,
     /// Why no connection is wanted any more.
@@ -50,22 +57,55 @@ pub(crate) struct State {
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session, waiting_max: usize, server: Server, clock: Box<dyn Clock>) -> Shared {
+    pub(crate) fn new(options: Options, seed: u64, clock: Box<dyn Clock>) -> Shared {
+        let Options { server, mut other_servers, mut config, waiting_messages_max, credentials_source } =
+            options;
+        other_servers.insert(0, server);
+        config.servers.count =
+            u16::try_from(other_servers.len()).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MAX);
+        config.asks_credentials |= credentials_source.is_some();
+        let session = Session::new(config, seed);
         let state = State {
             session,
             waiters: Waiters::default(),
-            routes: Routes::new(waiting_max),
+            routes: Routes::new(waiting_messages_max),
             events: EventQueues::default(),
             is_driver_due: false,
             driver: None,
             is_abandoned: false,
             is_driver_gone: false,
+            wants_credentials: false,
             link_error: None,
             stopped: None,
             is_stop_told: false,
             wakers: Vec::new(),
         };
-        Shared { state: Mutex::new(state), clock, server }
+        Shared { state: Mutex::new(state), clock, servers: other_servers, credentials: credentials_source }
+    }
+
+    /// The server of the current attempt.
+    pub(crate) fn server(&self, state: &State) -> Server {
+        let first = || self.servers[0].clone();
+        match state.session.target() {
+            Target::Listed(number) => self.servers.get(usize::from(number)).cloned().unwrap_or_else(first),
+            Target::Named(reference) => Server::from_reference(reference, &self.servers[0]),
+        }
+    }
+
+    /// Gives the session the credentials that it asks for, if the options say who knows them.
+    pub(crate) fn answer_credentials(&self) {
+        let Some(source) = &self.credentials else { return };
+        if !std::mem::take(&mut self.lock().wants_credentials) {
+            return;
+        }
+        // The application's code runs without the lock.
+        let credentials = source.ask();
+        let mut state = self.lock();
+        if let Err(reason) = state.session.set_credentials(credentials) {
+            state.link_error = Some(Arc::new(io::Error::new(io::ErrorKind::InvalidInput, reason)));
+            state.session.handle_closed(self.now(), OfflineCause::DialFailed);
+        }
+        self.release(state);
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -90,6 +130,17 @@ impl Shared {
         let result = then(&mut state, ticket);
         self.release(state);
         Ok(result)
+    }
+
+    /// A message was taken, which acknowledges it unless somebody else holds it too.
+    pub(crate) fn accept(&self, taken: Taken) -> Message {
+        let mut state = self.lock();
+        if let Some((receipt, reason)) = state.routes.release(taken.hold, ReasonCode::Success) {
+            // The reason was checked when it was given.
+            let _ = state.session.acknowledge_with(receipt, reason);
+            self.release(state);
+        }
+        taken.message
     }
 
     /// Lets the state go after a change: what the session says is passed on, and the driver looks at it.
@@ -132,7 +183,7 @@ impl Shared {
     }
 
     pub(crate) fn connect_error(&self, state: &State, cause: OfflineCause) -> ConnectError {
-        ConnectError::offline(self.server.to_string(), cause, state.link_error.clone())
+        ConnectError::offline(self.server(state).to_string(), cause, state.link_error.clone())
     }
 }
 
@@ -145,7 +196,7 @@ impl State {
     fn pass_events_on(&mut self) {
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::Message(message) => self.routes.route(message, &mut self.wakers),
+                Event::Message(message) => self.routes.route(message, &self.session, &mut self.wakers),
                 Event::Ended { ticket, outcome } => {
                     let is_done = matches!(outcome, Outcome::Done(_));
                     self.wakers.extend(self.waiters.on_ended(ticket, outcome));
@@ -161,6 +212,10 @@ impl State {
                         self.stopped = Some(cause);
                     }
                     self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
+                }
+                Event::CredentialsWanted { .. } => {
+                    self.wants_credentials = true;
+                    self.tell(ConnectionEvent::CredentialsWanted);
                 }
                 _ => {}
             }
@@ -198,6 +253,6 @@ impl Drop for Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.shared.server).finish()
+        f.debug_tuple("Handle").field(&self.shared.servers).finish()
     }
 }

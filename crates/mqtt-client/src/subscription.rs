@@ -6,16 +6,17 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mqtt_proto::{QoS, TopicFilter};
-use mqtt_session::{Message, Receipt};
+use mqtt_session::Message;
 
 use crate::error::SubscribeError;
-use crate::routes::QueueId;
-use crate::shared::Handle;
+use crate::held::Held;
+use crate::routes::{QueueId, Taken};
+use crate::shared::{Handle, State};
 use crate::token::{SubscribeToken, block_on};
 
 /// A stream of the messages of one filter.
 ///
-/// A message is acknowledged when it is taken. What nobody takes stays unacknowledged, and never stops pings,
+/// A message is acknowledged when it is taken, or later with [`Subscription::next_held`]. What nobody takes stays unacknowledged, and never stops pings,
 /// acknowledgements or outgoing messages. The stream ends when the server refuses the subscription or the client is
 /// disconnected for good; dropping it unsubscribes, unless another subscription or callback has the same filter.
 #[derive(Debug)]
@@ -65,13 +66,34 @@ impl Subscription {
 
     /// The next message, if there is one already.
     pub fn try_next(&mut self) -> Option<Message> {
+        let taken = self.handle.shared.lock().routes.try_queue(self.queue)?;
+        Some(self.handle.shared.accept(taken))
+    }
+
+    /// The next message, acknowledged when what holds it is dropped, or with a reason.
+    pub async fn next_held(&mut self) -> Option<Held> {
+        std::future::poll_fn(|context| self.poll_taken(context)).await.map(|taken| self.hold(taken))
+    }
+
+    /// The same; blocks this thread until there is one.
+    pub fn wait_next_held(&mut self) -> Option<Held> {
+        block_on(self.next_held())
+    }
+
+    /// The same, if there is one already.
+    pub fn try_next_held(&mut self) -> Option<Held> {
+        let taken = self.handle.shared.lock().routes.try_queue(self.queue)?;
+        Some(self.hold(taken))
+    }
+
+    fn hold(&self, taken: Taken) -> Held {
+        Held::new(Arc::clone(&self.handle.shared), taken)
+    }
+
+    fn poll_taken(&self, context: &mut Context<'_>) -> Poll<Option<Taken>> {
         let mut state = self.handle.shared.lock();
-        let (message, receipt) = state.routes.try_queue(self.queue)?;
-        if let Some(receipt) = receipt {
-            state.session.acknowledge(receipt);
-            self.handle.shared.release(state);
-        }
-        Some(message)
+        let is_stopped = state.is_stopped();
+        state.routes.poll_queue(self.queue, is_stopped, context)
     }
 }
 
@@ -80,15 +102,7 @@ impl Stream for Subscription {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
         let shared = &self.handle.shared;
-        let mut state = shared.lock();
-        let is_stopped = state.is_stopped();
-        let next = state.routes.poll_queue(self.queue, is_stopped, context);
-        let Poll::Ready(Some((message, receipt))) = next else { return next.map(|_| None) };
-        if let Some(receipt) = receipt {
-            state.session.acknowledge(receipt);
-            shared.release(state);
-        }
-        Poll::Ready(Some(message))
+        self.poll_taken(context).map(|taken| Some(shared.accept(taken?)))
     }
 }
 
@@ -96,11 +110,11 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let shared = &self.handle.shared;
         let mut state = shared.lock();
-        let mut receipts: Vec<Receipt> = Vec::new();
-        let unwanted = state.routes.remove_queue(self.queue, |receipt| receipts.push(receipt));
-        for receipt in receipts {
-            state.session.acknowledge(receipt);
-        }
+        let State { routes, session, .. } = &mut *state;
+        let unwanted = routes.remove_queue(self.queue, |receipt, reason| {
+            // The reason was checked when it was given.
+            let _ = session.acknowledge_with(receipt, reason);
+        });
         if let Some(filter) = unwanted.as_deref().and_then(|filter| TopicFilter::new(filter).ok()) {
             state.session.abandon_subscription(filter);
         }

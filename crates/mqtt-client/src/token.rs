@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
-use mqtt_session::{Indeterminate, OfflineCause, Outcome, Rejected, Ticket};
+use mqtt_session::{Explanation, Indeterminate, OfflineCause, Outcome, Rejected, Ticket};
 
 use crate::error::{ConnectError, PublishError, SubscribeError};
 use crate::shared::Shared;
@@ -76,6 +76,11 @@ macro_rules! token {
             /// Blocks this thread until the operation has ended.
             pub fn wait(self) -> $output {
                 block_on(self)
+            }
+
+            /// Why the operation has not ended, and what comes next; `Display` says it in words.
+            pub fn explain(&self) -> Explanation {
+                self.0.shared.lock().session.explain(self.0.ticket)
             }
         }
 

@@ -47,9 +47,20 @@ impl TransmitBuf {
         packet.encode(version, &mut self.packets)
     }
 
-    /// Appends packets that are encoded already.
-    pub fn put_encoded(&mut self, packets: &[u8]) {
+    /// Appends packets that are encoded already, and lends them for changes that keep their size.
+    #[inline]
+    pub fn put_encoded(&mut self, packets: &[u8]) -> &mut [u8] {
+        let start = self.packets.len();
         self.packets.extend_from_slice(packets);
+        &mut self.packets[start..]
+    }
+
+    /// Appends a payload behind its header without copying it.
+    pub fn put_payload(&mut self, payload: &Bytes) {
+        if !payload.is_empty() {
+            self.payloads.push_back((self.packets.len(), payload.clone()));
+            self.payloads_len += payload.len();
+        }
     }
 
     /// Appends a PUBLISH whose payload is `payload`; a large one is not copied.
@@ -64,8 +75,7 @@ impl TransmitBuf {
             return publish.encode(version, &mut self.packets);
         }
         let len = publish.encode_header(version, &mut self.packets)?;
-        self.payloads.push_back((self.packets.len(), payload.clone()));
-        self.payloads_len += payload.len();
+        self.put_payload(payload);
         Ok(len)
     }
 

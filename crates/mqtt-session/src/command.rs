@@ -20,8 +20,28 @@ pub enum Command<'a> {
     Subscribe(Subscribe<'a>),
     /// Drop the subscription to a filter.
     Unsubscribe(TopicFilter<'a>),
-    /// Let what was accepted end, for as long as the duration, then disconnect.
-    Disconnect(Duration),
+    /// Let what was accepted end, then disconnect.
+    Disconnect(Disconnect),
+}
+
+/// How to disconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disconnect {
+    /// How long what was accepted may take to end; what has not ended by then ends with the connection.
+    pub drain: Duration,
+    /// 5.0: whether the server publishes the will all the same.
+    pub with_will: bool,
+    /// 5.0: how long the server keeps the session from now on, in seconds, instead of what CONNECT said.
+    ///
+    /// A session that was to end with its connection cannot be kept.
+    pub session_expiry_secs: Option<u32>,
+}
+
+impl Disconnect {
+    /// The plain way: no will, and the session is kept as CONNECT said.
+    pub const fn within(drain: Duration) -> Disconnect {
+        Disconnect { drain, with_will: false, session_expiry_secs: None }
+    }
 }
 
 /// A message to be published.

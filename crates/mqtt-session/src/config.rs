@@ -32,6 +32,11 @@ pub struct Config {
     pub keep_alive_secs: u16,
     /// User name and password, if the server wants them.
     pub credentials: Option<Credentials>,
+    /// Whether credentials are asked for before each attempt to connect, by
+    /// [`crate::Event::CredentialsWanted`]; CONNECT waits for [`crate::Session::set_credentials`].
+    pub asks_credentials: bool,
+    /// The servers that may be connected to.
+    pub servers: Servers,
     /// What the server publishes if the connection ends without a DISCONNECT.
     pub will: Option<Will>,
     /// Bound for dialling, for the CONNACK, for the answer to a ping, and for the last bytes of a connection.
@@ -53,10 +58,28 @@ pub struct Config {
     /// Unless said, 1,024 in 5.0 and 20 before: a server of 3.1.1 cannot tell how many it takes, and mosquitto
     /// drops the connection of a client that has more than 20 QoS 2 messages under way.
     pub in_flight_max: Option<NonZeroU16>,
-    /// Messages that may wait to be sent; one more is refused. 65,536 unless said.
+    /// How long messages and requests may go unanswered while the server answers pings; then the connection is
+    /// replaced. 60 s unless said; none waits for ever.
+    pub acknowledgement_timeout: Option<Duration>,
+    /// Messages that may wait to be sent; 65,536 unless said.
     pub queue_messages_max: usize,
-    /// Bytes of topics, properties and payloads that may wait to be sent; more are refused. 64 MiB unless said.
+    /// Bytes of packets that may wait to be sent, and some 70 for each; 64 MiB unless said.
     pub queue_bytes_max: usize,
+    /// What is done with messages when the queue is full, or there is no connection.
+    pub queue_policy: QueuePolicy,
+    /// What is done with messages when the server has lost the session.
+    pub session_loss: SessionLoss,
+    /// 5.0: Topic aliases that are set for the server, as far as it takes them; 16 unless said, 0 sets none.
+    ///
+    /// They go to the topics that were published last. [5.0 MQTT-3.2.2-17]
+    pub topic_aliases_max: u16,
+    /// 5.0: Topic aliases that the server may set; 16 unless said, 0 allows none. [5.0 MQTT-3.3.2-10]
+    pub topic_alias_maximum: u16,
+    /// 5.0: Whether each subscription has an identifier, if the server has them; true unless said.
+    ///
+    /// A message then says which subscriptions it is for, so that none gets it twice where filters overlap.
+    /// Each filter travels in a SUBSCRIBE of its own.
+    pub subscription_identifiers: bool,
     /// Filters that may be subscribed at once; one more is refused. 1,048,576 unless said.
     pub subscriptions_max: usize,
 }
@@ -71,14 +94,22 @@ impl Config {
             session_expiry_secs: None,
             keep_alive_secs: 60,
             credentials: None,
+            asks_credentials: false,
+            servers: Servers::default(),
             will: None,
             network_timeout: Duration::from_secs(6),
             reconnect: Reconnect::default(),
             receive_maximum: DEFAULT_WINDOW,
             packet_size_max: 1024 * 1024,
             in_flight_max: None,
+            acknowledgement_timeout: Some(Duration::from_secs(60)),
             queue_messages_max: 65_536,
             queue_bytes_max: 64 * 1024 * 1024,
+            queue_policy: QueuePolicy::default(),
+            session_loss: SessionLoss::default(),
+            topic_aliases_max: 16,
+            topic_alias_maximum: 16,
+            subscription_identifiers: true,
             subscriptions_max: 1024 * 1024,
         }
     }
@@ -150,6 +181,81 @@ impl Will {
             properties: PropertyBuf::new(),
         }
     }
+}
+
+/// The servers that a session may connect to, as numbers; their addresses are the adapter's.
+///
+/// A round tries each of them once, one right after the other. Only then comes the wait of [`Reconnect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Servers {
+    /// How many there are; 1 unless said.
+    pub count: NonZeroU16,
+    /// In which order a round tries them.
+    pub order: ServerOrder,
+    /// How many times in a row a server may send the client to another one; 0, unless said, follows none.
+    ///
+    /// Whoever follows gives its credentials to the servers that are named.
+    pub redirects_max: u8,
+}
+
+impl Default for Servers {
+    fn default() -> Servers {
+        Servers { count: NonZeroU16::MIN, order: ServerOrder::Listed, redirects_max: 0 }
+    }
+}
+
+/// In which order servers are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerOrder {
+    /// As they are listed, the first one first.
+    #[default]
+    Listed,
+    /// In another order each round, drawn from the seed, so that clients spread over the servers.
+    Shuffled,
+}
+
+/// What is done with messages when the queue is full, or there is no connection.
+///
+/// A message that is dropped ends as rejected, like one that is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueuePolicy {
+    /// A message that finds the queue full is refused; all others wait for a connection.
+    #[default]
+    Refuse,
+    /// The oldest messages with QoS 0 are dropped for one that finds the queue full.
+    DropOldestQoS0,
+    /// While there is no connection, messages with QoS 0 are refused, and those that wait are dropped.
+    KeepAboveQoS0,
+    /// While there is no connection, messages are refused, and those that were never sent are dropped.
+    RefuseOffline,
+}
+
+/// What is done with messages when the server has lost the session that they belong to.
+///
+/// QoS 2 between PUBREC and PUBCOMP always ends as indeterminate: the server had it, and its payload is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLoss {
+    /// Messages that were never sent; they are kept unless said.
+    pub never_sent: Lost,
+    /// QoS 1 that was sent and not acknowledged; it is sent anew unless said, since it may arrive twice.
+    pub at_least_once: Lost,
+    /// QoS 2 that was sent and not acknowledged; it ends unless said, since it must not arrive twice.
+    pub exactly_once: Lost,
+}
+
+impl Default for SessionLoss {
+    fn default() -> SessionLoss {
+        SessionLoss { never_sent: Lost::Resend, at_least_once: Lost::Resend, exactly_once: Lost::End }
+    }
+}
+
+/// What is done with a message of a session that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It is sent in the new session.
+    Resend,
+    /// It ends: rejected if it was never sent, indeterminate otherwise.
+    End,
 }
 
 /// When and how often a connection is tried again.

@@ -50,6 +50,12 @@ pub enum RefusedReason {
     },
     /// The client is disconnected or about to be; connect first.
     Disconnected,
+    /// There is no connection now, and `queue_policy` keeps no such message for later.
+    Offline,
+    /// A session that ends with its connection cannot be kept by DISCONNECT. [5.0 MQTT-3.14.2-2]
+    SessionExpiry,
+    /// A reason code that this acknowledgement cannot carry. [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
+    AcknowledgementReason(ReasonCode),
     /// The client is connecting or connected already.
     AlreadyConnected,
     /// The configuration has no valid CONNECT.
@@ -76,8 +82,12 @@ pub enum Rejected {
     Refused(RefusedReason),
     /// A later request for the same filter took its place.
     Superseded,
-    /// The connection could not be had, and is not tried again.
+    /// There is no connection, and it is not waited for.
     Offline(OfflineCause),
+    /// It made room in a full queue, as `queue_policy` says.
+    Dropped,
+    /// The server lost the session before it was sent, and `session_loss` does not send it anew.
+    SessionLost,
 }
 
 /// Why nobody can say whether an operation took effect.
@@ -112,6 +122,8 @@ pub enum OfflineCause {
     WriteTimedOut,
     /// No answer to a ping came within `network_timeout`.
     PingTimedOut,
+    /// Pings were answered, but no message or request for `acknowledgement_timeout`.
+    AcknowledgementsStalled,
     /// The server said DISCONNECT.
     ServerDisconnected(ReasonCode),
     /// The server broke the protocol.
@@ -144,7 +156,7 @@ pub enum PeerFault {
     SessionPresent,
     /// More unacknowledged messages than `receive_maximum`. [5.0 MQTT-3.3.4-9]
     ReceiveMaximumExceeded,
-    /// A Topic Alias, though none was offered. [5.0 MQTT-3.1.2-27]
+    /// A Topic Alias that stands for nothing, or above what was offered. [5.0 MQTT-3.1.2-26] [5.0 MQTT-3.1.2-27]
     TopicAlias(u16),
 }
 
@@ -227,7 +239,10 @@ impl OfflineCause {
             OfflineCause::Requested => true,
             OfflineCause::Refused(refusal) => refusal.is_permanent(),
             OfflineCause::ServerDisconnected(reason) => {
-                matches!(reason, ReasonCode::SessionTakenOver | ReasonCode::NotAuthorized)
+                matches!(
+                    reason,
+                    ReasonCode::SessionTakenOver | ReasonCode::NotAuthorized | ReasonCode::ServerMoved
+                )
             }
             _ => false,
         }
@@ -259,6 +274,13 @@ impl fmt::Display for RefusedReason {
             R::Disconnected => f.write_str("the client is disconnected; connect first"),
             R::AlreadyConnected => f.write_str("the client is connected already"),
             R::Config(error) => write!(f, "the options have no valid CONNECT: {error}"),
+            R::Offline => f.write_str("there is no connection, and such messages are not kept for later"),
+            R::SessionExpiry => {
+                f.write_str("the session ends with its connection; DISCONNECT cannot keep it any longer")
+            }
+            R::AcknowledgementReason(reason) => {
+                write!(f, "{reason:?} is no reason that this acknowledgement can carry")
+            }
             R::EmptyClientId => f.write_str(
                 "before 5.0 an empty client identifier needs a clean session; choose an identifier",
             ),
@@ -276,6 +298,8 @@ impl fmt::Display for Rejected {
             Rejected::Disconnected => f.write_str("the client was disconnected before it was sent"),
             Rejected::Refused(reason) => write!(f, "it cannot be sent: {reason}"),
             Rejected::Offline(cause) => write!(f, "{cause}"),
+            Rejected::Dropped => f.write_str("dropped to make room for a later message"),
+            Rejected::SessionLost => f.write_str("the server lost the session before it was sent"),
             Rejected::Superseded => f.write_str("a later request for the same filter took its place"),
         }
     }
@@ -302,6 +326,9 @@ impl fmt::Display for OfflineCause {
             OfflineCause::TransportClosed => f.write_str("the connection was lost"),
             OfflineCause::WriteTimedOut => f.write_str("the server stopped taking bytes"),
             OfflineCause::PingTimedOut => f.write_str("the server did not answer a ping"),
+            OfflineCause::AcknowledgementsStalled => {
+                f.write_str("the server answers pings but acknowledges nothing")
+            }
             OfflineCause::ServerDisconnected(reason) => write!(f, "the server disconnected: {reason}"),
             OfflineCause::PeerFault(fault) => write!(f, "the server broke the protocol: {fault}"),
         }
@@ -324,7 +351,10 @@ impl fmt::Display for PeerFault {
                 f.write_str("more messages at once than the receive maximum [5.0 MQTT-3.3.4-9]")
             }
             PeerFault::TopicAlias(alias) => {
-                write!(f, "topic alias {alias} where none was offered [5.0 MQTT-3.1.2-27]")
+                write!(
+                    f,
+                    "topic alias {alias} stands for nothing, or is above the maximum [5.0 MQTT-3.1.2-26]"
+                )
             }
         }
     }

@@ -44,6 +44,11 @@ pub enum Event {
     },
     /// A message has arrived.
     Message(Message),
+    /// CONNECT waits for [`crate::Session::set_credentials`], for as long as `network_timeout`.
+    CredentialsWanted {
+        /// Which link they are for.
+        attempt: u64,
+    },
 }
 
 /// How an operation ended.
@@ -85,10 +90,12 @@ pub struct Receipt {
 pub struct Message {
     /// The whole PUBLISH.
     pub(crate) frame: Bytes,
+    /// What its alias stands for, if that alone names it.
+    pub(crate) aliased: Option<Bytes>,
     pub(crate) version: Version,
-    pub(crate) topic_at: usize,
-    pub(crate) topic_len: usize,
-    pub(crate) payload_at: usize,
+    pub(crate) topic_at: u8,
+    pub(crate) topic_len: u16,
+    pub(crate) payload_at: u32,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) dup: bool,
@@ -98,18 +105,20 @@ pub struct Message {
 impl Message {
     /// The name it was published under.
     pub fn topic(&self) -> &str {
-        let topic = &self.frame[self.topic_at..self.topic_at + self.topic_len];
+        let start = usize::from(self.topic_at);
+        let named = &self.frame[start..start + usize::from(self.topic_len)];
+        let topic = self.aliased.as_deref().unwrap_or(named);
         core::str::from_utf8(topic).expect("decoding has checked it")
     }
 
     /// The message itself.
     pub fn payload(&self) -> &[u8] {
-        &self.frame[self.payload_at..]
+        &self.frame[self.payload_at as usize..]
     }
 
     /// The message itself, counted; it keeps alive what was read together with it.
     pub fn payload_bytes(&self) -> Bytes {
-        self.frame.slice(self.payload_at..)
+        self.frame.slice(self.payload_at as usize..)
     }
 
     /// QoS of this delivery: the lower of the publisher's and the granted one.
@@ -136,6 +145,18 @@ impl Message {
         }
     }
 
+    /// 5.0: the Subscription Identifiers of the subscriptions that it is for, where the server has them.
+    ///
+    /// [`crate::Session::subscription_identifier`] tells which is whose.
+    pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'_> {
+        let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
+        let properties_at = usize::from(self.topic_at) + usize::from(self.topic_len) + id_len;
+        // A section without properties is one byte, which says so.
+        let has_properties = self.version.has_properties() && properties_at + 1 < self.payload_at as usize;
+        let properties = if has_properties { self.properties() } else { Properties::EMPTY };
+        properties.subscription_identifiers()
+    }
+
     /// Stands for its acknowledgement; none with QoS 0.
     pub const fn receipt(&self) -> Option<Receipt> {
         self.receipt
@@ -143,7 +164,7 @@ impl Message {
 
     /// The same message in memory of its own, so that a small one kept for long does not pin a large read.
     pub fn detach(&self) -> Message {
-        Message { frame: Bytes::copy_from_slice(&self.frame), ..*self }
+        Message { frame: Bytes::copy_from_slice(&self.frame), ..self.clone() }
     }
 }
 

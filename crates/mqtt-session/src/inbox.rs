@@ -5,7 +5,7 @@
 //! repetition is answered but not delivered. Nothing of a lost connection is acknowledged on the next one, except
 //! that a repeated QoS 2 message which the application has taken meanwhile is answered at once.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use mqtt_proto::{PacketId, QoS, ReasonCode};
@@ -17,14 +17,20 @@ use crate::event::Receipt;
 pub(crate) struct Inbox {
     /// In the order of arrival on this connection; the first is the oldest not yet acknowledged.
     arrivals: VecDeque<Arrival>,
+    /// Those of `arrivals` that repeat a QoS 2 message.
+    repeated: usize,
     /// Number of the first of `arrivals`.
     first: u64,
     /// QoS 2 identifiers between PUBLISH and PUBREL.
     known: IdBits,
     /// Those of `known` that the application has not yet acknowledged.
     held: IdBits,
+    /// Those of `held` that were delivered on an earlier connection, with the number of their arrival there.
+    carried: BTreeMap<PacketId, u64>,
     /// QoS 2 identifiers that were published on this connection and not yet completed.
     open: IdBits,
+    /// QoS 2 messages that the application has refused and the server does not know of yet.
+    refused: BTreeMap<PacketId, ReasonCode>,
     /// Messages that the server counts against its window on this connection.
     in_flight: usize,
     /// Counts sessions at the server.
@@ -35,7 +41,9 @@ pub(crate) struct Inbox {
 struct Arrival {
     packet_id: PacketId,
     qos: QoS,
-    is_acknowledged: bool,
+    is_repeated: bool,
+    /// What the acknowledgement says; none while there is none.
+    answer: Option<ReasonCode>,
 }
 
 /// What to do with a message that has arrived.
@@ -61,8 +69,11 @@ impl Inbox {
         let arrival = self.first + self.arrivals.len() as u64;
         let receipt = Receipt { arrival, packet_id, qos, session: self.session };
         let is_known = qos == QoS::ExactlyOnce && self.known.contains(packet_id);
-        let is_acknowledged = is_known && !self.held.contains(packet_id);
-        self.arrivals.push_back(Arrival { packet_id, qos, is_acknowledged });
+        let is_answered = is_known && !self.held.contains(packet_id);
+        let answer =
+            is_answered.then(|| self.refused.get(&packet_id).copied().unwrap_or(ReasonCode::Success));
+        self.arrivals.push_back(Arrival { packet_id, qos, is_repeated: is_known, answer });
+        self.repeated += usize::from(is_known);
         match qos {
             QoS::ExactlyOnce => {
                 self.known.insert(packet_id);
@@ -80,45 +91,76 @@ impl Inbox {
         Arrived::New(receipt)
     }
 
-    /// The application has taken a message; a receipt of a lost connection or session changes nothing on the wire.
-    pub(crate) fn acknowledge(&mut self, receipt: Receipt) {
+    /// The application has taken or refused a message; a receipt of a lost connection or session changes nothing on
+    /// the wire.
+    pub(crate) fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
         if receipt.session != self.session {
             return;
         }
-        match receipt.qos {
-            QoS::ExactlyOnce => {
-                if self.held.remove(receipt.packet_id) {
-                    self.mark(|arrival| arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos);
-                }
+        let is_here = self.answer_one(&receipt, reason);
+        if receipt.qos != QoS::ExactlyOnce {
+            return;
+        }
+        let is_carried = self.carried.get(&receipt.packet_id) == Some(&receipt.arrival);
+        if is_carried {
+            self.carried.remove(&receipt.packet_id);
+        }
+        if (is_here || is_carried) && self.held.remove(receipt.packet_id) {
+            if reason.is_error() {
+                self.refused.insert(receipt.packet_id, reason);
             }
-            QoS::AtLeastOnce | QoS::AtMostOnce => {
-                let index =
-                    receipt.arrival.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-                if let Some(arrival) = index.and_then(|index| self.arrivals.get_mut(index)) {
-                    arrival.is_acknowledged |=
-                        arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos;
-                }
-            }
+            self.answer_repetitions(&receipt, reason);
         }
     }
 
-    fn mark(&mut self, is_meant: impl Fn(&Arrival) -> bool) {
-        for arrival in self.arrivals.iter_mut().filter(|arrival| is_meant(arrival)) {
-            arrival.is_acknowledged = true;
+    /// True if the receipt stands for an arrival on this connection that had no answer.
+    fn answer_one(&mut self, receipt: &Receipt, reason: ReasonCode) -> bool {
+        let Some(arrival) = self.arrival_mut(receipt) else { return false };
+        let is_meant = arrival.packet_id == receipt.packet_id
+            && arrival.qos == receipt.qos
+            && !arrival.is_repeated
+            && arrival.answer.is_none();
+        if is_meant {
+            arrival.answer = Some(reason);
         }
+        is_meant
+    }
+
+    /// A QoS 2 message may have arrived several times on this connection.
+    fn answer_repetitions(&mut self, receipt: &Receipt, reason: ReasonCode) {
+        if self.repeated > 0 {
+            let repetitions = self.arrivals.iter_mut().filter(|arrival| {
+                arrival.is_repeated && arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos
+            });
+            repetitions.for_each(|arrival| arrival.answer = Some(reason));
+        }
+    }
+
+    /// The arrival that a receipt stands for, if it was on this connection.
+    fn arrival_mut(&mut self, receipt: &Receipt) -> Option<&mut Arrival> {
+        let index = usize::try_from(receipt.arrival.checked_sub(self.first)?).ok()?;
+        self.arrivals.get_mut(index)
     }
 
     /// The next acknowledgement that may go out. [5.0 MQTT-4.6.0-2] [5.0 MQTT-4.6.0-3] [3.1.1 MQTT-4.6.0-2]
-    pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS)> {
-        if !self.arrivals.front()?.is_acknowledged {
-            return None;
-        }
-        let arrival = self.arrivals.pop_front()?;
+    ///
+    /// A refusal ends the exchange, also with QoS 2. [5.0 MQTT-4.3.3-9]
+    pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS, ReasonCode)> {
+        let reason = self.arrivals.front()?.answer?;
+        let Arrival { packet_id, qos, is_repeated, .. } = self.arrivals.pop_front()?;
         self.first += 1;
-        if arrival.qos == QoS::AtLeastOnce {
-            self.in_flight -= 1;
+        self.repeated -= usize::from(is_repeated);
+        match qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => self.in_flight -= 1,
+            QoS::ExactlyOnce if reason.is_error() => {
+                self.known.remove(packet_id);
+                self.refused.remove(&packet_id);
+                self.in_flight -= usize::from(self.open.remove(packet_id));
+            }
+            QoS::ExactlyOnce => {}
         }
-        Some((arrival.packet_id, arrival.qos))
+        Some((packet_id, qos, reason))
     }
 
     /// The server releases a QoS 2 message; the code goes into the PUBCOMP. [5.0 MQTT-4.3.3-11] [5.0 MQTT-4.3.3-12]
@@ -137,8 +179,13 @@ impl Inbox {
 
     /// Arrivals are numbered on, so that a receipt of the lost connection meets none of the next.
     pub(crate) fn on_connection_lost(&mut self) {
-        self.first += self.arrivals.len() as u64;
-        self.arrivals.clear();
+        for (arrival, number) in self.arrivals.drain(..).zip(self.first..) {
+            if arrival.qos == QoS::ExactlyOnce && arrival.answer.is_none() && !arrival.is_repeated {
+                self.carried.insert(arrival.packet_id, number);
+            }
+            self.first = number + 1;
+        }
+        self.repeated = 0;
         self.open.clear();
         self.in_flight = 0;
     }
@@ -147,6 +194,8 @@ impl Inbox {
         self.on_connection_lost();
         self.known.clear();
         self.held.clear();
+        self.refused.clear();
+        self.carried.clear();
         self.session += 1;
     }
 }

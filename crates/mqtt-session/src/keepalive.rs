@@ -51,6 +51,14 @@ impl KeepAlive {
         self.last_sent = now;
     }
 
+    /// The transport takes bytes of a large packet: the link is alive, and a ping behind it has not left yet.
+    pub(crate) fn on_written(&mut self, now: Instant) {
+        (self.last_sent, self.last_received) = (now, now);
+        if let Some(pinged) = &mut self.pinged {
+            *pinged = now;
+        }
+    }
+
     /// Bytes have come. The answer to a ping may stand behind a large packet, so they put off its deadline too.
     pub(crate) fn on_received(&mut self, now: Instant) {
         self.last_received = now;
@@ -60,14 +68,22 @@ impl KeepAlive {
         self.pinged = None;
     }
 
+    /// Asks whether the server is alive, unless it was asked already; true if a ping is to be sent.
+    pub(crate) fn probe(&mut self, now: Instant) -> bool {
+        let is_due = self.pinged.is_none();
+        self.pinged.get_or_insert(now);
+        is_due
+    }
+
     /// When to look again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let interval = self.interval?;
-        Some(match self.pinged {
+        let answer_due = self.pinged.map(|pinged| self.answer_due(pinged));
+        let ping_due = self.interval.map(|interval| match self.pinged {
             // The answer is awaited; silence in our direction still ends with a ping.
-            Some(pinged) => self.answer_due(pinged).min(self.last_sent + interval),
+            Some(_) => self.last_sent + interval,
             None => self.last_sent.min(self.last_received) + interval,
-        })
+        });
+        answer_due.into_iter().chain(ping_due).min()
     }
 
     fn answer_due(&self, pinged: Instant) -> Instant {
@@ -76,10 +92,10 @@ impl KeepAlive {
 
     /// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
     pub(crate) fn on_timeout(&mut self, now: Instant) -> KeepAliveAction {
-        let Some(interval) = self.interval else { return KeepAliveAction::Nothing };
         if self.pinged.is_some_and(|pinged| now >= self.answer_due(pinged)) {
             return KeepAliveAction::GiveUp;
         }
+        let Some(interval) = self.interval else { return KeepAliveAction::Nothing };
         let is_silent = now >= self.last_sent + interval;
         let is_deaf = self.pinged.is_none() && now >= self.last_received + interval;
         if is_silent || is_deaf {

@@ -55,23 +55,32 @@ mod event;
 mod stats;
 mod backoff;
 mod keepalive;
+mod progress;
+mod servers;
 mod deadlines;
 mod negotiated;
-mod stored;
+mod frame;
+mod queue;
 mod outbox;
 mod inbox;
 mod subscriptions;
 mod state;
+mod explain;
 mod session;
 
-pub use command::{Command, Publish, Refused, Subscribe};
-pub use config::{Config, Credentials, Reconnect, Will};
+pub use command::{Command, Disconnect, Publish, Refused, Subscribe};
+pub use config::{
+    Config, Credentials, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, SessionLoss, Will,
+};
 pub use error::{
     ConnectRefusal, Indeterminate, OfflineCause, PeerFault, RefusalClass, RefusedReason, Rejected,
 };
 pub use event::{Event, Message, Outcome, Receipt, Ticket};
+pub use explain::{Explanation, Waits};
 pub use mqtt_parts::{Instant, TransmitBuf};
 pub use negotiated::Negotiated;
-pub use session::{Session, Status, Transport};
-pub use stats::Stats;
+pub use servers::Target;
+pub use session::{Session, Transport};
+pub use state::Status;
+pub use stats::{Latency, PacketCounts, Stats};
 pub use subscriptions::SubscriptionStatus;

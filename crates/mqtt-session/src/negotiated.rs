@@ -6,12 +6,11 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use mqtt_parts::{Instant, PacketIds, TransmitBuf};
-use mqtt_proto::{Connack, EncodeError, PACKET_SIZE_MAX, PropertyId, PropertyOwner, QoS, Version};
+use mqtt_proto::{Connack, PACKET_SIZE_MAX, PacketKind, QoS};
 
-use crate::command::Publish;
 use crate::config::Config;
 use crate::error::RefusedReason;
-use crate::event::Event;
+use crate::event::{Event, Outcome, Ticket};
 use crate::stats::Stats;
 
 /// The terms of the connection that is online.
@@ -33,6 +32,8 @@ pub struct Negotiated {
     pub shared_available: bool,
     /// Whether subscriptions may have identifiers.
     pub subscription_id_available: bool,
+    /// Topic aliases that are set for the server. [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.2.2-18]
+    pub topic_aliases_max: u16,
     /// How long the server keeps the session after the connection ends, in seconds.
     pub session_expiry_secs: u32,
     /// The client identifier that the server chose, if it did.
@@ -50,7 +51,8 @@ impl Negotiated {
             retain_available: true,
             wildcard_available: true,
             shared_available: true,
-            subscription_id_available: true,
+            subscription_id_available: config.version.has_properties(),
+            topic_aliases_max: 0,
             session_expiry_secs: config.session_expiry_secs(),
             assigned_client_id: None,
         }
@@ -69,7 +71,9 @@ impl Negotiated {
             retain_available: is_available(properties.retain_available()),
             wildcard_available: is_available(properties.wildcard_subscription_available()),
             shared_available: is_available(properties.shared_subscription_available()),
-            subscription_id_available: is_available(properties.subscription_identifier_available()),
+            subscription_id_available: config.version.has_properties()
+                && is_available(properties.subscription_identifier_available()),
+            topic_aliases_max: properties.topic_alias_maximum().unwrap_or(0).min(config.topic_aliases_max),
             session_expiry_secs: properties.session_expiry_interval().unwrap_or(defaults.session_expiry_secs),
             assigned_client_id: properties.assigned_client_identifier().map(String::from),
         }
@@ -105,25 +109,19 @@ pub(crate) struct Emit<'a> {
     pub(crate) stats: &'a mut Stats,
 }
 
-/// The packet that a message would be, to learn whether it has an encoding and how large it is.
-///
-/// Topic aliases are not the application's to set, and subscription identifiers are the server's.
-/// [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.2.2-18] [5.0 MQTT-3.3.4-6]
-pub(crate) fn publish_len(publish: &Publish<'_>, version: Version) -> Result<usize, RefusedReason> {
-    for id in [PropertyId::TopicAlias, PropertyId::SubscriptionIdentifier] {
-        if publish.properties.contains(id) {
-            let owner = PropertyOwner::Publish;
-            return Err(RefusedReason::Encode(EncodeError::PropertyNotAllowed { id, owner }));
+impl Emit<'_> {
+    /// A PUBLISH was appended.
+    #[inline]
+    pub(crate) fn count_publish(&mut self, is_repeated: bool) {
+        self.stats.packets_sent.count(PacketKind::Publish);
+        if is_repeated {
+            self.stats.messages_resent += 1;
+        } else {
+            self.stats.messages_sent += 1;
         }
     }
-    let packet = mqtt_proto::Packet::Publish(mqtt_proto::Publish {
-        dup: false,
-        qos: publish.qos,
-        retain: publish.retain,
-        topic: publish.topic,
-        packet_id: (publish.qos != QoS::AtMostOnce).then_some(mqtt_proto::PacketId::MIN),
-        properties: publish.properties,
-        payload: &publish.payload,
-    });
-    packet.encoded_len(version).map_err(RefusedReason::Encode)
+
+    pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.events.push_back(Event::Ended { ticket, outcome });
+    }
 }

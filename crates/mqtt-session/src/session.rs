@@ -8,19 +8,22 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use mqtt_parts::{Instant, PacketIds, Rng, TransmitBuf};
-use mqtt_proto::{Packet, ReasonCode, TopicFilter};
+use mqtt_parts::{AliasesIn, Instant, PacketIds, Rng, TransmitBuf};
+use mqtt_proto::{Packet, PacketKind, QoS, ReasonCode, TopicFilter};
 
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::deadlines::Deadlines;
 use crate::error::OfflineCause;
 use crate::event::{Event, Outcome, Ticket};
+use crate::explain::{Explanation, Waits};
 use crate::inbox::Inbox;
 use crate::keepalive::KeepAlive;
 use crate::negotiated::{Emit, Negotiated};
-use crate::outbox::Outbox;
-use crate::state::{Connection, State};
+use crate::outbox::{Outbox, Place};
+use crate::progress::Progress;
+use crate::servers::{Choice, Target};
+use crate::state::{Connection, State, Status};
 use crate::stats::Stats;
 use crate::subscriptions::{SubscriptionStatus, Subscriptions};
 
@@ -40,6 +43,9 @@ pub struct Session {
     inbox: Inbox,
     subscriptions: Subscriptions,
     deadlines: Deadlines,
+    aliases_in: AliasesIn,
+    progress: Progress,
+    choice: Choice,
     /// Packets that wait for nothing: CONNECT, acknowledgements, PUBREL, PINGREQ, DISCONNECT.
     control: Vec<u8>,
     events: VecDeque<Event>,
@@ -52,6 +58,14 @@ pub struct Session {
     disconnecting: Option<Ticket>,
     /// Whether the CONNECT on its way asks for a new session.
     is_clean_start: bool,
+    /// Whether the application was asked for credentials and has given none.
+    wants_credentials: bool,
+    /// Whether the CONNECT of this link was made.
+    is_connect_made: bool,
+    /// Whether the next attempt goes where the server has sent us.
+    is_redirected: bool,
+    /// Why the last connection ended or could not be had.
+    last_cause: Option<OfflineCause>,
     /// Whether a connection was accepted before.
     was_online: bool,
     /// Whether no further attempt is made until a connection is asked for again.
@@ -63,6 +77,14 @@ pub struct Session {
 struct Draining {
     ticket: Ticket,
     deadline: Instant,
+    farewell: Farewell,
+}
+
+/// What a DISCONNECT says.
+#[derive(Clone, Copy, Debug)]
+struct Farewell {
+    reason: ReasonCode,
+    session_expiry_secs: Option<u32>,
 }
 
 /// What the link should be. Level, not edge: ask as often as you like.
@@ -80,45 +102,28 @@ pub enum Transport {
     Flush,
 }
 
-/// Where the connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// No connection is wanted.
-    Idle,
-    /// The next attempt starts then.
-    Waiting {
-        /// When.
-        until: Instant,
-    },
-    /// The link is being opened.
-    Dialing,
-    /// The server's CONNACK is awaited.
-    Connecting,
-    /// The server has accepted.
-    Online,
-    /// Last bytes are being written.
-    Closing,
-}
-
 /// Bytes that one call of [`Session::poll_transmit`] fills a buffer up to, give or take one packet.
 const TRANSMIT_BATCH: usize = 64 * 1024;
 
 impl Session {
     /// A session that wants no connection yet. The seed drives the waits between attempts.
     pub fn new(config: Config, seed: u64) -> Session {
+        let mut rng = Rng::new(seed);
         Session {
+            choice: Choice::new(config.servers, &mut rng),
+            rng,
             client_id: config.client_id.clone(),
             connection: Connection::new(config.network_timeout),
             terms: Negotiated::from_config(&config),
             keep_alive: KeepAlive::new(Instant::ORIGIN, Instant::ORIGIN, 0, config.network_timeout),
             backoff: Backoff::new(config.reconnect),
-            rng: Rng::new(seed),
             ids: PacketIds::new(),
             outbox: Outbox::new(&config),
             inbox: Inbox::default(),
-            subscriptions: Subscriptions::new(config.version),
+            subscriptions: Subscriptions::new(&config),
             deadlines: Deadlines::default(),
+            aliases_in: AliasesIn::new(),
+            progress: Progress::new(config.acknowledgement_timeout),
             control: Vec::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -127,6 +132,10 @@ impl Session {
             draining: None,
             disconnecting: None,
             is_clean_start: config.clean_session,
+            wants_credentials: false,
+            is_connect_made: false,
+            is_redirected: false,
+            last_cause: None,
             was_online: false,
             is_stopped: false,
             config,
@@ -143,13 +152,8 @@ impl Session {
     }
 
     fn put_control(&mut self, packet: Packet<'_>) {
+        self.stats.packets_sent.count(packet.kind());
         packet.encode(self.config.version, &mut self.control).expect("control packets are small and legal");
-    }
-
-    fn end_if(&mut self, report: Option<(Ticket, Outcome)>) {
-        if let Some((ticket, outcome)) = report {
-            self.end(ticket, outcome);
-        }
     }
 
     fn end(&mut self, ticket: Ticket, outcome: Outcome) {
@@ -185,6 +189,8 @@ impl Session {
             while emit.out.len() < TRANSMIT_BATCH && self.subscriptions.poll(&mut emit) {}
             self.outbox.poll(&mut emit, TRANSMIT_BATCH);
             self.forget_deadlines(ended_at);
+            let is_awaited = self.outbox.in_flight() > 0 || self.subscriptions.awaits_answer();
+            self.progress.set_awaited(now, is_awaited);
             self.disconnect_if_drained(now, out);
         }
         let appended = out.len() - start_len;
@@ -198,8 +204,8 @@ impl Session {
     /// Nothing follows a DISCONNECT. [5.0 MQTT-3.14.4-1] [5.0 MQTT-3.14.4-2] [3.1.1 MQTT-3.14.4-2]
     fn disconnect_if_drained(&mut self, now: Instant, out: &mut TransmitBuf) {
         let is_drained = self.outbox.is_empty() && self.subscriptions.is_settled();
-        if self.draining.is_some() && is_drained {
-            self.lose(now, OfflineCause::Requested, Some(ReasonCode::Success));
+        if let Some(draining) = self.draining.filter(|_| is_drained) {
+            self.lose(now, OfflineCause::Requested, Some(draining.farewell));
             out.put_encoded(&self.control);
             self.control.clear();
         }
@@ -212,9 +218,17 @@ impl Session {
 
     /// When [`Session::handle_timeout`] is due at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let keep_alive = self.connection.is_online().then(|| self.keep_alive.deadline()).flatten();
+        let is_online = self.connection.is_online();
+        let keep_alive = self.keep_alive.deadline().filter(|_| is_online);
+        let progress = self.progress.deadline().filter(|_| is_online);
         let draining = self.draining.map(|draining| draining.deadline);
-        [self.connection.deadline(), keep_alive, draining, self.deadlines.next()].into_iter().flatten().min()
+        let deadlines = [self.connection.deadline(), keep_alive, progress, draining, self.deadlines.next()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The server that the link of [`Transport::Open`] leads to.
+    pub fn target(&self) -> Target<'_> {
+        self.choice.target()
     }
 
     /// Counters.
@@ -222,16 +236,38 @@ impl Session {
         self.stats
     }
 
+    /// Why an operation has not ended, and what comes next; `Display` says it in words.
+    pub fn explain(&self, ticket: Ticket) -> Explanation {
+        let waits = if self.connecting == Some(ticket) {
+            Waits::Connection
+        } else if let Some(draining) = self.draining.filter(|draining| draining.ticket == ticket) {
+            let (messages, requests) = (self.outbox.len(), self.subscriptions.requests());
+            Waits::Drain { messages, requests, until: draining.deadline }
+        } else if self.disconnecting == Some(ticket) {
+            let until = self.connection.deadline().unwrap_or_default();
+            Waits::Drain { messages: 0, requests: 0, until }
+        } else if let Some(place) = self.subscriptions.place(ticket) {
+            place.map_or_else(Waits::Answer, |ahead| Waits::Turn { ahead, qos: None })
+        } else {
+            match self.outbox.place(ticket) {
+                None => Waits::Ended,
+                Some(Place::Queued { ahead, qos }) => Waits::Turn { ahead, qos: Some(qos) },
+                Some(Place::Again) => Waits::SendingAnew,
+                Some(Place::MaybeSent { is_due: true, .. } | Place::Released { is_due: true }) => {
+                    Waits::Repetition
+                }
+                Some(Place::MaybeSent { qos: QoS::ExactlyOnce, .. }) => Waits::Answer(PacketKind::Pubrec),
+                Some(Place::MaybeSent { .. }) => Waits::Answer(PacketKind::Puback),
+                Some(Place::Released { .. }) => Waits::Answer(PacketKind::Pubcomp),
+            }
+        };
+        let window = (self.outbox.in_flight(), self.terms.in_flight_max);
+        Explanation { waits, status: self.status(), last_cause: self.last_cause, window }
+    }
+
     /// Where the connection stands.
     pub fn status(&self) -> Status {
-        match self.connection.state() {
-            State::Idle => Status::Idle,
-            State::Waiting { until } => Status::Waiting { until },
-            State::Dialing { .. } => Status::Dialing,
-            State::Connecting { .. } => Status::Connecting,
-            State::Online => Status::Online,
-            State::Closing { .. } => Status::Closing,
-        }
+        self.connection.status()
     }
 
     /// The terms of the last connection that was accepted.
@@ -252,6 +288,17 @@ impl Session {
     /// Where a subscription stands; none if the filter is not wanted.
     pub fn subscription(&self, filter: TopicFilter<'_>) -> Option<SubscriptionStatus> {
         self.subscriptions.status(filter)
+    }
+
+    /// What names the subscription to a filter in the Subscription Identifiers of messages, if the server has them.
+    pub fn subscription_identifier(&self, filter: TopicFilter<'_>) -> Option<u32> {
+        self.subscriptions.identifier(filter)
+    }
+
+    /// Whether this Subscription Identifier can only be one of this session's, perhaps of a subscription that is not
+    /// wanted any more. A server that has kept a session of an earlier program may use identifiers of that one.
+    pub fn was_subscription_identifier(&self, identifier: u32) -> bool {
+        self.subscriptions.was_identifier(identifier)
     }
 
     /// Bound for each step that waits for the network, as configured.

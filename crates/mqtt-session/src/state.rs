@@ -10,6 +10,7 @@
 //!      └──────────────────────────────────────────────────────────┘
 //! ```
 
+use core::fmt;
 use core::time::Duration;
 
 use mqtt_parts::Instant;
@@ -40,6 +41,40 @@ pub(crate) enum State {
     Closing { deadline: Instant, next: Next },
 }
 
+/// Where the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// No connection is wanted.
+    Idle,
+    /// The next attempt starts then.
+    Waiting {
+        /// When.
+        until: Instant,
+    },
+    /// The link is being opened.
+    Dialing,
+    /// The server's CONNACK is awaited.
+    Connecting,
+    /// The server has accepted.
+    Online,
+    /// Last bytes are being written.
+    Closing,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Idle => f.write_str("no connection is wanted"),
+            Status::Waiting { until } => write!(f, "the next attempt to connect starts at {until:?}"),
+            Status::Dialing => f.write_str("the link is being opened"),
+            Status::Connecting => f.write_str("the server's CONNACK is awaited"),
+            Status::Online => f.write_str("the server has accepted the connection"),
+            Status::Closing => f.write_str("the last bytes are being written"),
+        }
+    }
+}
+
 /// What follows a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -61,6 +96,18 @@ impl Connection {
 
     pub(crate) const fn state(&self) -> State {
         self.state
+    }
+
+    /// The same for the application.
+    pub(crate) const fn status(&self) -> Status {
+        match self.state {
+            State::Idle => Status::Idle,
+            State::Waiting { until } => Status::Waiting { until },
+            State::Dialing { .. } => Status::Dialing,
+            State::Connecting { .. } => Status::Connecting,
+            State::Online => Status::Online,
+            State::Closing { .. } => Status::Closing,
+        }
     }
 
     pub(crate) const fn is_online(&self) -> bool {

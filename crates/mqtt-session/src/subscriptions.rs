@@ -11,11 +11,12 @@ use alloc::vec::Vec;
 
 use mqtt_parts::{PacketIds, TransmitBuf};
 use mqtt_proto::{
-    FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, QoS, ReasonCode, ReasonCodes,
-    SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters, Version,
+    FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, Property, QoS, ReasonCode,
+    ReasonCodes, SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters, Version,
 };
 
 use crate::command::Subscribe;
+use crate::config::Config;
 use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
 use crate::event::{Event, Outcome, Ticket};
 use crate::negotiated::{Emit, Negotiated};
@@ -37,6 +38,12 @@ pub enum SubscriptionStatus {
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     version: Version,
+    /// Whether subscriptions have identifiers, as far as it is for us to say.
+    uses_identifiers: bool,
+    /// Identifiers that were given out, from 1; none is given twice.
+    identifiers: u32,
+    /// Whether the server's session is older than this one, so that others may have given identifiers out.
+    has_heirloom: bool,
     filters: FilterTrie,
     /// By filter.
     wanted: Vec<Option<Wanted>>,
@@ -50,6 +57,8 @@ pub(crate) struct Subscriptions {
 #[derive(Debug)]
 struct Wanted {
     options: SubscribeOptions,
+    /// Names the subscription in messages; none once all were given out.
+    identifier: Option<u32>,
     status: SubscriptionStatus,
     /// Names the last request for this filter, and orders the filters.
     order: Ticket,
@@ -78,6 +87,12 @@ enum Change {
     },
 }
 
+/// The highest identifier that the standard allows.
+const IDENTIFIER_MAX: u32 = 268_435_455;
+
+/// Size of the longest identifier in bytes, with its own number in front.
+const IDENTIFIER_LEN_MAX: usize = 5;
+
 /// Filters of one packet at the most, so that a server answers step by step.
 const FILTERS_PER_PACKET: usize = 64;
 
@@ -96,9 +111,12 @@ impl Request {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(version: Version) -> Subscriptions {
+    pub(crate) fn new(config: &Config) -> Subscriptions {
         Subscriptions {
-            version,
+            version: config.version,
+            uses_identifiers: config.subscription_identifiers,
+            identifiers: 0,
+            has_heirloom: false,
             filters: FilterTrie::new(),
             wanted: Vec::new(),
             queue: VecDeque::new(),
@@ -122,6 +140,34 @@ impl Subscriptions {
         self.pending
     }
 
+    /// Requests that have not ended.
+    pub(crate) fn requests(&self) -> usize {
+        self.queue.len() + self.sent.iter().map(|(_, requests)| requests.len()).sum::<usize>()
+    }
+
+    /// Where the request of a ticket is: how many go before it, or which answer it waits for; none if it has ended.
+    pub(crate) fn place(&self, ticket: Ticket) -> Option<Result<usize, PacketKind>> {
+        let is_meant = |request: &Request| match request.change {
+            Change::Unsubscribe { ticket: owner } => owner == ticket,
+            // An earlier request for the same filter ends with the last one.
+            Change::Subscribe { order } => {
+                let id = self.filters.get(request.filter());
+                let wanted = id.and_then(|id| self.wanted.get(id.index())?.as_ref());
+                wanted.is_some_and(|wanted| wanted.order == order && wanted.tickets.contains(&ticket))
+            }
+        };
+        if let Some(ahead) = self.queue.iter().position(is_meant) {
+            return Some(Ok(ahead));
+        }
+        let sent = self.sent.iter().flat_map(|(_, requests)| requests).find(|request| is_meant(request))?;
+        Some(Err(if sent.is_subscribe() { PacketKind::Suback } else { PacketKind::Unsuback }))
+    }
+
+    /// Whether a request was sent and is not answered.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
     /// Whether no request waits for the server.
     pub(crate) fn is_settled(&self) -> bool {
         self.queue.is_empty() && self.sent.is_empty()
@@ -130,6 +176,30 @@ impl Subscriptions {
     pub(crate) fn status(&self, filter: TopicFilter<'_>) -> Option<SubscriptionStatus> {
         let id = self.filters.get(filter)?;
         Some(self.wanted.get(id.index())?.as_ref()?.status)
+    }
+
+    /// What names the subscription to a filter in messages, if the server has identifiers.
+    pub(crate) fn identifier(&self, filter: TopicFilter<'_>) -> Option<u32> {
+        let id = self.filters.get(filter)?;
+        self.wanted.get(id.index())?.as_ref()?.identifier
+    }
+
+    /// Whether this identifier was given out, perhaps to a subscription that is not wanted any more.
+    pub(crate) fn was_identifier(&self, identifier: u32) -> bool {
+        !self.has_heirloom && (1..=self.identifiers).contains(&identifier)
+    }
+
+    /// The server has a session from before: identifiers in it may mean other subscriptions than ours.
+    pub(crate) fn on_heirloom(&mut self) {
+        self.has_heirloom = true;
+    }
+
+    fn next_identifier(&mut self) -> Option<u32> {
+        if !self.uses_identifiers || self.identifiers >= IDENTIFIER_MAX {
+            return None;
+        }
+        self.identifiers += 1;
+        Some(self.identifiers)
     }
 
     /// Wants a filter, or wants it with other options.
@@ -147,11 +217,13 @@ impl Subscriptions {
                 wanted.order = ticket;
                 wanted.tickets.push(ticket);
             }
-            slot @ None => {
+            None => {
                 self.pending += 1;
                 let tickets = alloc::vec![ticket];
                 let options = subscribe.options;
-                *slot = Some(Wanted { options, status, order: ticket, tickets, was_sent: false });
+                let identifier = self.next_identifier();
+                let wanted = Wanted { options, identifier, status, order: ticket, tickets, was_sent: false };
+                self.wanted[id.index()] = Some(wanted);
             }
         }
         self.queue.push_back(Request::new(subscribe.filter.as_str(), Change::Subscribe { order: ticket }));
@@ -190,9 +262,14 @@ impl Subscriptions {
         let is_subscribe = first.is_subscribe();
         let mut count = 0;
         let mut refused = None;
+        let with_identifier = is_subscribe && self.uses_identifiers && emit.terms.subscription_id_available;
         let per_filter = 2 + usize::from(is_subscribe);
         let mut body_len = 2 + usize::from(self.version.has_properties());
-        for request in self.queue.iter().take(FILTERS_PER_PACKET) {
+        if with_identifier {
+            body_len += IDENTIFIER_LEN_MAX;
+        }
+        let count_max = if with_identifier { 1 } else { FILTERS_PER_PACKET };
+        for request in self.queue.iter().take(count_max) {
             body_len += per_filter + request.filter.len();
             let fits = emit
                 .terms
@@ -210,7 +287,12 @@ impl Subscriptions {
         }
         let Some(packet_id) = emit.ids.take() else { return false };
         let mut requests: Vec<Request> = self.queue.drain(..count).collect();
-        self.put(packet_id, &requests, emit.out);
+        self.put(packet_id, &requests, with_identifier, emit.out);
+        emit.stats.packets_sent.count(if is_subscribe {
+            PacketKind::Subscribe
+        } else {
+            PacketKind::Unsubscribe
+        });
         for request in &mut requests {
             request.was_sent = true;
             if let (true, Some(wanted)) = (request.is_subscribe(), self.wanted_mut(request.filter())) {
@@ -264,13 +346,17 @@ impl Subscriptions {
         }
     }
 
-    fn put(&self, packet_id: PacketId, requests: &[Request], out: &mut TransmitBuf) {
+    /// An identifier belongs to all filters of a packet.
+    fn put(&self, packet_id: PacketId, requests: &[Request], with_identifier: bool, out: &mut TransmitBuf) {
         let options = |filter| {
             let id = self.filters.get(filter);
             let wanted = id.and_then(|id| self.wanted[id.index()].as_ref());
             wanted.map(|wanted| wanted.options).unwrap_or_default()
         };
-        let properties = Properties::EMPTY;
+        let first = requests.first().filter(|_| with_identifier).map(Request::filter);
+        let identifier =
+            first.and_then(|filter| self.identifier(filter)).map(Property::SubscriptionIdentifier);
+        let properties = Properties::new(identifier.as_slice());
         if requests.iter().any(Request::is_subscribe) {
             let filters: Vec<_> = requests
                 .iter()
@@ -388,6 +474,7 @@ impl Subscriptions {
 
     /// The server has no session: nothing is subscribed there, so what is not wanted is done, and the rest is new.
     pub(crate) fn on_session_lost(&mut self, events: &mut VecDeque<Event>) {
+        self.has_heirloom = false;
         self.end_unsubscribes(events);
         self.queue.clear();
         let mut again = Vec::new();

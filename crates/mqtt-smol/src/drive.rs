@@ -65,7 +65,7 @@ async fn drive(mut driver: Driver) {
 
 /// Dials for as long as the link of that attempt is wanted.
 async fn open(driver: &mut Driver, alarm: &mut Alarm, attempt: u64) -> Option<io::Result<TcpLink>> {
-    let mut dialling = pin!(dial(driver.server().clone()));
+    let mut dialling = pin!(dial(driver.server()));
     loop {
         let deadline = match driver.goal() {
             Goal::Link { attempt: wanted, deadline } if wanted == attempt => deadline,

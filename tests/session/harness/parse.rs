@@ -1,7 +1,7 @@
 //! What the server says, from short strings to bytes.
 //!
 //! `CONNACK present`, `CONNACK 0x87`, `CONNACK receive_max=2 keep_alive=5`, `PUBLISH a qos1 id7 dup "x"`,
-//! `PUBACK id1 0x10`, `SUBACK id1 0x00 0x80`, `UNSUBACK id1 0x00`, `PINGRESP`, `DISCONNECT 0x8e`.
+//! `PUBACK id1 0x10`, `PUBLISH ~ alias=1 "x"` with an alias alone, `SUBACK id1 0x00 0x80`, `UNSUBACK id1 0x00`, `PINGRESP`, `DISCONNECT 0x8e`.
 
 use mqtt_proto::{
     Ack, Connack, Disconnect, Packet, PacketId, PacketKind, Properties, Property, Publish, QoS, ReasonCode,
@@ -97,7 +97,10 @@ impl<'a> Words<'a> {
             dup: self.has("dup"),
             qos,
             retain: self.has("retain"),
-            topic: TopicName::new(self.words[0]).expect("the test says a topic name"),
+            topic: match self.words[0] {
+                "~" => TopicName::ALIASED,
+                name => TopicName::new(name).expect("the test says a topic name"),
+            },
             packet_id: (qos != QoS::AtMostOnce).then(|| self.id()),
             properties,
             payload: self.payload.as_bytes(),
@@ -123,6 +126,8 @@ fn property<'a>(name: &str, value: &'a str) -> Property<'a> {
         "wildcard" => Property::WildcardSubscriptionAvailable(byte()),
         "shared" => Property::SharedSubscriptionAvailable(byte()),
         "client_id" => Property::AssignedClientIdentifier(value),
+        "ids" => Property::SubscriptionIdentifierAvailable(byte()),
+        "server" => Property::ServerReference(value),
         "alias" => Property::TopicAlias(short()),
         "alias_max" => Property::TopicAliasMaximum(short()),
         other => panic!("the tests know no property {other}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mqtt_proto::{QoS, SubscribeOptions, TopicFilter, Version};
-use mqtt_session::{Command, Event, Instant, Publish, Status, Subscribe, TransmitBuf};
+use mqtt_session::{Command, Disconnect, Event, Instant, Publish, Status, Subscribe, TransmitBuf};
 
 use super::script::Step;
 use crate::harness::{Talk, kept, message, payload, render_event, secs, server_bytes};
@@ -109,7 +109,7 @@ fn submit(talk: &mut Talk, step: &Step) -> Option<u64> {
         Step::Unsubscribe(number) => {
             Command::Unsubscribe(TopicFilter::new(filter(*number)).expect("a filter"))
         }
-        Step::Disconnect(millis) => Command::Disconnect(Duration::from_millis(*millis)),
+        Step::Disconnect(millis) => Command::Disconnect(Disconnect::within(Duration::from_millis(*millis))),
         _ => return None,
     };
     talk.submit(command).ok()

@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
-use mqtt_parts::{Instant, TransmitBuf};
+use mqtt_parts::{AliasesOut, Instant, Naming, TransmitBuf};
 use mqtt_proto::{Packet, PacketId, Properties, Property, Publish, ReasonCode, TopicName};
 
-use crate::alias::{AliasesOut, Naming};
 use crate::broker::{Broker, ending};
 use crate::control::{Control, Limits};
 use crate::fault::Fault;

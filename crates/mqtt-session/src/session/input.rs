@@ -1,16 +1,17 @@
 //! Bytes from the server: packets are taken off the input one by one and routed to the machine they concern.
 
 use bytes::{Buf, Bytes, BytesMut};
-use mqtt_parts::Instant;
+use mqtt_parts::{AliasesIn, Instant};
 use mqtt_proto::{
-    Ack, Connack, Context, Packet, PacketKind, Properties, QoS, ReasonCode, Sender, Version, decode,
-    frame_len,
+    Ack, Connack, Context, EncodeError, Packet, PacketKind, Properties, QoS, ReasonCode, Sender, Version,
+    decode, frame_len,
 };
 
 use super::Session;
-use crate::error::{OfflineCause, PeerFault};
+use crate::error::{OfflineCause, PeerFault, RefusedReason};
 use crate::event::{Event, Message, Receipt};
 use crate::inbox::Arrived;
+use crate::outbox::Ended;
 use crate::state::State;
 
 impl Session {
@@ -18,13 +19,35 @@ impl Session {
     ///
     /// [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.3.2-2] [3.1.1 MQTT-4.5.0-2]
     pub fn acknowledge(&mut self, receipt: Receipt) {
-        self.inbox.acknowledge(receipt);
+        self.inbox.acknowledge(receipt, ReasonCode::Success);
         self.put_acknowledgements();
     }
 
+    /// The same with a reason, of 0x80 and above to refuse the message. Before 5.0 there is only success.
+    ///
+    /// [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
+    pub fn acknowledge_with(&mut self, receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason> {
+        self.check_acknowledgement(receipt, reason)?;
+        self.inbox.acknowledge(receipt, reason);
+        self.put_acknowledgements();
+        Ok(())
+    }
+
+    /// Whether that reason can be said in the acknowledgement of this message.
+    pub fn check_acknowledgement(&self, receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason> {
+        let kind = if receipt.qos == QoS::ExactlyOnce { PacketKind::Pubrec } else { PacketKind::Puback };
+        if !reason.is_legal_in(kind) {
+            return Err(RefusedReason::AcknowledgementReason(reason));
+        }
+        if reason != ReasonCode::Success && !self.config.version.has_properties() {
+            return Err(RefusedReason::Encode(EncodeError::NeedsVersion5(kind)));
+        }
+        Ok(())
+    }
+
     pub(super) fn put_acknowledgements(&mut self) {
-        while let Some((packet_id, qos)) = self.inbox.poll() {
-            let ack = Ack::success(packet_id);
+        while let Some((packet_id, qos, reason)) = self.inbox.poll() {
+            let ack = Ack::with_reason(packet_id, reason);
             self.put_control(match qos {
                 QoS::ExactlyOnce => Packet::Pubrec(ack),
                 QoS::AtMostOnce | QoS::AtLeastOnce => Packet::Puback(ack),
@@ -69,27 +92,33 @@ impl Session {
                 None => return Err(PeerFault::Decode(error)),
             },
         };
+        self.stats.packets_received.count(packet.kind());
         if let Packet::Publish(publish) = packet {
-            let mut message = Message {
-                frame: Bytes::new(),
-                version: self.config.version,
-                topic_at: topic_at(input),
-                topic_len: publish.topic.as_str().len(),
-                payload_at: len - publish.payload.len(),
-                qos: publish.qos,
-                retain: publish.retain,
-                dup: publish.dup,
-                receipt: None,
-            };
             if !self.connection.is_online() {
                 return Err(PeerFault::Unexpected(PacketKind::Publish));
             }
+            let aliased = resolve_alias(&mut self.aliases_in, self.config.topic_alias_maximum, &publish)?;
+            let topic_len = publish.topic.as_str().len() as u16;
+            let payload_at = (len - publish.payload.len()) as u32;
+            let (qos, retain, dup) = (publish.qos, publish.retain, publish.dup);
             match self.accept_publish(&publish)? {
                 Delivery::Drop => input.advance(len),
                 Delivery::Deliver(receipt) => {
-                    message.frame = input.split_to(len).freeze();
-                    message.receipt = receipt;
-                    self.events.push_back(Event::Message(message));
+                    let topic_at = topic_at(input);
+                    let frame = input.split_to(len).freeze();
+                    let version = self.config.version;
+                    self.events.push_back(Event::Message(Message {
+                        frame,
+                        aliased,
+                        version,
+                        topic_at,
+                        topic_len,
+                        payload_at,
+                        qos,
+                        retain,
+                        dup,
+                        receipt,
+                    }));
                 }
             }
             return Ok(());
@@ -117,27 +146,33 @@ impl Session {
         match (self.connection.is_online(), packet) {
             (false, Packet::Connack(connack)) => self.on_connack(now, &connack),
             (false, packet) => Err(PeerFault::Unexpected(packet.kind())),
-            (true, Packet::Puback(ack)) => self.on_puback(&ack),
-            (true, Packet::Pubrec(ack)) => self.on_pubrec(&ack),
+            (true, Packet::Puback(ack)) => self.on_puback(now, &ack),
+            (true, Packet::Pubrec(ack)) => self.on_pubrec(now, &ack),
             (true, Packet::Pubrel(ack)) => self.on_pubrel(&ack),
             (true, Packet::Pubcomp(ack)) => {
-                self.on_pubcomp(&ack);
+                self.on_pubcomp(now, &ack);
                 Ok(())
             }
             (true, Packet::Suback(suback)) => {
+                self.progress.on_progress(now);
                 let (id, codes) = (suback.packet_id, suback.codes);
                 self.subscriptions.on_suback(id, codes, &mut self.ids, &mut self.events)
             }
             (true, Packet::Unsuback(unsuback)) => {
+                self.progress.on_progress(now);
                 let (id, codes) = (unsuback.packet_id, unsuback.codes);
                 self.subscriptions.on_unsuback(id, codes, &mut self.ids, &mut self.events)
             }
             (true, Packet::Pingresp) => {
                 self.keep_alive.on_ping_answered();
+                if self.progress.is_stalled() {
+                    self.lose(now, OfflineCause::AcknowledgementsStalled, None);
+                }
                 Ok(())
             }
             (true, Packet::Disconnect(disconnect)) => {
-                self.lose(now, OfflineCause::ServerDisconnected(disconnect.reason), None);
+                let reference = disconnect.properties.server_reference();
+                self.lose_or_follow(now, OfflineCause::ServerDisconnected(disconnect.reason), reference);
                 Ok(())
             }
             (true, packet) => Err(PeerFault::Unexpected(packet.kind())),
@@ -146,9 +181,6 @@ impl Session {
 
     /// Whether and under which receipt a message is delivered.
     fn accept_publish(&mut self, publish: &mqtt_proto::Publish<'_>) -> Result<Delivery, PeerFault> {
-        if let Some(alias) = publish.properties.topic_alias() {
-            return Err(PeerFault::TopicAlias(alias));
-        }
         let Some(packet_id) = publish.packet_id else {
             self.stats.messages_received += 1;
             return Ok(Delivery::Deliver(None));
@@ -171,25 +203,34 @@ impl Session {
         }
     }
 
-    fn on_puback(&mut self, ack: &Ack<'_>) -> Result<(), PeerFault> {
+    fn on_puback(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
+        self.progress.on_progress(now);
         let packet_id = ack.packet_id;
         match self.outbox.on_puback(ack, &mut self.ids) {
-            Some(report) => self.end_if(report),
-            None => return Err(PeerFault::Unsolicited { packet: PacketKind::Puback, packet_id }),
+            Ok(ended) => self.end_exchange(now, ended),
+            Err(_) => return Err(PeerFault::Unsolicited { packet: PacketKind::Puback, packet_id }),
         }
         Ok(())
+    }
+
+    fn end_exchange(&mut self, now: Instant, ended: Option<Ended>) {
+        let Some(Ended { ticket, outcome, sent_at }) = ended else { return };
+        if let Some(sent_at) = sent_at {
+            self.stats.acknowledgement_latency.count(sent_at, now);
+        }
+        self.end(ticket, outcome);
     }
 
     /// A PUBREC for nothing that is under way is answered, so that the server can let go of it.
     ///
     /// PUBRELs go out in the order of the PUBRECs. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.6.0-4] [3.1.1 MQTT-4.6.0-4]
-    fn on_pubrec(&mut self, ack: &Ack<'_>) -> Result<(), PeerFault> {
-        let report = self.outbox.on_pubrec(ack, &mut self.ids);
-        match report {
-            Some(report) if ack.reason.is_error() => self.end_if(report),
-            Some(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
-            None if ack.reason.is_error() => {}
-            None => self.put_reason(Packet::Pubrel, ack, ReasonCode::PacketIdentifierNotFound),
+    fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
+        self.progress.on_progress(now);
+        match self.outbox.on_pubrec(ack, &mut self.ids) {
+            Ok(ended) if ack.reason.is_error() => self.end_exchange(now, ended),
+            Ok(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
+            Err(_) if ack.reason.is_error() => {}
+            Err(_) => self.put_reason(Packet::Pubrel, ack, ReasonCode::PacketIdentifierNotFound),
         }
         Ok(())
     }
@@ -202,10 +243,10 @@ impl Session {
     }
 
     /// A PUBCOMP for nothing that is released ends nothing; after a lost session it may still come.
-    fn on_pubcomp(&mut self, ack: &Ack<'_>) {
-        if let Some(report) = self.outbox.on_pubcomp(ack, &mut self.ids) {
-            self.end_if(report);
-        }
+    fn on_pubcomp(&mut self, now: Instant, ack: &Ack<'_>) {
+        self.progress.on_progress(now);
+        let ended = self.outbox.on_pubcomp(ack, &mut self.ids);
+        self.end_exchange(now, ended);
     }
 
     /// An answer with a reason, which only 5.0 can carry.
@@ -223,8 +264,31 @@ enum Delivery {
     Drop,
 }
 
+/// The topic that an alias stands for, if nothing else names it; an alias beside a name is set.
+///
+/// [5.0 MQTT-3.3.2-7] [5.0 MQTT-3.3.2-10] [5.0 MQTT-3.3.2-11]
+#[inline]
+fn resolve_alias(
+    aliases: &mut AliasesIn,
+    maximum: u16,
+    publish: &mqtt_proto::Publish<'_>,
+) -> Result<Option<Bytes>, PeerFault> {
+    if publish.properties.is_empty() {
+        return Ok(None);
+    }
+    let Some(alias) = publish.properties.topic_alias() else { return Ok(None) };
+    if alias > maximum {
+        return Err(PeerFault::TopicAlias(alias));
+    }
+    if publish.topic.is_aliased() {
+        return aliases.get(alias).cloned().map(Some).ok_or(PeerFault::TopicAlias(alias));
+    }
+    aliases.set(alias, publish.topic.as_str().as_bytes());
+    Ok(None)
+}
+
 /// Where the topic begins: after the fixed header and its own length.
-fn topic_at(frame: &[u8]) -> usize {
-    let remaining_length_len = frame.iter().skip(1).take_while(|byte| **byte >= 0x80).count() + 1;
-    1 + remaining_length_len + 2
+fn topic_at(frame: &[u8]) -> u8 {
+    let length_len = frame.iter().skip(1).take(4).take_while(|byte| **byte >= 0x80).count() as u8 + 1;
+    1 + length_len + 2
 }

@@ -4,14 +4,16 @@ use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
 use mqtt_proto::{
-    Connack, Connect, Disconnect, EncodeError, Packet, Properties, Property, ReasonCode, TopicName, Version,
+    Connack, Connect, Disconnect, EncodeError, Packet, PacketKind, Properties, Property, ReasonCode,
+    TopicName, Version,
 };
 
-use super::Session;
+use super::{Farewell, Session};
 use crate::error::{ConnectRefusal, OfflineCause, PeerFault, Rejected};
 use crate::event::{Event, Outcome};
 use crate::keepalive::{KeepAlive, KeepAliveAction};
 use crate::negotiated::Negotiated;
+use crate::progress::Progress;
 use crate::state::{Expired, Next, State};
 
 impl Session {
@@ -24,10 +26,28 @@ impl Session {
             Version::V5_0 if self.was_online => !self.config.is_kept(),
             Version::V5_0 | Version::V3_1_1 | Version::V3_1 => self.config.clean_session,
         };
+        self.control.clear();
+        self.is_connect_made = false;
+        if !self.wants_credentials {
+            self.make_connect();
+        }
+    }
+
+    pub(super) fn make_connect(&mut self) {
         let mut connect = core::mem::take(&mut self.control);
-        connect.clear();
         self.put_connect(self.is_clean_start, &mut connect).expect("checked when it was submitted");
         self.control = connect;
+        self.is_connect_made = true;
+        self.stats.packets_sent.count(PacketKind::Connect);
+    }
+
+    /// A link is being opened: whoever knows the credentials is asked for those of this attempt.
+    pub(super) fn ask_credentials(&mut self) {
+        self.wants_credentials = self.config.asks_credentials;
+        if self.wants_credentials {
+            let attempt = self.connection.attempt();
+            self.events.push_back(Event::CredentialsWanted { attempt });
+        }
     }
 
     pub(super) fn put_connect(&self, clean_start: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -36,6 +56,9 @@ impl Session {
         if config.version.has_properties() {
             properties.push(Property::ReceiveMaximum(config.receive_maximum.get()));
             properties.push(Property::MaximumPacketSize(config.packet_size_max.max(1)));
+            if config.topic_alias_maximum > 0 {
+                properties.push(Property::TopicAliasMaximum(config.topic_alias_maximum));
+            }
             if config.session_expiry_secs() > 0 {
                 properties.push(Property::SessionExpiryInterval(config.session_expiry_secs()));
             }
@@ -66,7 +89,7 @@ impl Session {
     pub(super) fn on_connack(&mut self, now: Instant, connack: &Connack<'_>) -> Result<(), PeerFault> {
         if connack.reason != ReasonCode::Success {
             let refusal = ConnectRefusal { reason: connack.reason };
-            self.lose(now, OfflineCause::Refused(refusal), None);
+            self.lose_or_follow(now, OfflineCause::Refused(refusal), connack.properties.server_reference());
             return Ok(());
         }
         if connack.session_present && self.is_clean_start {
@@ -80,7 +103,9 @@ impl Session {
         self.backoff.on_online(now);
         let (connect_sent, secs) = (self.keep_alive.last_sent(), self.terms.keep_alive_secs);
         self.keep_alive = KeepAlive::new(connect_sent, now, secs, self.config.network_timeout);
-        self.was_online = true;
+        self.progress = Progress::new(self.config.acknowledgement_timeout);
+        self.outbox.on_online(&self.terms);
+        let was_online = core::mem::replace(&mut self.was_online, true);
         self.stats.connections += 1;
         self.stats.first_connection.get_or_insert(now);
         self.stats.last_connection = Some(now);
@@ -89,9 +114,17 @@ impl Session {
             self.end(ticket, Outcome::Done(ReasonCode::Success));
         }
         if connack.session_present {
+            if !was_online {
+                self.subscriptions.on_heirloom();
+            }
             self.outbox.start_replay();
         } else {
             self.on_session_lost();
+            if was_online {
+                let ended_at = self.events.len();
+                self.outbox.end_queue_with_session(&mut self.events);
+                self.forget_deadlines(ended_at);
+            }
         }
         Ok(())
     }
@@ -119,14 +152,28 @@ impl Session {
 
     /// The server broke the protocol. [5.0 MQTT-4.13.2-1] [3.1.1 MQTT-4.8.0-1]
     pub(super) fn fail(&mut self, now: Instant, fault: PeerFault) {
-        self.lose(now, OfflineCause::PeerFault(fault), Some(fault.reason_code()));
+        let farewell = Farewell { reason: fault.reason_code(), session_expiry_secs: None };
+        self.lose(now, OfflineCause::PeerFault(fault), Some(farewell));
+    }
+
+    /// The server has ended the connection, and may have said where to go instead. [5.0 MQTT-3.14.4-2]
+    pub(super) fn lose_or_follow(&mut self, now: Instant, cause: OfflineCause, reference: Option<&str>) {
+        let reason = match cause {
+            OfflineCause::Refused(refusal) => refusal.reason,
+            OfflineCause::ServerDisconnected(reason) => reason,
+            _ => ReasonCode::Success,
+        };
+        let is_redirect = matches!(reason, ReasonCode::UseAnotherServer | ReasonCode::ServerMoved);
+        self.is_redirected = is_redirect && self.choice.redirect(reason, reference);
+        self.lose(now, cause, None);
+        self.is_redirected = false;
     }
 
     /// Ends the connection, with a DISCONNECT if there is something to say and somebody to say it to.
-    pub(super) fn lose(&mut self, now: Instant, cause: OfflineCause, farewell: Option<ReasonCode>) {
+    pub(super) fn lose(&mut self, now: Instant, cause: OfflineCause, farewell: Option<Farewell>) {
         let was_online = self.connection.is_online();
         // CONNECT is the first packet: while it waits to be written, nothing else may be said.
-        let is_connect_out = self.control.is_empty();
+        let is_connect_out = self.control.is_empty() && self.is_connect_made;
         let is_connecting = matches!(self.connection.state(), State::Connecting { .. });
         let has_link = was_online || is_connecting && is_connect_out;
         if was_online {
@@ -134,28 +181,38 @@ impl Session {
             self.stats.last_disconnection = Some(now);
         }
         self.control.clear();
-        self.outbox.on_connection_lost();
+        let ended_at = self.events.len();
+        self.outbox.on_connection_lost(cause, &mut self.events);
+        self.forget_deadlines(ended_at);
+        self.aliases_in.clear();
         self.inbox.on_connection_lost();
         self.subscriptions.on_connection_lost(&mut self.ids);
         if !self.config.is_kept() {
             self.subscriptions.end_unsubscribes(&mut self.events);
         }
-        let next = self.next_step(now, &cause);
+        let next = self.next_step(now, &cause, was_online);
         let retry_at = match next {
             Next::Retry { at } => Some(at),
             Next::Stop => None,
         };
         match farewell {
-            Some(reason) if has_link && self.may_say(reason, was_online) => {
-                self.put_control(Packet::Disconnect(Disconnect::with_reason(reason)));
+            Some(farewell) if has_link && self.may_say(farewell.reason, was_online) => {
+                self.put_disconnect(farewell);
                 self.connection.close_after_flush(now, next);
             }
             Some(_) | None => self.connection.on_closed(next),
         }
+        self.last_cause = Some(cause);
         self.events.push_back(Event::Offline { cause, retry_at });
         if next == Next::Stop {
             self.end_all(cause);
         }
+    }
+
+    fn put_disconnect(&mut self, farewell: Farewell) {
+        let expiry = farewell.session_expiry_secs.map(Property::SessionExpiryInterval);
+        let properties = Properties::new(expiry.as_slice());
+        self.put_control(Packet::Disconnect(Disconnect { reason: farewell.reason, properties }));
     }
 
     /// Before 5.0 a DISCONNECT has no reason and follows only an accepted connection.
@@ -163,12 +220,19 @@ impl Session {
         self.config.version.has_properties() || reason == ReasonCode::Success && was_online
     }
 
-    fn next_step(&mut self, now: Instant, cause: &OfflineCause) -> Next {
-        let is_first = self.connecting.is_some() && !self.config.reconnect.retry_first;
+    fn next_step(&mut self, now: Instant, cause: &OfflineCause, was_online: bool) -> Next {
         let is_drained = self.draining.is_some() && self.outbox.is_empty() && self.subscriptions.is_settled();
-        if cause.is_permanent() || is_first || is_drained {
+        if is_drained || cause.is_permanent() && !self.is_redirected {
             return Next::Stop;
         }
+        // The next server of the list is tried at once; a wait comes when all were tried.
+        if self.is_redirected || !was_online && self.choice.advance() {
+            return Next::Retry { at: now };
+        }
+        if self.connecting.is_some() && !self.config.reconnect.retry_first {
+            return Next::Stop;
+        }
+        self.choice.start_round(&mut self.rng);
         Next::Retry { at: self.backoff.next_attempt(now, &mut self.rng) }
     }
 
@@ -178,7 +242,9 @@ impl Session {
         if let Some(ticket) = self.connecting.take() {
             self.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
         }
-        self.outbox.on_stopped(self.config.is_kept(), &mut self.ids, &mut self.events);
+        let expiry = self.draining.and_then(|draining| draining.farewell.session_expiry_secs);
+        let is_kept = expiry.map_or(self.config.is_kept(), |secs| secs > 0);
+        self.outbox.on_stopped(is_kept, &mut self.ids, &mut self.events);
         self.subscriptions.on_stopped(&mut self.events);
         self.forget_deadlines(ended_at);
         self.is_stopped = true;
@@ -197,18 +263,22 @@ impl Session {
 
     /// Time has passed. Calling early or often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let attempt = self.connection.attempt();
         match self.connection.on_timeout(now) {
             Some(Expired::Dial) => self.lose(now, OfflineCause::DialTimedOut, None),
             Some(Expired::Connack) => self.lose(now, OfflineCause::ConnackTimedOut, None),
             None => self.end_disconnecting(),
+        }
+        if self.connection.attempt() != attempt {
+            self.ask_credentials();
         }
         while let Some(ticket) = self.deadlines.pop_passed(now) {
             if let Some(outcome) = self.outbox.on_deadline(ticket) {
                 self.end(ticket, outcome);
             }
         }
-        if self.draining.is_some_and(|draining| now >= draining.deadline) {
-            self.lose(now, OfflineCause::Requested, Some(ReasonCode::Success));
+        if let Some(draining) = self.draining.filter(|draining| now >= draining.deadline) {
+            self.lose(now, OfflineCause::Requested, Some(draining.farewell));
         }
         if self.connection.is_online() {
             self.check_keep_alive(now);
@@ -218,11 +288,23 @@ impl Session {
     fn check_keep_alive(&mut self, now: Instant) {
         match self.keep_alive.on_timeout(now) {
             KeepAliveAction::Nothing => {}
-            KeepAliveAction::Ping => {
-                self.stats.pings_sent += 1;
-                self.put_control(Packet::Pingreq);
-            }
-            KeepAliveAction::GiveUp => self.lose(now, OfflineCause::PingTimedOut, None),
+            KeepAliveAction::Ping => self.put_ping(),
+            KeepAliveAction::GiveUp => return self.lose(now, OfflineCause::PingTimedOut, None),
         }
+        if self.progress.on_timeout(now) && self.keep_alive.probe(now) {
+            self.put_ping();
+        }
+    }
+
+    fn put_ping(&mut self) {
+        self.stats.pings_sent += 1;
+        self.put_control(Packet::Pingreq);
+    }
+
+    /// The link has taken bytes and more wait for it: what waits behind them has not left yet, so that no answer to
+    /// it is missed.
+    pub fn handle_written(&mut self, now: Instant) {
+        self.keep_alive.on_written(now);
+        self.progress.on_progress(now);
     }
 }

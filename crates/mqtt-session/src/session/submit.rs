@@ -3,13 +3,13 @@
 use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
-use mqtt_proto::{Packet, Properties, QoS, TopicFilter, TopicName};
+use mqtt_proto::{Packet, PacketKind, Properties, QoS, ReasonCode, TopicFilter, TopicName};
 
-use super::{Draining, Session};
-use crate::command::{Command, Publish, Refused, Subscribe};
+use super::{Draining, Farewell, Session};
+use crate::command::{Command, Disconnect, Publish, Refused, Subscribe};
+use crate::config::Credentials;
 use crate::error::{OfflineCause, RefusedReason};
 use crate::event::Ticket;
-use crate::negotiated::publish_len;
 use crate::state::{Next, State};
 
 /// Changes of subscriptions that may wait besides one for each subscription.
@@ -25,7 +25,7 @@ impl Session {
             Command::Publish(publish) => self.submit_publish(now, ticket, publish),
             Command::Subscribe(subscribe) => self.submit_subscribe(ticket, subscribe),
             Command::Unsubscribe(filter) => self.submit_unsubscribe(ticket, *filter),
-            Command::Disconnect(drain) => self.submit_disconnect(now, ticket, now + *drain),
+            Command::Disconnect(disconnect) => self.submit_disconnect(now, ticket, *disconnect),
         };
         match result {
             Ok(()) => {
@@ -43,7 +43,9 @@ impl Session {
         self.check_config()?;
         self.connecting = Some(ticket);
         self.is_stopped = false;
+        self.choice.start_round(&mut self.rng);
         self.connection.dial(now);
+        self.ask_credentials();
         Ok(())
     }
 
@@ -58,6 +60,22 @@ impl Session {
         self.put_connect(true, &mut Vec::new()).map_err(RefusedReason::Config)
     }
 
+    /// User name and password of this attempt, if it asked for them, and of all that follow.
+    ///
+    /// Fails if they have no encoding; then nothing has changed.
+    pub fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
+        let old = core::mem::replace(&mut self.config.credentials, credentials);
+        if let Err(error) = self.put_connect(true, &mut Vec::new()) {
+            self.config.credentials = old;
+            return Err(RefusedReason::Config(error));
+        }
+        self.wants_credentials = false;
+        if matches!(self.connection.state(), State::Connecting { .. }) && !self.is_connect_made {
+            self.make_connect();
+        }
+        Ok(())
+    }
+
     fn submit_publish(
         &mut self,
         now: Instant,
@@ -65,13 +83,11 @@ impl Session {
         publish: &Publish<'_>,
     ) -> Result<(), RefusedReason> {
         self.check_wanted()?;
-        let size = publish_len(publish, self.config.version)?;
-        self.outbox.check_room(size)?;
-        if self.connection.is_online() {
-            self.terms.check_publish(publish.qos, publish.retain)?;
-            self.terms.check_size(size)?;
-        }
-        self.outbox.push(now, ticket, publish, size).map_err(RefusedReason::Encode)?;
+        let terms = self.connection.is_online().then_some(&self.terms);
+        let ended_at = self.events.len();
+        let result = self.outbox.push(ticket, publish, now, terms, &mut self.events);
+        self.forget_deadlines(ended_at);
+        result?;
         if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
             self.deadlines.set(ticket, now + timeout);
         }
@@ -129,10 +145,20 @@ impl Session {
         &mut self,
         now: Instant,
         ticket: Ticket,
-        deadline: Instant,
+        disconnect: Disconnect,
     ) -> Result<(), RefusedReason> {
         self.check_wanted()?;
-        self.draining = Some(Draining { ticket, deadline });
+        let Disconnect { drain, with_will, session_expiry_secs } = disconnect;
+        if (with_will || session_expiry_secs.is_some()) && !self.config.version.has_properties() {
+            let needs_5 = mqtt_proto::EncodeError::NeedsVersion5(PacketKind::Disconnect);
+            return Err(RefusedReason::Encode(needs_5));
+        }
+        if session_expiry_secs.is_some_and(|secs| secs > 0) && self.config.session_expiry_secs() == 0 {
+            return Err(RefusedReason::SessionExpiry);
+        }
+        let reason = if with_will { ReasonCode::DisconnectWithWillMessage } else { ReasonCode::Success };
+        let farewell = Farewell { reason, session_expiry_secs };
+        self.draining = Some(Draining { ticket, deadline: now + drain, farewell });
         let has_nothing_to_wait_for = self.outbox.is_empty() && self.subscriptions.is_settled();
         if !self.connection.is_online() && has_nothing_to_wait_for {
             self.lose(now, OfflineCause::Requested, None);

@@ -1,0 +1,99 @@
+//! What becomes of messages when a connection, a session, or the client itself ends.
+
+use alloc::collections::VecDeque;
+
+use mqtt_parts::PacketIds;
+use mqtt_proto::QoS;
+
+use super::{Outbox, Slot};
+use crate::config::{Lost, QueuePolicy};
+use crate::error::{Indeterminate, OfflineCause, Rejected};
+use crate::event::{Event, Outcome};
+
+impl Outbox {
+    /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
+    pub(crate) fn on_connection_lost(&mut self, cause: OfflineCause, events: &mut VecDeque<Event>) {
+        self.forget_connection();
+        match self.policy {
+            QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => {}
+            QueuePolicy::KeepAboveQoS0 => {
+                let outcome = Outcome::Rejected(Rejected::Offline(cause));
+                while let Some(ticket) = self.queue.withdraw_at_most_once() {
+                    events.push_back(Event::Ended { ticket, outcome });
+                }
+            }
+            QueuePolicy::RefuseOffline => self.reject_queue(Rejected::Offline(cause), events),
+        }
+    }
+
+    fn forget_connection(&mut self) {
+        self.replay.clear();
+        self.in_flight = 0;
+    }
+
+    fn reject_queue(&mut self, why: Rejected, events: &mut VecDeque<Event>) {
+        while let Some(ticket) = self.queue.pop() {
+            events.push_back(Event::Ended { ticket, outcome: Outcome::Rejected(why) });
+        }
+    }
+
+    /// The server kept the session: PUBRELs in the order of their PUBRECs, then messages in their order.
+    pub(crate) fn start_replay(&mut self) {
+        self.in_flight = self.slots.put_replay(&mut self.replay);
+    }
+
+    /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
+    /// server had taken is unknown, and its payload is not kept.
+    pub(crate) fn on_session_lost(&mut self, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+        self.forget_connection();
+        let again_before = self.again.len();
+        let Outbox { slots, again, session_loss, again_bytes, .. } = self;
+        let mut ended = VecDeque::new();
+        slots.drain(ids, |slot| match slot {
+            Slot::Free | Slot::Reserved => {}
+            Slot::Released { ticket, .. } => ended.extend(ticket),
+            Slot::MaybeSent(stored) => {
+                let policy = match stored.frame().qos() {
+                    QoS::ExactlyOnce => session_loss.exactly_once,
+                    QoS::AtLeastOnce | QoS::AtMostOnce => session_loss.at_least_once,
+                };
+                match (policy, stored.ticket) {
+                    (Lost::Resend, Some(_)) => {
+                        *again_bytes += stored.size();
+                        again.push_back(stored);
+                    }
+                    (Lost::End, _) | (_, None) => ended.extend(stored.ticket),
+                }
+            }
+        });
+        // Messages of the session before, which were not sent in this one, come after those that were.
+        again.rotate_left(again_before);
+        let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
+        events.extend(ended.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+    }
+
+    /// A session was lost, and what was never sent shares its fate.
+    pub(crate) fn end_queue_with_session(&mut self, events: &mut VecDeque<Event>) {
+        if self.session_loss.never_sent == Lost::End {
+            self.reject_queue(Rejected::SessionLost, events);
+        }
+    }
+
+    /// The client stops for good: everything is reported. If the server keeps the session, exchanges go on with the
+    /// next connection, so that nothing is doubled and no identifier means two messages; otherwise nothing stays.
+    ///
+    /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1]
+    pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+        self.forget_connection();
+        let outcome = Outcome::Indeterminate(Indeterminate::Disconnected);
+        events.extend(self.slots.forget_all().map(|ticket| Event::Ended { ticket, outcome }));
+        while let Some(stored) = self.pop_again() {
+            events.extend(stored.ticket.map(|ticket| Event::Ended { ticket, outcome }));
+            self.slots.recycle(stored);
+        }
+        self.reject_queue(Rejected::Disconnected, events);
+        if !is_kept {
+            self.slots.drain(ids, drop);
+        }
+    }
+}
