@@ -7,3 +7,5 @@ pub mod samples;
 pub mod floor;
 pub mod contest;
 pub mod codec;
+pub mod peer_session;
+pub mod session;

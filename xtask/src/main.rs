@@ -18,6 +18,8 @@ mod no_std;
 
 mod bench;
 
+mod explore;
+
 mod ci;
 
 use std::path::Path;
@@ -47,8 +49,11 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["spec"] => spec::run(root),
         ["spec", "--missing", place] => spec::list_missing(root, place),
         ["no-std"] => no_std::run(root),
-        ["bench"] => bench::run(root, None),
-        ["bench", wanted] => bench::run(root, Some(wanted)),
+        ["bench"] => bench::run(root, "codec-table", None),
+        ["bench", "--session"] => bench::run(root, "session-table", None),
+        ["bench", "--session", wanted] => bench::run(root, "session-table", Some(wanted)),
+        ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
+        ["explore"] => explore::run(root),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -63,5 +68,7 @@ Tasks of this workspace:
   cargo xtask spec --missing WHERE  those that no test cites; WHERE is codec, session, broker or adapter
   cargo xtask no-std                the crates without I/O link without std
   cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
+  cargo xtask bench --session       what exchanges cost through the session
+  cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask help                  this text
 ";

@@ -21,7 +21,11 @@ impl Deadlines {
         self.by_ticket.insert(ticket, at);
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, ticket: Ticket) {
+        if self.by_ticket.is_empty() {
+            return;
+        }
         if let Some(at) = self.by_ticket.remove(&ticket) {
             self.by_time.remove(&(at, ticket));
         }

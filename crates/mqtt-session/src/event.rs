@@ -82,7 +82,7 @@ pub struct Receipt {
     pub(crate) packet_id: PacketId,
     pub(crate) qos: QoS,
     /// Counts sessions at the server, so that a receipt of a lost one acknowledges nothing.
-    pub(crate) session: u64,
+    pub(crate) session: u32,
 }
 
 /// A message that has arrived. Topic and payload share the bytes that were read.

@@ -33,8 +33,8 @@ const NEVER: Instant = Instant::from_micros(u64::MAX);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Empty if it is part of `bytes`.
-    pub(crate) payload: &'a Bytes,
+    /// None if it is part of `bytes`.
+    pub(crate) payload: Option<&'a Bytes>,
     pub(crate) shape: Shape,
 }
 
@@ -51,13 +51,14 @@ pub(crate) struct Sending {
 ///
 /// Topic aliases are not the application's to set, and subscription identifiers are the server's.
 /// [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.2.2-18] [5.0 MQTT-3.3.4-6]
+#[inline]
 pub(crate) fn encode(
     publish: &Publish<'_>,
     now: Instant,
     version: Version,
     scratch: &mut PropertyBuf,
     out: &mut Vec<u8>,
-) -> Result<(Shape, Bytes), RefusedReason> {
+) -> Result<(Shape, Option<Bytes>), RefusedReason> {
     let mut properties = publish.properties;
     let mut expires_at = NEVER;
     if !properties.is_empty() {
@@ -83,7 +84,7 @@ pub(crate) fn encode(
     encoded.map_err(RefusedReason::Encode)?;
     let copied_len = if is_copied { publish.payload.len() } else { 0 };
     let shape = Shape { header_len: (out.len() - start - copied_len) as u32, expires_at };
-    Ok((shape, if is_copied { Bytes::new() } else { publish.payload.clone() }))
+    Ok((shape, (!is_copied).then(|| publish.payload.clone())))
 }
 
 /// Where it stands first, it is found again.
@@ -103,6 +104,13 @@ fn check_properties(properties: Properties<'_>) -> Result<(), RefusedReason> {
     Ok(())
 }
 
+impl Shape {
+    #[inline]
+    pub(crate) fn expires(&self) -> bool {
+        self.expires_at != NEVER
+    }
+}
+
 impl Frame<'_> {
     #[inline]
     pub(crate) fn qos(&self) -> QoS {
@@ -116,7 +124,7 @@ impl Frame<'_> {
     /// Size of the whole packet in bytes: neither DUP nor a lowered expiry changes it.
     #[inline]
     pub(crate) fn packet_size(&self) -> usize {
-        self.bytes.len() + self.payload.len()
+        self.bytes.len() + self.payload.map_or(0, Bytes::len)
     }
 
     #[inline]
@@ -148,13 +156,15 @@ impl Frame<'_> {
             let id_at = topic_at + topic_len;
             bytes[id_at..id_at + 2].copy_from_slice(&id.get().to_be_bytes());
         }
-        if self.shape.expires_at != NEVER {
+        if self.shape.expires() {
             let (topic_at, topic_len) = self.topic_at();
             let section_at = topic_at + topic_len + if sending.packet_id.is_some() { 2 } else { 0 };
             let properties_at = section_at + length_len(&bytes[section_at..]);
             self.put_expiry(sending.now, &mut bytes[properties_at..]);
         }
-        out.put_payload(self.payload);
+        if let Some(payload) = self.payload {
+            out.put_payload(payload);
+        }
     }
 
     /// Writes what is left of the Message Expiry Interval into the first of the properties.
@@ -215,11 +225,13 @@ impl Frame<'_> {
         let [high, low] = alias.to_be_bytes();
         out.put_encoded(&[PropertyId::TopicAlias as u8, high, low]);
         let properties = out.put_encoded(properties);
-        if self.shape.expires_at != NEVER {
+        if self.shape.expires() {
             self.put_expiry(sending.now, properties);
         }
         out.put_encoded(&self.bytes[header_len..]);
-        out.put_payload(self.payload);
+        if let Some(payload) = self.payload {
+            out.put_payload(payload);
+        }
     }
 
     /// Whole seconds, rounded up so that a message which has not expired never says 0. [5.0 MQTT-3.3.2-6]

@@ -34,7 +34,7 @@ pub(crate) struct Inbox {
     /// Messages that the server counts against its window on this connection.
     in_flight: usize,
     /// Counts sessions at the server.
-    session: u64,
+    session: u32,
 }
 
 #[derive(Debug)]
@@ -196,7 +196,7 @@ impl Inbox {
         self.held.clear();
         self.refused.clear();
         self.carried.clear();
-        self.session += 1;
+        self.session = self.session.wrapping_add(1);
     }
 }
 

@@ -58,6 +58,7 @@ mod keepalive;
 mod progress;
 mod servers;
 mod deadlines;
+mod events;
 mod negotiated;
 mod frame;
 mod queue;

@@ -2,7 +2,6 @@
 //!
 //! Each CONNACK starts afresh from the configuration; nothing of an earlier connection stays.
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 
 use mqtt_parts::{Instant, PacketIds, TransmitBuf};
@@ -10,7 +9,8 @@ use mqtt_proto::{Connack, PACKET_SIZE_MAX, PacketKind, QoS};
 
 use crate::config::Config;
 use crate::error::RefusedReason;
-use crate::event::{Event, Outcome, Ticket};
+use crate::event::{Outcome, Ticket};
+use crate::events::Events;
 use crate::stats::Stats;
 
 /// The terms of the connection that is online.
@@ -105,7 +105,7 @@ pub(crate) struct Emit<'a> {
     pub(crate) terms: &'a Negotiated,
     pub(crate) ids: &'a mut PacketIds,
     pub(crate) out: &'a mut TransmitBuf,
-    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) events: &'a mut Events,
     pub(crate) stats: &'a mut Stats,
 }
 
@@ -121,7 +121,14 @@ impl Emit<'_> {
         }
     }
 
+    /// So many PUBLISH were appended for the first time.
+    #[inline]
+    pub(crate) fn count_publishes(&mut self, count: u64) {
+        self.stats.packets_sent.add(PacketKind::Publish, count);
+        self.stats.messages_sent += count;
+    }
+
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        self.events.push_back(Event::Ended { ticket, outcome });
+        self.events.end(ticket, outcome);
     }
 }

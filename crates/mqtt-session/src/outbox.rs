@@ -16,7 +16,8 @@ use mqtt_proto::{Ack, Packet, PacketId, QoS, ReasonCode, Version};
 use crate::command::Publish;
 use crate::config::{Config, QueuePolicy, SessionLoss};
 use crate::error::{Indeterminate, RefusedReason, Rejected};
-use crate::event::{Event, Outcome, Ticket};
+use crate::event::{Outcome, Ticket};
+use crate::events::Events;
 use crate::frame::{Frame, Sending};
 use crate::negotiated::{Emit, Negotiated};
 use crate::queue::{OVERHEAD, Queue};
@@ -104,7 +105,7 @@ impl Outbox {
         publish: &Publish<'_>,
         now: mqtt_parts::Instant,
         terms: Option<&Negotiated>,
-        events: &mut VecDeque<Event>,
+        events: &mut Events,
     ) -> Result<(), RefusedReason> {
         let is_kept = match self.policy {
             QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => true,
@@ -138,7 +139,7 @@ impl Outbox {
                 };
             let dropped = self.queue.withdraw_at_most_once().ok_or(reason)?;
             let outcome = Outcome::Rejected(Rejected::Dropped);
-            events.push_back(Event::Ended { ticket: dropped, outcome });
+            events.end(dropped, outcome);
         }
     }
 
@@ -151,8 +152,30 @@ impl Outbox {
             while emit.out.len() < out_max && self.poll_again(emit) {}
         }
         if self.replay.is_empty() && self.again.is_empty() {
-            while emit.out.len() < out_max && self.poll_queue(emit) {}
+            while emit.out.len() < out_max && (self.poll_plain(emit, out_max) || self.poll_queue(emit)) {}
         }
+    }
+
+    /// A run of QoS 0 messages whose bytes lie ready one behind the other.
+    #[inline]
+    fn poll_plain(&mut self, emit: &mut Emit<'_>, out_max: usize) -> bool {
+        if emit.terms.topic_aliases_max > 0 {
+            return false;
+        }
+        let mut room = out_max.saturating_sub(emit.out.len());
+        let terms = emit.terms;
+        let (count, bytes) = self.queue.plain_run(|flags, size| {
+            let is_taken = room > 0 && (flags & 1 == 0 || terms.retain_available);
+            room = room.saturating_sub(size);
+            is_taken && size <= terms.packet_size_max as usize
+        });
+        emit.out.put_encoded(bytes);
+        for _message in 0..count {
+            let Some(ticket) = self.queue.pop() else { break };
+            emit.events.sent(ticket);
+        }
+        emit.count_publishes(count as u64);
+        count > 0
     }
 
     /// Topics are written in full, since the aliases of the last connection are gone.
@@ -254,7 +277,7 @@ impl Outbox {
                 self.in_flight += 1;
                 self.slots.put_copy(id, ticket, &frame, emit.now);
             }
-            None => emit.end(ticket, Outcome::Done(ReasonCode::Success)),
+            None => emit.events.sent(ticket),
         }
         self.queue.pop();
         true

@@ -45,7 +45,18 @@ struct Entry {
     qos: QoS,
     /// Taken out.
     is_gap: bool,
-    payload: Bytes,
+    payload: Option<Bytes>,
+}
+
+impl Entry {
+    fn packet_size(&self) -> usize {
+        self.frame_len as usize + self.payload.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// Whether its bytes go out as they are.
+    fn is_plain(&self) -> bool {
+        self.qos == QoS::AtMostOnce && self.payload.is_none() && !self.shape.expires() && !self.is_gap
+    }
 }
 
 /// A message counts as so many bytes more than its packet has.
@@ -97,7 +108,7 @@ impl Queue {
         let start = self.frames.len();
         let encoded = encode(publish, now, self.version, &mut self.scratch, &mut self.frames);
         let (shape, payload) = encoded.inspect_err(|_| self.frames.truncate(start))?;
-        let frame = Frame { bytes: &self.frames[start..], payload: &payload, shape };
+        let frame = Frame { bytes: &self.frames[start..], payload: payload.as_ref(), shape };
         let size = frame.packet_size() + OVERHEAD;
         if let Err(reason) = check(&frame) {
             self.frames.truncate(start);
@@ -121,7 +132,24 @@ impl Queue {
     pub(crate) fn first(&self) -> Option<(Ticket, Frame<'_>)> {
         let entry = self.entries.front()?;
         let bytes = &self.frames[self.first_at..self.first_at + entry.frame_len as usize];
-        Some((Ticket(entry.order), Frame { bytes, payload: &entry.payload, shape: entry.shape }))
+        Some((Ticket(entry.order), Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }))
+    }
+
+    /// The oldest messages, as far as they go out as they are and `is_taken` wants them with their flags and sizes:
+    /// how many there are, and their bytes.
+    #[inline]
+    pub(crate) fn plain_run(&self, mut is_taken: impl FnMut(u8, usize) -> bool) -> (usize, &[u8]) {
+        let mut count = 0;
+        let mut end = self.first_at;
+        for entry in &self.entries {
+            let len = entry.frame_len as usize;
+            if !entry.is_plain() || !is_taken(self.frames[end], len) {
+                break;
+            }
+            end += len;
+            count += 1;
+        }
+        (count, &self.frames[self.first_at..end])
     }
 
     /// Takes the oldest message out.
@@ -129,7 +157,7 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<Ticket> {
         let entry = self.entries.pop_front()?;
         self.first_at += entry.frame_len as usize;
-        self.uncount(entry.frame_len as usize + entry.payload.len(), entry.qos);
+        self.uncount(entry.packet_size(), entry.qos);
         self.skip_gaps();
         if self.first_at >= UNUSED_MIN && self.first_at * 2 > self.frames.len() {
             self.frames.drain(..self.first_at);
@@ -198,8 +226,8 @@ impl Queue {
     fn take_out(&mut self, index: usize) {
         let entry = &mut self.entries[index];
         entry.is_gap = true;
-        let payload = core::mem::take(&mut entry.payload);
-        let (packet_size, qos) = (entry.frame_len as usize + payload.len(), entry.qos);
+        let (packet_size, qos) = (entry.packet_size(), entry.qos);
+        entry.payload = None;
         self.gaps += 1;
         self.uncount(packet_size, qos);
         self.skip_gaps();

@@ -4,7 +4,6 @@ mod submit;
 mod link;
 mod input;
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -13,9 +12,9 @@ use mqtt_proto::{Packet, PacketKind, QoS, ReasonCode, TopicFilter};
 
 use crate::backoff::Backoff;
 use crate::config::Config;
-use crate::deadlines::Deadlines;
 use crate::error::OfflineCause;
-use crate::event::{Event, Outcome, Ticket};
+use crate::event::{Event, Ticket};
+use crate::events::Events;
 use crate::explain::{Explanation, Waits};
 use crate::inbox::Inbox;
 use crate::keepalive::KeepAlive;
@@ -42,13 +41,12 @@ pub struct Session {
     outbox: Outbox,
     inbox: Inbox,
     subscriptions: Subscriptions,
-    deadlines: Deadlines,
     aliases_in: AliasesIn,
     progress: Progress,
     choice: Choice,
     /// Packets that wait for nothing: CONNECT, acknowledgements, PUBREL, PINGREQ, DISCONNECT.
     control: Vec<u8>,
-    events: VecDeque<Event>,
+    events: Events,
     stats: Stats,
     tickets: u64,
     /// Waits for the first connection to be accepted.
@@ -121,11 +119,10 @@ impl Session {
             outbox: Outbox::new(&config),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::new(&config),
-            deadlines: Deadlines::default(),
             aliases_in: AliasesIn::new(),
             progress: Progress::new(config.acknowledgement_timeout),
             control: Vec::new(),
-            events: VecDeque::new(),
+            events: Events::default(),
             stats: Stats::default(),
             tickets: 0,
             connecting: None,
@@ -142,23 +139,9 @@ impl Session {
         }
     }
 
-    /// Operations that have ended have no deadline any more.
-    fn forget_deadlines(&mut self, from: usize) {
-        for event in self.events.range(from..) {
-            if let Event::Ended { ticket, .. } = event {
-                self.deadlines.remove(*ticket);
-            }
-        }
-    }
-
     fn put_control(&mut self, packet: Packet<'_>) {
         self.stats.packets_sent.count(packet.kind());
         packet.encode(self.config.version, &mut self.control).expect("control packets are small and legal");
-    }
-
-    fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        self.deadlines.remove(ticket);
-        self.events.push_back(Event::Ended { ticket, outcome });
     }
 
     /// What the link should be.
@@ -183,12 +166,10 @@ impl Session {
         }
         self.control.clear();
         if self.connection.is_online() {
-            let ended_at = self.events.len();
             let (terms, ids, events) = (&self.terms, &mut self.ids, &mut self.events);
             let mut emit = Emit { now, terms, ids, out, events, stats: &mut self.stats };
             while emit.out.len() < TRANSMIT_BATCH && self.subscriptions.poll(&mut emit) {}
             self.outbox.poll(&mut emit, TRANSMIT_BATCH);
-            self.forget_deadlines(ended_at);
             let is_awaited = self.outbox.in_flight() > 0 || self.subscriptions.awaits_answer();
             self.progress.set_awaited(now, is_awaited);
             self.disconnect_if_drained(now, out);
@@ -213,7 +194,7 @@ impl Session {
 
     /// The next thing that the application should know.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// When [`Session::handle_timeout`] is due at the latest.
@@ -222,7 +203,8 @@ impl Session {
         let keep_alive = self.keep_alive.deadline().filter(|_| is_online);
         let progress = self.progress.deadline().filter(|_| is_online);
         let draining = self.draining.map(|draining| draining.deadline);
-        let deadlines = [self.connection.deadline(), keep_alive, progress, draining, self.deadlines.next()];
+        let deadlines =
+            [self.connection.deadline(), keep_alive, progress, draining, self.events.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

@@ -58,7 +58,12 @@ impl PacketCounts {
 
     #[inline]
     pub(crate) const fn count(&mut self, kind: PacketKind) {
-        self.0[kind as usize & 15] += 1;
+        self.add(kind, 1);
+    }
+
+    #[inline]
+    pub(crate) const fn add(&mut self, kind: PacketKind, count: u64) {
+        self.0[kind as usize & 15] += count;
     }
 }
 

@@ -18,7 +18,8 @@ use mqtt_proto::{
 use crate::command::Subscribe;
 use crate::config::Config;
 use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
-use crate::event::{Event, Outcome, Ticket};
+use crate::event::{Outcome, Ticket};
+use crate::events::Events;
 use crate::negotiated::{Emit, Negotiated};
 
 /// Where a subscription stands.
@@ -230,15 +231,10 @@ impl Subscriptions {
     }
 
     /// Wants a filter no more. Requests for it that wait for an answer end.
-    pub(crate) fn unsubscribe(
-        &mut self,
-        ticket: Ticket,
-        filter: TopicFilter<'_>,
-        events: &mut VecDeque<Event>,
-    ) {
+    pub(crate) fn unsubscribe(&mut self, ticket: Ticket, filter: TopicFilter<'_>, events: &mut Events) {
         if let Some(wanted) = self.remove(filter) {
             let outcome = Outcome::Rejected(Rejected::Superseded);
-            events.extend(wanted.tickets.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+            events.end_all(wanted.tickets, outcome);
         }
         self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
     }
@@ -333,15 +329,15 @@ impl Subscriptions {
         Ok(())
     }
 
-    fn refuse_first(&mut self, why: RefusedReason, events: &mut VecDeque<Event>) {
+    fn refuse_first(&mut self, why: RefusedReason, events: &mut Events) {
         let outcome = Outcome::Rejected(Rejected::Refused(why));
         let Some(request) = self.queue.pop_front() else { return };
         match request.change {
-            Change::Unsubscribe { ticket } => events.push_back(Event::Ended { ticket, outcome }),
+            Change::Unsubscribe { ticket } => events.end(ticket, outcome),
             Change::Subscribe { .. } => {
                 let wanted = self.remove(request.filter());
                 let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
-                events.extend(tickets.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+                events.end_all(tickets, outcome);
             }
         }
     }
@@ -380,7 +376,7 @@ impl Subscriptions {
         packet_id: PacketId,
         codes: ReasonCodes<'_>,
         ids: &mut PacketIds,
-        events: &mut VecDeque<Event>,
+        events: &mut Events,
     ) -> Result<(), PeerFault> {
         let requests = self.take_sent(packet_id, true, Some(codes.len()), ids)?;
         for (request, code) in requests.iter().zip(codes.iter()) {
@@ -394,7 +390,7 @@ impl Subscriptions {
             };
             wanted.status = status;
             wanted.was_sent = false;
-            events.extend(wanted.tickets.drain(..).map(|ticket| Event::Ended { ticket, outcome }));
+            events.end_all(wanted.tickets.drain(..), outcome);
             self.pending -= 1;
         }
         Ok(())
@@ -406,7 +402,7 @@ impl Subscriptions {
         packet_id: PacketId,
         codes: ReasonCodes<'_>,
         ids: &mut PacketIds,
-        events: &mut VecDeque<Event>,
+        events: &mut Events,
     ) -> Result<(), PeerFault> {
         let codes_len = self.version.has_properties().then_some(codes.len());
         let requests = self.take_sent(packet_id, false, codes_len, ids)?;
@@ -417,7 +413,7 @@ impl Subscriptions {
                 code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
                 code => Outcome::Done(code),
             };
-            events.push_back(Event::Ended { ticket, outcome });
+            events.end(ticket, outcome);
         }
         Ok(())
     }
@@ -462,18 +458,18 @@ impl Subscriptions {
     }
 
     /// The session has ended with its connection: nothing is subscribed there any more.
-    pub(crate) fn end_unsubscribes(&mut self, events: &mut VecDeque<Event>) {
+    pub(crate) fn end_unsubscribes(&mut self, events: &mut Events) {
         self.queue.retain(|request| match request.change {
             Change::Subscribe { .. } => true,
             Change::Unsubscribe { ticket } => {
-                events.push_back(Event::Ended { ticket, outcome: Outcome::Done(ReasonCode::Success) });
+                events.end(ticket, Outcome::Done(ReasonCode::Success));
                 false
             }
         });
     }
 
     /// The server has no session: nothing is subscribed there, so what is not wanted is done, and the rest is new.
-    pub(crate) fn on_session_lost(&mut self, events: &mut VecDeque<Event>) {
+    pub(crate) fn on_session_lost(&mut self, events: &mut Events) {
         self.has_heirloom = false;
         self.end_unsubscribes(events);
         self.queue.clear();
@@ -493,17 +489,17 @@ impl Subscriptions {
     }
 
     /// The client stops for good: what waits for an answer is reported, the wanted set stays.
-    pub(crate) fn on_stopped(&mut self, events: &mut VecDeque<Event>) {
+    pub(crate) fn on_stopped(&mut self, events: &mut Events) {
         self.queue.retain(|request| match request.change {
             Change::Subscribe { .. } => true,
             Change::Unsubscribe { ticket } => {
-                events.push_back(Event::Ended { ticket, outcome: stopped(request.was_sent) });
+                events.end(ticket, stopped(request.was_sent));
                 false
             }
         });
         for wanted in self.wanted.iter_mut().flatten() {
             let outcome = stopped(core::mem::take(&mut wanted.was_sent));
-            events.extend(wanted.tickets.drain(..).map(|ticket| Event::Ended { ticket, outcome }));
+            events.end_all(wanted.tickets.drain(..), outcome);
         }
     }
 }

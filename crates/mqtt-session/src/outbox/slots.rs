@@ -50,7 +50,7 @@ pub(crate) struct Stored {
     /// Orders the message among all others.
     pub(crate) order: u64,
     bytes: Vec<u8>,
-    payload: Bytes,
+    payload: Option<Bytes>,
     shape: Shape,
     /// When it first went out on a connection of this session.
     sent_at: Instant,
@@ -71,12 +71,12 @@ const SPARE_SIZE_MAX: usize = 8192;
 
 impl Stored {
     pub(crate) fn frame(&self) -> Frame<'_> {
-        Frame { bytes: &self.bytes, payload: &self.payload, shape: self.shape }
+        Frame { bytes: &self.bytes, payload: self.payload.as_ref(), shape: self.shape }
     }
 
     /// What it counts as against the bound of a queue.
     pub(crate) fn size(&self) -> usize {
-        OVERHEAD + self.bytes.len() + self.payload.len()
+        OVERHEAD + self.frame().packet_size()
     }
 }
 
@@ -111,7 +111,7 @@ impl Slots {
     pub(crate) fn put_copy(&mut self, id: PacketId, ticket: Ticket, frame: &Frame<'_>, now: Instant) {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.extend_from_slice(frame.bytes);
-        let payload = frame.payload.clone();
+        let payload = frame.payload.cloned();
         let stored = Stored {
             ticket: Some(ticket),
             order: ticket.get(),

@@ -8,18 +8,19 @@ use mqtt_proto::QoS;
 use super::{Outbox, Slot};
 use crate::config::{Lost, QueuePolicy};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
-use crate::event::{Event, Outcome};
+use crate::event::Outcome;
+use crate::events::Events;
 
 impl Outbox {
     /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
-    pub(crate) fn on_connection_lost(&mut self, cause: OfflineCause, events: &mut VecDeque<Event>) {
+    pub(crate) fn on_connection_lost(&mut self, cause: OfflineCause, events: &mut Events) {
         self.forget_connection();
         match self.policy {
             QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => {}
             QueuePolicy::KeepAboveQoS0 => {
                 let outcome = Outcome::Rejected(Rejected::Offline(cause));
                 while let Some(ticket) = self.queue.withdraw_at_most_once() {
-                    events.push_back(Event::Ended { ticket, outcome });
+                    events.end(ticket, outcome);
                 }
             }
             QueuePolicy::RefuseOffline => self.reject_queue(Rejected::Offline(cause), events),
@@ -31,9 +32,9 @@ impl Outbox {
         self.in_flight = 0;
     }
 
-    fn reject_queue(&mut self, why: Rejected, events: &mut VecDeque<Event>) {
+    fn reject_queue(&mut self, why: Rejected, events: &mut Events) {
         while let Some(ticket) = self.queue.pop() {
-            events.push_back(Event::Ended { ticket, outcome: Outcome::Rejected(why) });
+            events.end(ticket, Outcome::Rejected(why));
         }
     }
 
@@ -44,7 +45,7 @@ impl Outbox {
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
     /// server had taken is unknown, and its payload is not kept.
-    pub(crate) fn on_session_lost(&mut self, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+    pub(crate) fn on_session_lost(&mut self, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
         let again_before = self.again.len();
         let Outbox { slots, again, session_loss, again_bytes, .. } = self;
@@ -69,11 +70,11 @@ impl Outbox {
         // Messages of the session before, which were not sent in this one, come after those that were.
         again.rotate_left(again_before);
         let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
-        events.extend(ended.into_iter().map(|ticket| Event::Ended { ticket, outcome }));
+        events.end_all(ended, outcome);
     }
 
     /// A session was lost, and what was never sent shares its fate.
-    pub(crate) fn end_queue_with_session(&mut self, events: &mut VecDeque<Event>) {
+    pub(crate) fn end_queue_with_session(&mut self, events: &mut Events) {
         if self.session_loss.never_sent == Lost::End {
             self.reject_queue(Rejected::SessionLost, events);
         }
@@ -83,12 +84,12 @@ impl Outbox {
     /// next connection, so that nothing is doubled and no identifier means two messages; otherwise nothing stays.
     ///
     /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1]
-    pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut VecDeque<Event>) {
+    pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
         let outcome = Outcome::Indeterminate(Indeterminate::Disconnected);
-        events.extend(self.slots.forget_all().map(|ticket| Event::Ended { ticket, outcome }));
+        events.end_all(self.slots.forget_all(), outcome);
         while let Some(stored) = self.pop_again() {
-            events.extend(stored.ticket.map(|ticket| Event::Ended { ticket, outcome }));
+            events.end_all(stored.ticket, outcome);
             self.slots.recycle(stored);
         }
         self.reject_queue(Rejected::Disconnected, events);

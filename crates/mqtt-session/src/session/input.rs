@@ -107,7 +107,7 @@ impl Session {
                     let topic_at = topic_at(input);
                     let frame = input.split_to(len).freeze();
                     let version = self.config.version;
-                    self.events.push_back(Event::Message(Message {
+                    self.events.push(Event::Message(Message {
                         frame,
                         aliased,
                         version,
@@ -218,7 +218,7 @@ impl Session {
         if let Some(sent_at) = sent_at {
             self.stats.acknowledgement_latency.count(sent_at, now);
         }
-        self.end(ticket, outcome);
+        self.events.end(ticket, outcome);
     }
 
     /// A PUBREC for nothing that is under way is answered, so that the server can let go of it.

@@ -46,7 +46,7 @@ impl Session {
         self.wants_credentials = self.config.asks_credentials;
         if self.wants_credentials {
             let attempt = self.connection.attempt();
-            self.events.push_back(Event::CredentialsWanted { attempt });
+            self.events.push(Event::CredentialsWanted { attempt });
         }
     }
 
@@ -109,9 +109,9 @@ impl Session {
         self.stats.connections += 1;
         self.stats.first_connection.get_or_insert(now);
         self.stats.last_connection = Some(now);
-        self.events.push_back(Event::Online { session_present: connack.session_present });
+        self.events.push(Event::Online { session_present: connack.session_present });
         if let Some(ticket) = self.connecting.take() {
-            self.end(ticket, Outcome::Done(ReasonCode::Success));
+            self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
         if connack.session_present {
             if !was_online {
@@ -121,9 +121,7 @@ impl Session {
         } else {
             self.on_session_lost();
             if was_online {
-                let ended_at = self.events.len();
                 self.outbox.end_queue_with_session(&mut self.events);
-                self.forget_deadlines(ended_at);
             }
         }
         Ok(())
@@ -132,10 +130,8 @@ impl Session {
     /// [5.0 MQTT-3.2.2-5] [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
     pub(super) fn on_session_lost(&mut self) {
         self.inbox.on_session_lost();
-        let ended_at = self.events.len();
         self.outbox.on_session_lost(&mut self.ids, &mut self.events);
         self.subscriptions.on_session_lost(&mut self.events);
-        self.forget_deadlines(ended_at);
     }
 
     /// The link is gone or could not be had; late news of a link that nobody waits for are ignored.
@@ -181,9 +177,7 @@ impl Session {
             self.stats.last_disconnection = Some(now);
         }
         self.control.clear();
-        let ended_at = self.events.len();
         self.outbox.on_connection_lost(cause, &mut self.events);
-        self.forget_deadlines(ended_at);
         self.aliases_in.clear();
         self.inbox.on_connection_lost();
         self.subscriptions.on_connection_lost(&mut self.ids);
@@ -203,7 +197,7 @@ impl Session {
             Some(_) | None => self.connection.on_closed(next),
         }
         self.last_cause = Some(cause);
-        self.events.push_back(Event::Offline { cause, retry_at });
+        self.events.push(Event::Offline { cause, retry_at });
         if next == Next::Stop {
             self.end_all(cause);
         }
@@ -238,15 +232,13 @@ impl Session {
 
     /// No further attempt is made: every operation ends.
     fn end_all(&mut self, cause: OfflineCause) {
-        let ended_at = self.events.len();
         if let Some(ticket) = self.connecting.take() {
-            self.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
+            self.events.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
         }
         let expiry = self.draining.and_then(|draining| draining.farewell.session_expiry_secs);
         let is_kept = expiry.map_or(self.config.is_kept(), |secs| secs > 0);
         self.outbox.on_stopped(is_kept, &mut self.ids, &mut self.events);
         self.subscriptions.on_stopped(&mut self.events);
-        self.forget_deadlines(ended_at);
         self.is_stopped = true;
         self.disconnecting = self.draining.take().map(|draining| draining.ticket);
         self.end_disconnecting();
@@ -256,7 +248,7 @@ impl Session {
     pub(super) fn end_disconnecting(&mut self) {
         if self.connection.state() == State::Idle {
             if let Some(ticket) = self.disconnecting.take() {
-                self.end(ticket, Outcome::Done(ReasonCode::Success));
+                self.events.end(ticket, Outcome::Done(ReasonCode::Success));
             }
         }
     }
@@ -272,9 +264,9 @@ impl Session {
         if self.connection.attempt() != attempt {
             self.ask_credentials();
         }
-        while let Some(ticket) = self.deadlines.pop_passed(now) {
+        while let Some(ticket) = self.events.pop_passed(now) {
             if let Some(outcome) = self.outbox.on_deadline(ticket) {
-                self.end(ticket, outcome);
+                self.events.end(ticket, outcome);
             }
         }
         if let Some(draining) = self.draining.filter(|draining| now >= draining.deadline) {

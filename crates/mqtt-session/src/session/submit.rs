@@ -17,6 +17,7 @@ const REQUESTS_SPARE: usize = 1024;
 
 impl Session {
     /// Takes a command, or hands it back with the reason. An accepted command ends with [`crate::Event::Ended`].
+    #[inline]
     #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
     pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
         let ticket = Ticket(self.tickets + 1);
@@ -84,12 +85,9 @@ impl Session {
     ) -> Result<(), RefusedReason> {
         self.check_wanted()?;
         let terms = self.connection.is_online().then_some(&self.terms);
-        let ended_at = self.events.len();
-        let result = self.outbox.push(ticket, publish, now, terms, &mut self.events);
-        self.forget_deadlines(ended_at);
-        result?;
+        self.outbox.push(ticket, publish, now, terms, &mut self.events)?;
         if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
-            self.deadlines.set(ticket, now + timeout);
+            self.events.set_deadline(ticket, now + timeout);
         }
         Ok(())
     }
@@ -187,7 +185,7 @@ impl Session {
     /// that was sent ends as indeterminate. Other operations are not bounded.
     pub fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: core::time::Duration) {
         if self.outbox.awaits_acknowledgement(ticket) {
-            self.deadlines.set(ticket, now + timeout);
+            self.events.set_deadline(ticket, now + timeout);
         }
     }
 }
