@@ -4,15 +4,18 @@ use alloc::vec::Vec;
 
 use crate::error::EncodeError;
 use crate::packet::{Packet, Publish};
+use crate::sink::Sink;
 use crate::types::{PacketKind, REMAINING_LENGTH_MAX, Version};
-use crate::wire::{put_variable, variable_len};
+use crate::wire::variable_len;
 
 impl Packet<'_> {
     /// The size of the whole packet in bytes, if it has an encoding in this version; exact.
     ///
     /// A CONNECT says its own version.
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
-        whole_len(self.body_len(version)?)
+        let len = whole_len(self.body_len(version)?)?;
+        self.check_text()?;
+        Ok(len)
     }
 
     /// Appends the packet and returns how many bytes that were; on failure nothing is appended.
@@ -20,16 +23,56 @@ impl Packet<'_> {
     /// A CONNECT says its own version.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        if let Packet::Publish(publish) = self {
-            return publish.encode(version, out);
+        match self {
+            Packet::Publish(publish) => publish.encode(version, out),
+            Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack)
+                if ack.is_plain() =>
+            {
+                let kind = self.kind();
+                let [high, low] = ack.packet_id.get().to_be_bytes();
+                out.extend_from_slice(&[first_byte(kind, kind.flags()), 2, high, low]);
+                Ok(4)
+            }
+            _ => self.encode_rare(version, out),
         }
+    }
+
+    #[inline(never)]
+    fn encode_rare(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         let body_len = self.body_len(version)?;
         let len = whole_len(body_len)?;
-        out.reserve(len);
+        let start = out.len();
+        out.resize(start + len, 0);
+        let mut sink = Sink::new(&mut out[start..]);
         let kind = self.kind();
-        put_fixed_header(kind, kind.flags(), body_len, out);
-        self.put_body(version, body_len, out);
-        Ok(len)
+        sink.u8(first_byte(kind, kind.flags()));
+        sink.variable(body_len);
+        self.put_body(version, body_len, &mut sink);
+        if sink.is_clean() {
+            return Ok(len);
+        }
+        out.truncate(start);
+        self.check_text().map(|()| unreachable!("a string was refused"))
+    }
+
+    /// Whether all strings may be sent.
+    #[cold]
+    fn check_text(&self) -> Result<(), EncodeError> {
+        match self {
+            Packet::Connect(connect) => connect.check_text(),
+            Packet::Connack(connack) => connack.properties.check_text(),
+            Packet::Publish(publish) => publish.properties.check_text(),
+            Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+                ack.properties.check_text()
+            }
+            Packet::Subscribe(subscribe) => subscribe.properties.check_text(),
+            Packet::Suback(suback) => suback.properties.check_text(),
+            Packet::Unsubscribe(unsubscribe) => unsubscribe.properties.check_text(),
+            Packet::Unsuback(unsuback) => unsuback.properties.check_text(),
+            Packet::Pingreq | Packet::Pingresp => Ok(()),
+            Packet::Disconnect(disconnect) => disconnect.properties.check_text(),
+            Packet::Auth(auth) => auth.properties.check_text(),
+        }
     }
 
     fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
@@ -50,26 +93,25 @@ impl Packet<'_> {
         }
     }
 
-    /// Appends the body that [`Packet::body_len`] has accepted.
-    fn put_body(&self, version: Version, body_len: usize, out: &mut Vec<u8>) {
+    /// Writes the body that [`Packet::body_len`] has accepted.
+    fn put_body(&self, version: Version, body_len: usize, sink: &mut Sink<'_>) {
         match self {
-            Packet::Connect(connect) => connect.put(out),
-            Packet::Connack(connack) => connack.put(version, out),
+            Packet::Connect(connect) => connect.put(sink),
+            Packet::Connack(connack) => connack.put(version, sink),
             Packet::Publish(publish) => {
-                let properties_len = publish.header_len(version).map_or(0, |(_, properties)| properties);
-                publish.put_header(version, properties_len, out);
-                out.extend_from_slice(publish.payload);
+                publish.put_header(version, publish.properties.size(), sink);
+                sink.bytes(publish.payload);
             }
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
-                ack.put(self.kind(), body_len, out);
+                ack.put(body_len, sink);
             }
-            Packet::Subscribe(subscribe) => subscribe.put(version, out),
-            Packet::Suback(suback) => suback.put(version, out),
-            Packet::Unsubscribe(unsubscribe) => unsubscribe.put(version, out),
-            Packet::Unsuback(unsuback) => unsuback.put(version, out),
+            Packet::Subscribe(subscribe) => subscribe.put(version, sink),
+            Packet::Suback(suback) => suback.put(version, sink),
+            Packet::Unsubscribe(unsubscribe) => unsubscribe.put(version, sink),
+            Packet::Unsuback(unsuback) => unsuback.put(version, sink),
             Packet::Pingreq | Packet::Pingresp => {}
-            Packet::Disconnect(disconnect) => disconnect.put(body_len, out),
-            Packet::Auth(auth) => auth.put(body_len, out),
+            Packet::Disconnect(disconnect) => disconnect.put(body_len, sink),
+            Packet::Auth(auth) => auth.put(body_len, sink),
         }
     }
 }
@@ -98,13 +140,22 @@ impl Publish<'_> {
         out: &mut Vec<u8>,
         payload_reserve: usize,
     ) -> Result<usize, EncodeError> {
-        let (header_len, properties_len) = self.header_len(version)?;
+        let (header_len, properties_size) = self.header_len(version)?;
         let body_len = header_len + self.payload.len();
         let len = whole_len(body_len)?;
-        out.reserve(len - self.payload.len() + payload_reserve);
-        put_fixed_header(PacketKind::Publish, self.flags(), body_len, out);
-        self.put_header(version, properties_len, out);
-        Ok(len)
+        let start = out.len();
+        let end = start + len - self.payload.len();
+        out.reserve(end - start + payload_reserve);
+        out.resize(end, 0);
+        let mut sink = Sink::new(&mut out[start..]);
+        sink.u8(first_byte(PacketKind::Publish, self.flags()));
+        sink.variable(body_len);
+        self.put_header(version, properties_size, &mut sink);
+        if sink.is_clean() {
+            return Ok(len);
+        }
+        out.truncate(start);
+        self.properties.check_text().map(|()| unreachable!("a string was refused"))
     }
 }
 
@@ -117,7 +168,6 @@ fn whole_len(body_len: usize) -> Result<usize, EncodeError> {
 }
 
 #[inline]
-fn put_fixed_header(kind: PacketKind, flags: u8, body_len: usize, out: &mut Vec<u8>) {
-    out.push((kind as u8) << 4 | flags);
-    put_variable(out, body_len);
+const fn first_byte(kind: PacketKind, flags: u8) -> u8 {
+    (kind as u8) << 4 | flags
 }

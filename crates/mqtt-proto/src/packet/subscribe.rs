@@ -2,7 +2,6 @@
 //!
 //! A list of a decoded packet stays raw and is walked when asked for; a list to be encoded is a slice.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::{DecodeErrorKind, EncodeError};
@@ -11,9 +10,11 @@ use crate::packet::connect::{put_section, section_len};
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
+use crate::sink::Sink;
+use crate::text;
 use crate::topic::{SHARE_PREFIX, TopicError, TopicFilter};
 use crate::types::{PacketId, PacketKind, QoS, Version};
-use crate::wire::{Fault, Reader, nul_fault, put_binary};
+use crate::wire::{Fault, Faulty, Reader, text_fault};
 
 /// A request for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +219,7 @@ impl<'a, T: Copy> ListIter<'a, T> {
     }
 
     /// A raw list was checked when it was decoded, so `read` does not fail; a fault would end the iteration.
-    fn next_with(&mut self, read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, Fault>) -> Option<T> {
+    fn next_with(&mut self, read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, Faulty>) -> Option<T> {
         match self {
             ListIter::Raw(reader, _) if reader.is_empty() => None,
             ListIter::Raw(reader, version) => read(reader, *version).ok(),
@@ -235,7 +236,11 @@ impl<'a> Iterator for FiltersIter<'a> {
     type Item = SubscribeFilter<'a>;
 
     fn next(&mut self) -> Option<SubscribeFilter<'a>> {
-        self.0.next_with(read_subscribe_filter)
+        self.0.next_with(|reader, version| {
+            let filter = TopicFilter::checked(reader.binary()?);
+            let options = SubscribeOptions::from_byte(reader.u8()?, version).ok_or(Faulty)?;
+            Ok(SubscribeFilter { filter, options })
+        })
     }
 }
 
@@ -247,7 +252,7 @@ impl<'a> Iterator for TopicFiltersIter<'a> {
     type Item = TopicFilter<'a>;
 
     fn next(&mut self) -> Option<TopicFilter<'a>> {
-        self.0.next_with(read_filter)
+        self.0.next_with(|reader, _| Ok(TopicFilter::checked(reader.binary()?)))
     }
 }
 
@@ -264,17 +269,32 @@ impl Iterator for ReasonCodesIter<'_> {
             let byte = reader.u8()?;
             ReasonCode::from_byte(byte, PacketKind::Suback)
                 .or(ReasonCode::from_byte(byte, PacketKind::Unsuback))
-                .ok_or(reader.fault(DecodeErrorKind::ReasonCode { byte }))
+                .ok_or(Faulty)
         })
     }
 }
 
 /// [5.0 MQTT-3.8.3-1] [5.0 MQTT-4.7.3-1]
-fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Fault> {
+fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Faulty> {
     let start = reader.at();
-    let text = reader.utf8()?;
+    let bytes = reader.binary()?;
+    let may_be_shared = version.has_properties() && bytes.starts_with(SHARE_PREFIX);
+    let is_good =
+        !bytes.is_empty() && !may_be_shared && text::is_plain(bytes) && text::wildcards_fill_levels(bytes);
+    if !is_good {
+        check_filter(bytes, start, version).map_err(|(kind, at)| reader.refuse(kind, at))?;
+    }
+    Ok(TopicFilter::checked(bytes))
+}
+
+/// A filter that is not plain, whose length starts at `start`.
+#[inline(never)]
+fn check_filter(bytes: &[u8], start: usize, version: Version) -> Result<(), Fault> {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return Err(text_fault(bytes, start, DecodeErrorKind::Utf8));
+    };
     let filter = if version.has_properties() { TopicFilter::new(text) } else { TopicFilter::plain(text) };
-    filter.map_err(|error| {
+    filter.map(drop).map_err(|error| {
         let kind = match error {
             TopicError::Empty | TopicError::TooLong { .. } => DecodeErrorKind::EmptyTopicFilter,
             TopicError::Nul => DecodeErrorKind::NulInString,
@@ -283,7 +303,7 @@ fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFil
             TopicError::ShareName => DecodeErrorKind::ShareName,
             TopicError::Shared => DecodeErrorKind::SharedFilter,
         };
-        nul_fault(text, start).unwrap_or((kind, start))
+        text_fault(bytes, start, kind)
     })
 }
 
@@ -291,14 +311,14 @@ fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFil
 fn read_subscribe_filter<'a>(
     reader: &mut Reader<'a>,
     version: Version,
-) -> Result<SubscribeFilter<'a>, Fault> {
+) -> Result<SubscribeFilter<'a>, Faulty> {
     let filter = read_filter(reader, version)?;
     let start = reader.at();
     let byte = reader.u8()?;
-    let options =
-        SubscribeOptions::from_byte(byte, version).ok_or((DecodeErrorKind::SubscribeOptions, start))?;
+    let options = SubscribeOptions::from_byte(byte, version)
+        .ok_or_else(|| reader.refuse(DecodeErrorKind::SubscribeOptions, start))?;
     if options.no_local && filter.is_shared() {
-        return Err((DecodeErrorKind::NoLocalOnShared, start));
+        return Err(reader.refuse(DecodeErrorKind::NoLocalOnShared, start));
     }
     Ok(SubscribeFilter { filter, options })
 }
@@ -307,30 +327,33 @@ fn read_subscribe_filter<'a>(
 fn read_list<'a, T, I>(
     reader: &mut Reader<'a>,
     version: Version,
-    read: impl Fn(&mut Reader<'a>, Version) -> Result<I, Fault>,
-) -> Result<List<'a, T>, Fault> {
+    read: impl Fn(&mut Reader<'a>, Version) -> Result<I, Faulty>,
+) -> Result<List<'a, T>, Faulty> {
     if reader.is_empty() {
-        return Err(reader.fault(DecodeErrorKind::EmptyList));
+        return Err(reader.refuse_here(DecodeErrorKind::EmptyList));
     }
     let mut items = *reader;
     while !items.is_empty() {
-        read(&mut items, version)?;
+        if let Err(faulty) = read(&mut items, version) {
+            *reader = items;
+            return Err(faulty);
+        }
     }
     Ok(List::Raw(reader.rest(), version))
 }
 
-fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Fault> {
+fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
     let code = ReasonCode::from_byte(byte, kind);
     let is_failure = code.is_some_and(ReasonCode::is_error);
     match (version, code) {
-        (Version::V3_1, _) if is_failure => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+        (Version::V3_1, _) if is_failure => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
         (Version::V3_1_1, _) if is_failure && byte != 0x80 => {
-            Err((DecodeErrorKind::ReasonCode { byte }, start))
+            Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start))
         }
         (_, Some(code)) => Ok(code),
-        (_, None) => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+        (_, None) => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
     }
 }
 
@@ -338,18 +361,18 @@ fn read_properties<'a>(
     reader: &mut Reader<'a>,
     owner: PropertyOwner,
     version: Version,
-) -> Result<Properties<'a>, Fault> {
+) -> Result<Properties<'a>, Faulty> {
     if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::EMPTY) }
 }
 
 /// A filter decoded before 5.0, in which `$share` is a level like any other, may be none in 5.0.
 fn check_share(filter: TopicFilter<'_>, version: Version) -> Result<(), EncodeError> {
-    let is_shared_by_name = version.has_properties() && filter.as_str().starts_with(SHARE_PREFIX);
+    let is_shared_by_name = version.has_properties() && filter.as_bytes().starts_with(SHARE_PREFIX);
     if is_shared_by_name && !filter.is_shared() { Err(EncodeError::SharedFilter) } else { Ok(()) }
 }
 
 impl<'a> Subscribe<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Fault> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Subscribe, version)?;
         let filters = Filters(read_list(reader, version, read_subscribe_filter)?);
@@ -366,23 +389,23 @@ impl<'a> Subscribe<'a> {
                 return Err(EncodeError::SubscribeOptions);
             }
             check_share(item.filter, version)?;
-            len += 2 + item.filter.as_str().len() + 1;
+            len += 2 + item.filter.as_bytes().len() + 1;
         }
         if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Subscribe, version, out);
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
         for item in self.filters.iter() {
-            put_binary(out, item.filter.as_str().as_bytes());
-            out.push(item.options.byte());
+            sink.binary(item.filter.as_bytes());
+            sink.u8(item.options.byte());
         }
     }
 }
 
 impl<'a> Unsubscribe<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Fault> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsubscribe, version)?;
         let filters = TopicFilters(read_list(reader, version, read_filter)?);
@@ -394,22 +417,22 @@ impl<'a> Unsubscribe<'a> {
         let mut len = header_len;
         for filter in self.filters.iter() {
             check_share(filter, version)?;
-            len += 2 + filter.as_str().len();
+            len += 2 + filter.as_bytes().len();
         }
         if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Unsubscribe, version, out);
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
         for filter in self.filters.iter() {
-            put_binary(out, filter.as_str().as_bytes());
+            sink.binary(filter.as_bytes());
         }
     }
 }
 
 impl<'a> Suback<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Fault> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Suback, version)?;
         let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Suback, version);
@@ -434,15 +457,15 @@ impl<'a> Suback<'a> {
         Ok(2 + section_len(&self.properties, PropertyOwner::Suback, version)? + self.codes.len())
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Suback, version, out);
-        out.extend(self.codes.iter().map(ReasonCode::byte));
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
+        self.codes.iter().for_each(|code| sink.u8(code.byte()));
     }
 }
 
 impl<'a> Unsuback<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Fault> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsuback, version)?;
         let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Unsuback, version);
@@ -466,10 +489,10 @@ impl<'a> Unsuback<'a> {
         Ok(2 + section_len(&self.properties, PropertyOwner::Unsuback, version)? + self.codes.len())
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Unsuback, version, out);
-        out.extend(self.codes.iter().map(ReasonCode::byte));
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
+        self.codes.iter().for_each(|code| sink.u8(code.byte()));
     }
 }
 
