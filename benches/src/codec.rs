@@ -73,7 +73,9 @@ fn decode_all(stream: &[u8], version: Version) {
     while at < stream.len() {
         let len = frame_len(&stream[at..], PACKET_MAX).expect("a good header").expect("a whole header");
         let Ok(packet) = &decode(&stream[at..at + len], context) else { panic!("a good packet") };
-        if let Packet::Publish(publish) = packet {
+        if let Packet::Publish(publish) = packet
+            && !publish.properties.is_empty()
+        {
             for property in publish.properties.iter() {
                 black_box(&property);
             }

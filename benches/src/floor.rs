@@ -186,23 +186,28 @@ fn is_plain(bytes: &[u8], wildcard_bit: u8) -> bool {
     bytes.iter().all(|byte| (1..0x80).contains(byte) && (wildcard_bit == 0 || !matches!(byte, b'+' | b'#')))
 }
 
-/// Whether wildcards fill a level: after a slash or first, before a slash or last.
+/// Whether wildcards fill a level: after a slash or first, before a slash or last. Eight bytes are searched at once.
 #[inline(always)]
 fn wildcards_are_free(filter: &[u8]) -> bool {
-    let mut before = b'/';
-    let mut rest = filter;
-    while let [byte, after @ ..] = rest {
-        if matches!(byte, b'+' | b'#') {
-            let is_before_level = match after.first() {
-                None => true,
-                Some(next) => *next == b'/' && *byte == b'+',
-            };
-            if before != b'/' || !is_before_level {
+    let is_free = |at: usize| {
+        let begins = at == 0 || filter[at - 1] == b'/';
+        match (filter[at], filter.get(at + 1)) {
+            (b'+', Some(b'/') | None) | (b'#', None) => begins,
+            (b'+' | b'#', _) => false,
+            _ => true,
+        }
+    };
+    let mut at = 0;
+    while let Some(word) = filter[at..].first_chunk::<8>() {
+        let word = (u64::from_le_bytes(*word) | (ONES * u64::from(WILDCARD_BIT))) ^ (ONES * u64::from(b'+'));
+        let mut found = word.wrapping_sub(ONES) & !word & HIGHS;
+        while found != 0 {
+            if !is_free(at + found.trailing_zeros() as usize / 8) {
                 return false;
             }
+            found &= found - 1;
         }
-        before = *byte;
-        rest = after;
+        at += 8;
     }
-    true
+    (at..filter.len()).all(is_free)
 }

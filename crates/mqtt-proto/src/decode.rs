@@ -4,7 +4,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::packet::{
     Ack, Auth, Connack, Connect, Disconnect, Packet, Publish, Suback, Subscribe, Unsuback, Unsubscribe,
 };
-use crate::types::{PacketKind, Sender, Version};
+use crate::types::{PacketId, PacketKind, Sender, Version};
 use crate::wire::{Fault, Faulty, Form, Reader};
 
 /// By which rules a frame is read.
@@ -20,7 +20,7 @@ pub struct Context {
 ///
 /// At most five bytes are looked at. A packet larger than `packet_size_max` bytes is refused, so that nobody
 /// reserves memory for it.
-#[inline]
+#[inline(always)]
 pub fn frame_len(bytes: &[u8], packet_size_max: u32) -> Result<Option<usize>, DecodeError> {
     let mut reader = Reader::new(bytes, 1);
     let Ok((remaining, _form)) = reader.variable_in_any_form() else {
@@ -47,27 +47,34 @@ fn decode_error(frame: &[u8], version: Version, (kind, offset): Fault) -> Decode
 
 /// Decodes one whole frame, as long as [`frame_len`] says, into a packet that borrows from it.
 ///
-/// The frequent kinds are decoded in place; the rest is kept out of the caller's code.
-#[inline]
+/// What a busy connection carries is decoded in place: messages, and acknowledgements that say success. The rest is
+/// kept out of the caller's code.
+#[inline(always)]
 pub fn decode(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
     let Context { version, sender } = context;
+    if let [first, 2, high, low] = *frame {
+        match (first, PacketId::new(u16::from_be_bytes([high, low]))) {
+            (PUBACK, Some(id)) => return Ok(Packet::Puback(Ack::success(id))),
+            (PUBREC, Some(id)) => return Ok(Packet::Pubrec(Ack::success(id))),
+            (PUBREL, Some(id)) => return Ok(Packet::Pubrel(Ack::success(id))),
+            (PUBCOMP, Some(id)) => return Ok(Packet::Pubcomp(Ack::success(id))),
+            _ => {}
+        }
+    }
+    if frame.first().is_none_or(|first| first >> 4 != PacketKind::Publish as u8) {
+        return decode_rare(frame, context);
+    }
     let mut reader = Reader::new(frame, 0);
-    let packet = match frame.first().map_or(0, |first| first >> 4) {
-        PUBLISH => decode_publish(&mut reader, version, sender),
-        PUBACK => decode_ack(&mut reader, PacketKind::Puback, version).map(Packet::Puback),
-        PUBREC => decode_ack(&mut reader, PacketKind::Pubrec, version).map(Packet::Pubrec),
-        PUBREL => decode_ack(&mut reader, PacketKind::Pubrel, version).map(Packet::Pubrel),
-        PUBCOMP => decode_ack(&mut reader, PacketKind::Pubcomp, version).map(Packet::Pubcomp),
-        _ => return decode_rare(frame, context),
-    };
-    packet.map_err(|Faulty| decode_error(frame, version, reader.fault()))
+    match decode_publish(&mut reader, version, sender) {
+        Ok(publish) => Ok(Packet::Publish(publish)),
+        Err(Faulty) => Err(decode_error(frame, version, reader.fault())),
+    }
 }
 
-const PUBLISH: u8 = PacketKind::Publish as u8;
-const PUBACK: u8 = PacketKind::Puback as u8;
-const PUBREC: u8 = PacketKind::Pubrec as u8;
-const PUBREL: u8 = PacketKind::Pubrel as u8;
-const PUBCOMP: u8 = PacketKind::Pubcomp as u8;
+const PUBACK: u8 = PacketKind::Puback.first_byte();
+const PUBREC: u8 = PacketKind::Pubrec.first_byte();
+const PUBREL: u8 = PacketKind::Pubrel.first_byte();
+const PUBCOMP: u8 = PacketKind::Pubcomp.first_byte();
 
 /// Steps over the fixed header, whose remaining length must be that of the frame.
 #[inline(always)]
@@ -94,21 +101,10 @@ fn decode_publish<'a>(
     reader: &mut Reader<'a>,
     version: Version,
     sender: Option<Sender>,
-) -> Result<Packet<'a>, Faulty> {
+) -> Result<Publish<'a>, Faulty> {
     let (flags, form) = read_fixed_header(reader)?;
     check_form(reader, form, version)?;
-    Publish::decode(reader, flags, version, sender).map(Packet::Publish)
-}
-
-/// Both sides send acknowledgements, so there is no wrong one.
-#[inline(always)]
-fn decode_ack<'a>(reader: &mut Reader<'a>, kind: PacketKind, version: Version) -> Result<Ack<'a>, Faulty> {
-    let (flags, form) = read_fixed_header(reader)?;
-    check_form(reader, form, version)?;
-    check_flags(reader, kind, flags, version)?;
-    let ack = Ack::decode(reader, kind, version)?;
-    check_end(reader)?;
-    Ok(ack)
+    Publish::decode(reader, flags, version, sender)
 }
 
 #[inline(always)]
@@ -170,11 +166,11 @@ fn decode_rare_frame<'a>(
         PacketKind::Pingresp => Packet::Pingresp,
         PacketKind::Disconnect => Packet::Disconnect(Disconnect::decode(reader, version, sender)?),
         PacketKind::Auth => Packet::Auth(Auth::decode(reader, sender)?),
-        PacketKind::Publish
-        | PacketKind::Puback
-        | PacketKind::Pubrec
-        | PacketKind::Pubrel
-        | PacketKind::Pubcomp => unreachable!("the frequent kinds are decoded in place"),
+        PacketKind::Puback => Packet::Puback(Ack::decode(reader, kind, version)?),
+        PacketKind::Pubrec => Packet::Pubrec(Ack::decode(reader, kind, version)?),
+        PacketKind::Pubrel => Packet::Pubrel(Ack::decode(reader, kind, version)?),
+        PacketKind::Pubcomp => Packet::Pubcomp(Ack::decode(reader, kind, version)?),
+        PacketKind::Publish => unreachable!("a message is decoded in place"),
     };
     check_end(reader)?;
     Ok(packet)

@@ -30,7 +30,7 @@ impl Packet<'_> {
             {
                 let kind = self.kind();
                 let [high, low] = ack.packet_id.get().to_be_bytes();
-                out.extend_from_slice(&[first_byte(kind, kind.flags()), 2, high, low]);
+                out.extend_from_slice(&[kind.first_byte(), 2, high, low]);
                 Ok(4)
             }
             _ => self.encode_rare(version, out),
@@ -45,7 +45,7 @@ impl Packet<'_> {
         out.resize(start + len, 0);
         let mut sink = Sink::new(&mut out[start..]);
         let kind = self.kind();
-        sink.u8(first_byte(kind, kind.flags()));
+        sink.u8(kind.first_byte());
         sink.variable(body_len);
         self.put_body(version, body_len, &mut sink);
         if sink.is_clean() {
@@ -148,7 +148,7 @@ impl Publish<'_> {
         out.reserve(end - start + payload_reserve);
         out.resize(end, 0);
         let mut sink = Sink::new(&mut out[start..]);
-        sink.u8(first_byte(PacketKind::Publish, self.flags()));
+        sink.u8((PacketKind::Publish as u8) << 4 | self.flags());
         sink.variable(body_len);
         self.put_header(version, properties_size, &mut sink);
         if sink.is_clean() {
@@ -165,9 +165,4 @@ fn whole_len(body_len: usize) -> Result<usize, EncodeError> {
         return Err(EncodeError::PacketTooLarge { size: body_len });
     }
     Ok(1 + variable_len(body_len) + body_len)
-}
-
-#[inline]
-const fn first_byte(kind: PacketKind, flags: u8) -> u8 {
-    (kind as u8) << 4 | flags
 }

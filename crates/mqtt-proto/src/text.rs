@@ -110,18 +110,21 @@ fn any(bytes: &[u8], is_hit: impl Fn(u8) -> bool, hits: impl Fn(u64) -> u64) -> 
         return any_of_few(bytes, hits);
     };
     let mut found = [0; 16];
-    let mut look = |block: &[u8; 16]| {
-        for (found, byte) in found.iter_mut().zip(block) {
-            *found |= u8::from(is_hit(*byte));
-        }
-    };
-    look(last);
+    look(last, &mut found, &is_hit);
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        look(block);
+        look(block, &mut found, &is_hit);
         rest = after;
     }
     u128::from_ne_bytes(found) != 0
+}
+
+/// Notes the hits among sixteen bytes, each in its place.
+#[inline(always)]
+fn look(block: &[u8; 16], found: &mut [u8; 16], is_hit: &impl Fn(u8) -> bool) {
+    for (found, byte) in found.iter_mut().zip(block) {
+        *found |= u8::from(is_hit(*byte));
+    }
 }
 
 #[inline(always)]

@@ -59,7 +59,6 @@ pub(crate) fn read_reason(reader: &mut Reader<'_>, kind: PacketKind) -> Result<R
 
 impl<'a> Ack<'a> {
     /// In 5.0 reason and properties may be left out when they say nothing.
-    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         kind: PacketKind,
