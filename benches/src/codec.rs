@@ -269,7 +269,7 @@ fn encode_case(name: &str, version: Version, wire: Vec<u8>) -> Case {
 }
 
 fn encode_ours(version: Version, wire: Vec<u8>) -> Contestant {
-    let mut out = Vec::with_capacity(wire.len());
+    let mut out = Vec::with_capacity(wire.len() + 16);
     let run = Box::new(move || {
         // Ours allocates nothing; building the list that it encodes is the program's business and not counted.
         let (mut properties, mut filters) = (Vec::new(), Vec::new());

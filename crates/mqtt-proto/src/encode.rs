@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::error::EncodeError;
 use crate::packet::{Packet, Publish};
-use crate::sink::Sink;
+use crate::sink::{Sink, grow};
 use crate::types::{PacketKind, REMAINING_LENGTH_MAX, Version};
 use crate::wire::variable_len;
 
@@ -21,7 +21,7 @@ impl Packet<'_> {
     /// Appends the packet and returns how many bytes that were; on failure nothing is appended.
     ///
     /// A CONNECT says its own version.
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         match self {
             Packet::Publish(publish) => publish.encode(version, out),
@@ -42,8 +42,7 @@ impl Packet<'_> {
         let body_len = self.body_len(version)?;
         let len = whole_len(body_len)?;
         let start = out.len();
-        out.resize(start + len, 0);
-        let mut sink = Sink::new(&mut out[start..]);
+        let mut sink = Sink::new(grow(out, len));
         let kind = self.kind();
         sink.u8(kind.first_byte());
         sink.variable(body_len);
@@ -98,10 +97,7 @@ impl Packet<'_> {
         match self {
             Packet::Connect(connect) => connect.put(sink),
             Packet::Connack(connack) => connack.put(version, sink),
-            Packet::Publish(publish) => {
-                publish.put_header(version, publish.properties.size(), sink);
-                sink.bytes(publish.payload);
-            }
+            Packet::Publish(_) => unreachable!("a message is encoded in place"),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
                 ack.put(body_len, sink);
             }
@@ -120,7 +116,7 @@ impl Publish<'_> {
     /// Appends the whole packet and returns how many bytes that were; on failure nothing is appended.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        let len = self.put_all_but_payload(version, out, self.payload.len())?;
+        let len = self.encode_start(version, out, self.payload.len())?;
         out.extend_from_slice(self.payload);
         Ok(len)
     }
@@ -130,11 +126,11 @@ impl Publish<'_> {
     /// What follows on the wire is the payload itself, which a driver writes from where it lies.
     #[inline]
     pub fn encode_header(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        self.put_all_but_payload(version, out, 0)
+        self.encode_start(version, out, 0)
     }
 
-    #[inline]
-    fn put_all_but_payload(
+    #[inline(always)]
+    fn encode_start(
         &self,
         version: Version,
         out: &mut Vec<u8>,
@@ -144,13 +140,18 @@ impl Publish<'_> {
         let body_len = header_len + self.payload.len();
         let len = whole_len(body_len)?;
         let start = out.len();
-        let end = start + len - self.payload.len();
-        out.reserve(end - start + payload_reserve);
-        out.resize(end, 0);
-        let mut sink = Sink::new(&mut out[start..]);
+        let start_len = len - self.payload.len();
+        out.reserve(start_len + payload_reserve);
+        let mut sink = Sink::new(grow(out, start_len));
         sink.u8((PacketKind::Publish as u8) << 4 | self.flags());
         sink.variable(body_len);
-        self.put_header(version, properties_size, &mut sink);
+        sink.binary(self.topic.as_bytes());
+        if let Some(id) = self.packet_id {
+            sink.u16(id.get());
+        }
+        if version.has_properties() {
+            self.properties.put(properties_size, &mut sink);
+        }
         if sink.is_clean() {
             return Ok(len);
         }

@@ -15,7 +15,7 @@ use core::fmt;
 
 use crate::error::EncodeError;
 use crate::property_id::{PropertyId, PropertyOwner, is_data_alone};
-use crate::sink::Sink;
+use crate::sink::{Hits, Sink};
 use crate::types::Sender;
 use crate::wire::{Faulty, Reader};
 use section::{Section, validate};
@@ -114,8 +114,15 @@ impl<'a> Properties<'a> {
     }
 
     /// The size, if the section may stand in a packet of `owner`, whatever characters its strings have.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn checked_size(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        self.checked_size_of_some(owner)
+    }
+
+    fn checked_size_of_some(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
         let mut seen = self.raw_ids;
         let mut size = self.raw.len();
         for property in self.list {
@@ -150,13 +157,21 @@ impl<'a> Properties<'a> {
     }
 
     /// Writes the section of the given size, with the size in front. [5.0 MQTT-2.2.2-1]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, size: usize, sink: &mut Sink<'_>) {
         sink.variable(size);
+        if size > 0 {
+            sink.part(size, |part| self.put_some(part));
+        }
+    }
+
+    #[inline(never)]
+    fn put_some(&self, mut sink: Sink<'_>) -> Hits {
         for property in self.list {
-            property.put(sink);
+            property.put(&mut sink);
         }
         sink.bytes(self.raw);
+        sink.hits()
     }
 }
 

@@ -3,21 +3,37 @@
 //! A string that may not be sent is noted and written nevertheless: it hardly ever happens, and whoever finds the
 //! note afterwards throws away what was written and looks for the culprit.
 
+use alloc::vec::Vec;
+
 use crate::text::{self, HIGHS, zero_byte};
+
+/// Has the highest bit of a byte set once a string held what it may not hold; the other bits mean nothing.
+pub(crate) type Hits = u64;
 
 /// A position in the memory of one packet.
 pub(crate) struct Sink<'o> {
-    out: &'o mut [u8],
-    at: usize,
-    /// Has the highest bit of a byte set once a string held what it may not hold.
-    hits: u64,
+    /// What is still to be written.
+    rest: &'o mut [u8],
+    hits: Hits,
 }
 
 impl<'o> Sink<'o> {
     /// Writes into exactly these bytes.
     #[inline(always)]
     pub(crate) fn new(out: &'o mut [u8]) -> Sink<'o> {
-        Sink { out, at: 0, hits: 0 }
+        Sink { rest: out, hits: 0 }
+    }
+
+    /// Has the next bytes written elsewhere, so that this sink need not be in memory for it.
+    #[inline(always)]
+    pub(crate) fn part(&mut self, len: usize, put: impl FnOnce(Sink<'_>) -> Hits) {
+        self.hits |= put(Sink::new(self.next(len)));
+    }
+
+    /// What was noted, for the sink that this one is a part of.
+    #[inline(always)]
+    pub(crate) fn hits(&self) -> Hits {
+        self.hits
     }
 
     /// Whether all strings may be sent.
@@ -28,8 +44,7 @@ impl<'o> Sink<'o> {
 
     #[inline(always)]
     pub(crate) fn u8(&mut self, value: u8) {
-        self.out[self.at] = value;
-        self.at += 1;
+        self.next(1)[0] = value;
     }
 
     #[inline(always)]
@@ -55,35 +70,76 @@ impl<'o> Sink<'o> {
     /// Bytes without a length in front.
     #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        copy(self.next(bytes.len()), bytes, |_| 0);
+        copy_plain(self.next(bytes.len()), bytes);
     }
 
     /// Bytes after their length, of which the caller knows that it is at most 65,535.
     #[inline(always)]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.u16(bytes.len() as u16);
-        self.bytes(bytes);
+        copy_plain(self.field(bytes.len()), bytes);
     }
 
     /// A string, which may not hold U+0000. [5.0 MQTT-1.5.4-2] [3.1.1 MQTT-1.5.3-2]
     #[inline(always)]
     pub(crate) fn text(&mut self, text: &str) {
-        self.u16(text.len() as u16);
-        self.hits |= copy(self.next(text.len()), text.as_bytes(), zero_byte);
+        self.hits |= copy(self.field(text.len()), text.as_bytes(), zero_byte);
     }
 
     /// A topic name, which may hold neither U+0000 nor a wildcard.
     #[inline(always)]
     pub(crate) fn name(&mut self, name: &str) {
-        self.u16(name.len() as u16);
-        self.hits |= copy(self.next(name.len()), name.as_bytes(), text::zero_or_wildcard);
+        self.hits |= copy(self.field(name.len()), name.as_bytes(), text::zero_or_wildcard);
+    }
+
+    /// Writes the length of a field and gives the place for its bytes.
+    #[inline(always)]
+    fn field(&mut self, len: usize) -> &'o mut [u8] {
+        let (length, bytes) = self.next(2 + len).split_at_mut(2);
+        length.copy_from_slice(&(len as u16).to_be_bytes());
+        bytes
     }
 
     #[inline(always)]
-    fn next(&mut self, len: usize) -> &mut [u8] {
-        let start = self.at;
-        self.at += len;
-        &mut self.out[start..start + len]
+    fn next(&mut self, len: usize) -> &'o mut [u8] {
+        let (next, rest) = core::mem::take(&mut self.rest).split_at_mut(len);
+        self.rest = rest;
+        next
+    }
+}
+
+/// Appends that many bytes to be written, and gives them.
+///
+/// Where there is room, few bytes are appended in blocks and cut, which needs no call.
+#[inline(always)]
+pub(crate) fn grow(out: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    const BLOCK: [u8; 64] = [0; 64];
+    let start = out.len();
+    let room = out.capacity() - start;
+    if len <= BLOCK.len() && room >= BLOCK.len() {
+        out.extend_from_slice(&BLOCK);
+        out.truncate(start + len);
+    } else {
+        out.resize(start + len, 0);
+    }
+    &mut out[start..]
+}
+
+/// Copies bytes; sixteen at a time if they are few, and the last sixteen overlap those before them.
+#[inline(always)]
+fn copy_plain(to: &mut [u8], from: &[u8]) {
+    if from.len() > SHORT {
+        to.copy_from_slice(from);
+    } else if let (Some(to_last), Some(last)) = (to.last_chunk_mut::<16>(), from.last_chunk::<16>()) {
+        *to_last = *last;
+        let (mut to, mut from) = (to, from);
+        while let (Some((to_block, to_rest)), Some((block, rest))) =
+            (to.split_first_chunk_mut::<16>(), from.split_first_chunk::<16>())
+        {
+            *to_block = *block;
+            (to, from) = (to_rest, rest);
+        }
+    } else {
+        copy(to, from, |_| 0);
     }
 }
 
@@ -92,7 +148,7 @@ impl<'o> Sink<'o> {
 /// A call to copy a few bytes costs more than copying them; the last eight overlap those before them.
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8], hits: impl Fn(u64) -> u64) -> u64 {
-    if from.len() >= LONG {
+    if from.len() > SHORT {
         to.copy_from_slice(from);
         return text::fold_words(from, hits);
     }
@@ -115,5 +171,5 @@ fn copy(to: &mut [u8], from: &[u8], hits: impl Fn(u64) -> u64) -> u64 {
     text::fold_few(from, hits)
 }
 
-/// From here on a call to copy is worth it, in bytes.
-const LONG: usize = 32;
+/// Up to here no call to copy is worth it, in bytes.
+const SHORT: usize = 64;

@@ -4,7 +4,6 @@ use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_packet_id;
 use crate::property::Properties;
 use crate::property_id::{PropertyId, PropertyOwner};
-use crate::sink::Sink;
 use crate::text;
 use crate::topic::TopicName;
 use crate::types::{PacketId, PacketKind, QoS, Sender, Version};
@@ -71,7 +70,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Size of variable header and property section, without the payload; and of the properties alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn header_len(&self, version: Version) -> Result<(usize, usize), EncodeError> {
         if self.packet_id.is_some() != (self.qos != QoS::AtMostOnce) {
             return Err(EncodeError::PacketId);
@@ -94,17 +93,6 @@ impl<'a> Publish<'a> {
                 let properties_len = self.properties.checked_size(PropertyOwner::Publish)?;
                 Ok((len + variable_len(properties_len) + properties_len, properties_len))
             }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn put_header(&self, version: Version, properties_len: usize, sink: &mut Sink<'_>) {
-        sink.binary(self.topic.as_bytes());
-        if let Some(id) = self.packet_id {
-            sink.u16(id.get());
-        }
-        if version.has_properties() {
-            self.properties.put(properties_len, sink);
         }
     }
 }

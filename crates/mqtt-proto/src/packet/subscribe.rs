@@ -366,9 +366,30 @@ fn read_properties<'a>(
 }
 
 /// A filter decoded before 5.0, in which `$share` is a level like any other, may be none in 5.0.
+#[inline(always)]
 fn check_share(filter: TopicFilter<'_>, version: Version) -> Result<(), EncodeError> {
     let is_shared_by_name = version.has_properties() && filter.as_bytes().starts_with(SHARE_PREFIX);
     if is_shared_by_name && !filter.is_shared() { Err(EncodeError::SharedFilter) } else { Ok(()) }
+}
+
+impl SubscribeFilter<'_> {
+    /// The size on the wire, if it may be asked for in this version.
+    #[inline(always)]
+    fn checked_size(&self, version: Version) -> Result<usize, EncodeError> {
+        let SubscribeFilter { filter, options } = *self;
+        let is_plain = options.byte() == options.qos.bits();
+        if !is_plain && !version.has_properties() || options.no_local && filter.is_shared() {
+            return Err(EncodeError::SubscribeOptions);
+        }
+        check_share(filter, version)?;
+        Ok(2 + filter.as_bytes().len() + 1)
+    }
+
+    #[inline(always)]
+    fn put(&self, sink: &mut Sink<'_>) {
+        sink.binary(self.filter.as_bytes());
+        sink.u8(self.options.byte());
+    }
 }
 
 impl<'a> Subscribe<'a> {
@@ -380,26 +401,24 @@ impl<'a> Subscribe<'a> {
     }
 
     pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
-        let mut len = 2 + section_len(&self.properties, PropertyOwner::Subscribe, version)?;
-        let header_len = len;
-        for item in self.filters.iter() {
-            let plain = SubscribeOptions::with_qos(item.options.qos);
-            let is_plain = item.options == plain;
-            if !is_plain && !version.has_properties() || item.options.no_local && item.filter.is_shared() {
-                return Err(EncodeError::SubscribeOptions);
+        let header_len = 2 + section_len(&self.properties, PropertyOwner::Subscribe, version)?;
+        let list_len = match self.filters.0 {
+            List::Items(items) => {
+                items.iter().try_fold(0, |len, item| Ok(len + item.checked_size(version)?))?
             }
-            check_share(item.filter, version)?;
-            len += 2 + item.filter.as_bytes().len() + 1;
-        }
-        if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
+            List::Raw(..) => {
+                self.filters.iter().try_fold(0, |len, item| Ok(len + item.checked_size(version)?))?
+            }
+        };
+        if list_len == 0 { Err(EncodeError::EmptyList) } else { Ok(header_len + list_len) }
     }
 
     pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
         sink.u16(self.packet_id.get());
         put_section(&self.properties, version, sink);
-        for item in self.filters.iter() {
-            sink.binary(item.filter.as_bytes());
-            sink.u8(item.options.byte());
+        match self.filters.0 {
+            List::Items(items) => items.iter().for_each(|item| item.put(sink)),
+            List::Raw(..) => self.filters.iter().for_each(|item| item.put(sink)),
         }
     }
 }

@@ -31,7 +31,7 @@ macro_rules! properties {
 
         impl<'a> Property<'a> {
             /// Which property it is.
-            #[inline]
+            #[inline(always)]
             pub const fn id(&self) -> PropertyId {
                 match self {
                     $(Property::$name(..) => PropertyId::$name,)*
@@ -108,7 +108,7 @@ pub(crate) trait Source<'a> {
 
 impl Property<'_> {
     /// The size on the wire.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn size(&self) -> usize {
         1 + match self.value() {
             Value::Byte(_) => 1,
@@ -122,7 +122,7 @@ impl Property<'_> {
     }
 
     /// Which property it is, if it may stand in a section of `owner` behind those `seen`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, owner: PropertyOwner, seen: u64) -> Result<PropertyId, EncodeError> {
         let id = self.id();
         if !id.is_legal_in(owner) {
@@ -135,7 +135,7 @@ impl Property<'_> {
     }
 
     /// Whether the value may be sent, but for the characters of its strings.
-    #[inline]
+    #[inline(always)]
     fn check_value(&self) -> Result<(), EncodeError> {
         let id = self.id();
         let is_allowed = match self.value() {
@@ -183,7 +183,7 @@ impl Property<'_> {
     }
 
     /// Writes it; the sink notes what [`Property::check_text`] would refuse.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, sink: &mut Sink<'_>) {
         let id = self.id();
         sink.u8(id as u8);
