@@ -6,4 +6,13 @@
 pub mod samples;
 pub mod floor;
 pub mod contest;
+mod ntex;
 pub mod codec;
+pub mod topics;
+
+use contest::Case;
+
+/// All cases.
+pub fn cases() -> impl Iterator<Item = Case> {
+    codec::decode_cases().into_iter().chain(codec::encode_cases()).chain(topics::topic_cases())
+}
