@@ -50,7 +50,7 @@ pub(crate) const fn zero_or_wildcard(word: u64) -> u64 {
 }
 
 /// Whether each wildcard fills a level, and `#` the last one.
-#[inline]
+#[inline(always)]
 pub(crate) fn wildcards_fill_levels(levels: &[u8]) -> bool {
     let fills_level = |index: usize| {
         let begins = index == 0 || levels[index - 1] == b'/';
@@ -103,12 +103,16 @@ pub(crate) const fn zero_byte(word: u64) -> u64 {
 /// Whether one of the bytes is a hit: sixteen at a time with `is_hit`, and fewer than sixteen with `hits`, which
 /// gives eight of them at once and sets the highest bit of a byte for one.
 ///
-/// The last bytes overlap those before them, so that none is looked at alone.
+/// The last bytes overlap those before them, so that none is looked at alone. Long strings go elsewhere, else the
+/// compiler unrolls this loop into thousands of instructions wherever it is used.
 #[inline(always)]
 fn any(bytes: &[u8], is_hit: impl Fn(u8) -> bool, hits: impl Fn(u64) -> u64) -> bool {
     let Some(last) = bytes.last_chunk::<16>() else {
         return any_of_few(bytes, hits);
     };
+    if bytes.len() > LOOKED_AT_IN_PLACE {
+        return any_of_many(bytes, hits);
+    }
     let mut found = [0; 16];
     look(last, &mut found, &is_hit);
     let mut rest = bytes;
@@ -117,6 +121,14 @@ fn any(bytes: &[u8], is_hit: impl Fn(u8) -> bool, hits: impl Fn(u64) -> u64) -> 
         rest = after;
     }
     u128::from_ne_bytes(found) != 0
+}
+
+/// Longest string that is looked at where it is asked for, in bytes.
+const LOOKED_AT_IN_PLACE: usize = 112;
+
+#[inline(never)]
+fn any_of_many(bytes: &[u8], hits: impl Fn(u64) -> u64) -> bool {
+    fold_words(bytes, hits) & HIGHS != 0
 }
 
 /// Notes the hits among sixteen bytes, each in its place.

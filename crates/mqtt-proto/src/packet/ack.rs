@@ -42,14 +42,14 @@ pub(crate) const fn owner(kind: PacketKind) -> PropertyOwner {
 }
 
 /// The identifier of a packet that must have one.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_packet_id(reader: &mut Reader<'_>) -> Result<PacketId, Faulty> {
     let start = reader.at();
     PacketId::new(reader.u16()?).ok_or_else(|| reader.refuse(DecodeErrorKind::PacketIdZero, start))
 }
 
 /// A reason code that a packet of that kind may carry.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_reason(reader: &mut Reader<'_>, kind: PacketKind) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
@@ -59,6 +59,7 @@ pub(crate) fn read_reason(reader: &mut Reader<'_>, kind: PacketKind) -> Result<R
 
 impl<'a> Ack<'a> {
     /// In 5.0 reason and properties may be left out when they say nothing.
+    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         kind: PacketKind,

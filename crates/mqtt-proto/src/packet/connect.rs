@@ -74,6 +74,7 @@ mod flag {
 
 impl<'a> Connect<'a> {
     /// The version of a CONNECT, read before anything else; faults are told by that version's rules.
+    #[inline(always)]
     pub(crate) fn decode_version(reader: &mut Reader<'a>) -> Result<Version, Faulty> {
         let start = reader.at();
         let name = reader.binary()?;
@@ -91,6 +92,7 @@ impl<'a> Connect<'a> {
     }
 
     /// What follows the protocol level.
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connect<'a>, Faulty> {
         let flags_at = reader.at();
         let flags = reader.u8()?;
@@ -222,6 +224,7 @@ fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKi
 }
 
 impl<'a> Will<'a> {
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>, qos: QoS, retain: bool, version: Version) -> Result<Will<'a>, Faulty> {
         let properties = if version.has_properties() {
             Properties::decode(reader, PropertyOwner::Will, Some(Sender::Client))?
@@ -240,6 +243,7 @@ impl<'a> Will<'a> {
 
 impl<'a> Connack<'a> {
     /// A refusal says Session Present 0. [5.0 MQTT-3.2.2-1] [5.0 MQTT-3.2.2-6] [3.1.1 MQTT-3.2.2-4]
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connack<'a>, Faulty> {
         let flags_at = reader.at();
         let flags = reader.u8()?;
@@ -289,6 +293,7 @@ impl<'a> Connack<'a> {
     }
 }
 
+#[inline(always)]
 fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;

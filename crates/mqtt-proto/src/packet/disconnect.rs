@@ -35,6 +35,7 @@ impl<'a> Disconnect<'a> {
     }
 
     /// In 5.0 reason and properties may be left out when they say nothing.
+    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         version: Version,
@@ -60,6 +61,7 @@ impl<'a> Disconnect<'a> {
 }
 
 impl<'a> Auth<'a> {
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, sender: Option<Sender>) -> Result<Auth<'a>, Faulty> {
         if reader.is_empty() {
             return Ok(Auth { reason: ReasonCode::Success, properties: Properties::EMPTY });

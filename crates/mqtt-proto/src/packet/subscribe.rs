@@ -275,6 +275,7 @@ impl Iterator for ReasonCodesIter<'_> {
 }
 
 /// [5.0 MQTT-3.8.3-1] [5.0 MQTT-4.7.3-1]
+#[inline(always)]
 fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Faulty> {
     let start = reader.at();
     let bytes = reader.binary()?;
@@ -308,6 +309,7 @@ fn check_filter(bytes: &[u8], start: usize, version: Version) -> Result<(), Faul
 }
 
 /// [5.0 MQTT-3.8.3-4]
+#[inline(always)]
 fn read_subscribe_filter<'a>(
     reader: &mut Reader<'a>,
     version: Version,
@@ -324,6 +326,7 @@ fn read_subscribe_filter<'a>(
 }
 
 /// The rest of the packet as a list of at least one item, each read once to check it.
+#[inline(always)]
 fn read_list<'a, T, I>(
     reader: &mut Reader<'a>,
     version: Version,
@@ -342,6 +345,7 @@ fn read_list<'a, T, I>(
     Ok(List::Raw(reader.rest(), version))
 }
 
+#[inline(always)]
 fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
@@ -357,6 +361,7 @@ fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Res
     }
 }
 
+#[inline(always)]
 fn read_properties<'a>(
     reader: &mut Reader<'a>,
     owner: PropertyOwner,
@@ -393,6 +398,7 @@ impl SubscribeFilter<'_> {
 }
 
 impl<'a> Subscribe<'a> {
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Subscribe, version)?;
@@ -424,6 +430,7 @@ impl<'a> Subscribe<'a> {
 }
 
 impl<'a> Unsubscribe<'a> {
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsubscribe, version)?;
@@ -451,6 +458,7 @@ impl<'a> Unsubscribe<'a> {
 }
 
 impl<'a> Suback<'a> {
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Suback, version)?;
@@ -484,6 +492,7 @@ impl<'a> Suback<'a> {
 }
 
 impl<'a> Unsuback<'a> {
+    #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsuback, version)?;

@@ -7,8 +7,10 @@ use std::vec::Vec;
 const BYTES: &[u8] = b"\x00\x01\x08\x22#$*+,-./az\x7f\x80\x81\xa3\xab\xff";
 
 fn each_text(mut visit: impl FnMut(&[u8])) {
-    for len in 0..=40 {
-        for filler in [b'a', 0x01, b'*', b'"', 0x7f, b'/'] {
+    // Around every word of short strings, and where long ones begin.
+    for len in (0..=40).chain(110..=114).chain([128, 129]) {
+        let fillers: &[u8] = if len > 40 { b"a*" } else { b"a\x01*\"\x7f/" };
+        for &filler in fillers {
             let mut text: Vec<u8> = std::vec![filler; len];
             visit(&text);
             for at in 0..len {
