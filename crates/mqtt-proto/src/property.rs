@@ -52,6 +52,7 @@ impl<'a> Properties<'a> {
     }
 
     /// All properties in their order.
+    #[inline]
     pub fn iter(&self) -> PropertiesIter<'a> {
         PropertiesIter { list: self.list, section: Section::new(self.raw) }
     }
@@ -185,7 +186,7 @@ pub struct PropertiesIter<'a> {
 impl<'a> Iterator for PropertiesIter<'a> {
     type Item = Property<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Property<'a>> {
         if let Some((first, rest)) = self.list.split_first() {
             self.list = rest;

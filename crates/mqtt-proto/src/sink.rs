@@ -112,11 +112,13 @@ impl<'o> Sink<'o> {
 /// Where there is room, few bytes are appended in blocks and cut, which needs no call.
 #[inline(always)]
 pub(crate) fn grow(out: &mut Vec<u8>, len: usize) -> &mut [u8] {
-    const BLOCK: [u8; 64] = [0; 64];
     let start = out.len();
     let room = out.capacity() - start;
-    if len <= BLOCK.len() && room >= BLOCK.len() {
-        out.extend_from_slice(&BLOCK);
+    if len <= 64 && room >= 64 {
+        out.extend_from_slice(&[0; 64]);
+        out.truncate(start + len);
+    } else if len <= 128 && room >= 128 {
+        out.extend_from_slice(&[0; 128]);
         out.truncate(start + len);
     } else {
         out.resize(start + len, 0);
