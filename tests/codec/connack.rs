@@ -71,6 +71,17 @@ fn a_refusal_has_no_session() {
 }
 
 #[test]
+fn a_session_in_3_1_is_refused_instead_of_left_out() {
+    let packet = Packet::Connack(plain(true, ReasonCode::Success));
+    let mut out = b"before".to_vec();
+    assert_eq!(packet.encode(V3_1, &mut out), Err(EncodeError::SessionPresentIn3_1));
+    assert_eq!(packet.encoded_len(V3_1), Err(EncodeError::SessionPresentIn3_1));
+    assert_eq!(out, b"before");
+    assert_eq!(packet.encode(V3_1_1, &mut out), Ok(4));
+    assert_eq!(packet.encode(V5_0, &mut out), Ok(5));
+}
+
+#[test]
 fn properties_are_of_5() {
     let properties =
         [Property::AssignedClientIdentifier("id"), Property::MaximumQoS(1), Property::UserProperty("a", "")];

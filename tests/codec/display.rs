@@ -99,3 +99,22 @@ fn a_password_never_shows() {
         assert!(text.contains("***") && !text.contains("secret") && !text.contains("736563726574"), "{text}");
     }
 }
+
+#[test]
+fn authentication_data_never_shows() {
+    let bytes = frame(0xf0, b"\x18\x12\x15\0\x05SCRAM\x16\0\x07secret7");
+    let packet = decode(&bytes, Context { version: V5_0, sender: None }).expect("a good packet");
+    let mqtt_proto::Packet::Auth(auth) = packet else { panic!("{packet:?}") };
+    let hidden = format!("{:?}", b"secret7");
+    let bare = hidden.trim_matches(['[', ']']);
+    for text in
+        [format!("{packet:?}"), format!("{:?}", auth.properties), format!("{:?}", auth.properties.iter())]
+    {
+        assert!(text.contains("AuthenticationData(7 bytes)"), "{text}");
+        assert!(!text.contains("secret7") && !text.contains(bare), "{text}");
+    }
+    let mut kept = mqtt_proto::PropertyBuf::new();
+    kept.extend(mqtt_proto::PropertyOwner::Auth, auth.properties, |_| true).expect("legal there");
+    let text = format!("{kept:?}");
+    assert!(text.contains("AuthenticationData(7 bytes)") && !text.contains(bare), "{text}");
+}

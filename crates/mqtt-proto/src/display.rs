@@ -9,7 +9,8 @@ use crate::packet::{
     Ack, Auth, Connack, Connect, Disconnect, Filters, Packet, Publish, ReasonCodes, RetainHandling, Suback,
     Subscribe, SubscribeFilter, SubscribeOptions, TopicFilters, Unsuback, Unsubscribe, Will,
 };
-use crate::property::{Properties, Property};
+use crate::property::{Properties, Property, Value};
+use crate::property_id::PropertyId;
 
 impl Display for Packet<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -197,33 +198,18 @@ impl Display for Properties<'_> {
 impl Display for Property<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.id())?;
-        match *self {
-            Property::PayloadFormatIndicator(value)
-            | Property::RequestProblemInformation(value)
-            | Property::RequestResponseInformation(value)
-            | Property::MaximumQoS(value)
-            | Property::RetainAvailable(value)
-            | Property::WildcardSubscriptionAvailable(value)
-            | Property::SubscriptionIdentifierAvailable(value)
-            | Property::SharedSubscriptionAvailable(value) => value.fmt(f),
-            Property::ReceiveMaximum(value)
-            | Property::TopicAliasMaximum(value)
-            | Property::TopicAlias(value) => value.fmt(f),
-            Property::ServerKeepAlive(secs) => write!(f, "{secs} s"),
-            Property::MessageExpiryInterval(secs)
-            | Property::SessionExpiryInterval(secs)
-            | Property::WillDelayInterval(secs) => write!(f, "{secs} s"),
-            Property::MaximumPacketSize(value) | Property::SubscriptionIdentifier(value) => value.fmt(f),
-            Property::ContentType(text)
-            | Property::ResponseTopic(text)
-            | Property::AssignedClientIdentifier(text)
-            | Property::AuthenticationMethod(text)
-            | Property::ResponseInformation(text)
-            | Property::ServerReference(text)
-            | Property::ReasonString(text) => Text(text).fmt(f),
-            Property::CorrelationData(bytes) => Payload(bytes).fmt(f),
-            Property::AuthenticationData(_) => f.write_str("***"),
-            Property::UserProperty(name, value) => write!(f, "{}={}", Text(name), Text(value)),
+        match (self.value(), self.id()) {
+            (Value::TwoByteInteger(secs), PropertyId::ServerKeepAlive) => write!(f, "{secs} s"),
+            (Value::FourByteInteger(size), PropertyId::MaximumPacketSize) => size.fmt(f),
+            // All others of four bytes are times.
+            (Value::FourByteInteger(secs), _) => write!(f, "{secs} s"),
+            (Value::Byte(value), _) => value.fmt(f),
+            (Value::TwoByteInteger(value), _) => value.fmt(f),
+            (Value::VariableByteInteger(value), _) => value.fmt(f),
+            (Value::String(text), _) => Text(text).fmt(f),
+            (Value::StringPair(name, value), _) => write!(f, "{}={}", Text(name), Text(value)),
+            (Value::Binary(_), PropertyId::AuthenticationData) => f.write_str("***"),
+            (Value::Binary(bytes), _) => Payload(bytes).fmt(f),
         }
     }
 }

@@ -4,32 +4,74 @@ use alloc::vec::Vec;
 
 use crate::error::EncodeError;
 use crate::packet::{Packet, Publish};
+use crate::sink::{Sink, grow};
 use crate::types::{PacketKind, REMAINING_LENGTH_MAX, Version};
-use crate::wire::{put_variable, variable_len};
+use crate::wire::variable_len;
 
 impl Packet<'_> {
     /// The size of the whole packet in bytes, if it has an encoding in this version; exact.
     ///
     /// A CONNECT says its own version.
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
-        whole_len(self.body_len(version)?)
+        let len = whole_len(self.body_len(version)?)?;
+        self.check_text()?;
+        Ok(len)
     }
 
     /// Appends the packet and returns how many bytes that were; on failure nothing is appended.
     ///
     /// A CONNECT says its own version.
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        if let Packet::Publish(publish) = self {
-            return publish.encode(version, out);
+        match self {
+            Packet::Publish(publish) => publish.encode(version, out),
+            Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack)
+                if ack.is_plain() =>
+            {
+                let kind = self.kind();
+                let [high, low] = ack.packet_id.get().to_be_bytes();
+                out.extend_from_slice(&[kind.first_byte(), 2, high, low]);
+                Ok(4)
+            }
+            _ => self.encode_rare(version, out),
         }
+    }
+
+    #[inline(never)]
+    fn encode_rare(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         let body_len = self.body_len(version)?;
         let len = whole_len(body_len)?;
-        out.reserve(len);
+        let start = out.len();
+        let mut sink = Sink::new(grow(out, len));
         let kind = self.kind();
-        put_fixed_header(kind, kind.flags(), body_len, out);
-        self.put_body(version, body_len, out);
-        Ok(len)
+        sink.u8(kind.first_byte());
+        sink.variable(body_len);
+        self.put_body(version, body_len, &mut sink);
+        if sink.is_clean() {
+            return Ok(len);
+        }
+        out.truncate(start);
+        self.check_text().map(|()| unreachable!("a string was refused"))
+    }
+
+    /// Whether all strings may be sent.
+    #[cold]
+    fn check_text(&self) -> Result<(), EncodeError> {
+        match self {
+            Packet::Connect(connect) => connect.check_text(),
+            Packet::Connack(connack) => connack.properties.check_text(),
+            Packet::Publish(publish) => publish.properties.check_text(),
+            Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+                ack.properties.check_text()
+            }
+            Packet::Subscribe(subscribe) => subscribe.properties.check_text(),
+            Packet::Suback(suback) => suback.properties.check_text(),
+            Packet::Unsubscribe(unsubscribe) => unsubscribe.properties.check_text(),
+            Packet::Unsuback(unsuback) => unsuback.properties.check_text(),
+            Packet::Pingreq | Packet::Pingresp => Ok(()),
+            Packet::Disconnect(disconnect) => disconnect.properties.check_text(),
+            Packet::Auth(auth) => auth.properties.check_text(),
+        }
     }
 
     fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
@@ -50,26 +92,22 @@ impl Packet<'_> {
         }
     }
 
-    /// Appends the body that [`Packet::body_len`] has accepted.
-    fn put_body(&self, version: Version, body_len: usize, out: &mut Vec<u8>) {
+    /// Writes the body that [`Packet::body_len`] has accepted.
+    fn put_body(&self, version: Version, body_len: usize, sink: &mut Sink<'_>) {
         match self {
-            Packet::Connect(connect) => connect.put(out),
-            Packet::Connack(connack) => connack.put(version, out),
-            Packet::Publish(publish) => {
-                let properties_len = publish.header_len(version).map_or(0, |(_, properties)| properties);
-                publish.put_header(version, properties_len, out);
-                out.extend_from_slice(publish.payload);
-            }
+            Packet::Connect(connect) => connect.put(sink),
+            Packet::Connack(connack) => connack.put(version, sink),
+            Packet::Publish(_) => unreachable!("a message is encoded in place"),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
-                ack.put(self.kind(), body_len, out);
+                ack.put(body_len, sink);
             }
-            Packet::Subscribe(subscribe) => subscribe.put(version, out),
-            Packet::Suback(suback) => suback.put(version, out),
-            Packet::Unsubscribe(unsubscribe) => unsubscribe.put(version, out),
-            Packet::Unsuback(unsuback) => unsuback.put(version, out),
+            Packet::Subscribe(subscribe) => subscribe.put(version, sink),
+            Packet::Suback(suback) => suback.put(version, sink),
+            Packet::Unsubscribe(unsubscribe) => unsubscribe.put(version, sink),
+            Packet::Unsuback(unsuback) => unsuback.put(version, sink),
             Packet::Pingreq | Packet::Pingresp => {}
-            Packet::Disconnect(disconnect) => disconnect.put(body_len, out),
-            Packet::Auth(auth) => auth.put(body_len, out),
+            Packet::Disconnect(disconnect) => disconnect.put(body_len, sink),
+            Packet::Auth(auth) => auth.put(body_len, sink),
         }
     }
 }
@@ -78,7 +116,7 @@ impl Publish<'_> {
     /// Appends the whole packet and returns how many bytes that were; on failure nothing is appended.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        let len = self.put_all_but_payload(version, out, self.payload.len())?;
+        let len = self.encode_start(version, out, self.payload.len())?;
         out.extend_from_slice(self.payload);
         Ok(len)
     }
@@ -88,23 +126,37 @@ impl Publish<'_> {
     /// What follows on the wire is the payload itself, which a driver writes from where it lies.
     #[inline]
     pub fn encode_header(&self, version: Version, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
-        self.put_all_but_payload(version, out, 0)
+        self.encode_start(version, out, 0)
     }
 
-    #[inline]
-    fn put_all_but_payload(
+    #[inline(always)]
+    fn encode_start(
         &self,
         version: Version,
         out: &mut Vec<u8>,
         payload_reserve: usize,
     ) -> Result<usize, EncodeError> {
-        let (header_len, properties_len) = self.header_len(version)?;
+        let (header_len, properties_size) = self.header_len(version)?;
         let body_len = header_len + self.payload.len();
         let len = whole_len(body_len)?;
-        out.reserve(len - self.payload.len() + payload_reserve);
-        put_fixed_header(PacketKind::Publish, self.flags(), body_len, out);
-        self.put_header(version, properties_len, out);
-        Ok(len)
+        let start = out.len();
+        let start_len = len - self.payload.len();
+        out.reserve(start_len + payload_reserve);
+        let mut sink = Sink::new(grow(out, start_len));
+        sink.u8((PacketKind::Publish as u8) << 4 | self.flags());
+        sink.variable(body_len);
+        sink.binary(self.topic.as_bytes());
+        if let Some(id) = self.packet_id {
+            sink.u16(id.get());
+        }
+        if version.has_properties() {
+            self.properties.put(properties_size, &mut sink);
+        }
+        if sink.is_clean() {
+            return Ok(len);
+        }
+        out.truncate(start);
+        self.properties.check_text().map(|()| unreachable!("a string was refused"))
     }
 }
 
@@ -114,10 +166,4 @@ fn whole_len(body_len: usize) -> Result<usize, EncodeError> {
         return Err(EncodeError::PacketTooLarge { size: body_len });
     }
     Ok(1 + variable_len(body_len) + body_len)
-}
-
-#[inline]
-fn put_fixed_header(kind: PacketKind, flags: u8, body_len: usize, out: &mut Vec<u8>) {
-    out.push((kind as u8) << 4 | flags);
-    put_variable(out, body_len);
 }

@@ -352,6 +352,8 @@ pub enum EncodeError {
     PasswordWithoutUserName,
     /// Session Present in a refusal.
     SessionPresentInRefusal,
+    /// Session Present in 3.1, whose CONNACK has no place for it.
+    SessionPresentIn3_1,
     /// A list that needs one entry has none.
     EmptyList,
     /// Options of a subscription that its version or its filter does not have.
@@ -383,6 +385,7 @@ impl fmt::Display for EncodeError {
             E::EmptyTopicName => f.write_str("an empty topic name without a topic alias"),
             E::PasswordWithoutUserName => f.write_str("a password without a user name"),
             E::SessionPresentInRefusal => f.write_str("session present in a refusal"),
+            E::SessionPresentIn3_1 => f.write_str("session present in 3.1, which cannot say so"),
             E::EmptyList => f.write_str("an empty list"),
             E::SubscribeOptions => f.write_str("options that this version or filter does not have"),
             E::SharedFilter => f.write_str("a shared subscription that is not $share/NAME/FILTER"),

@@ -6,16 +6,18 @@
 mod ack;
 mod publish;
 mod connect;
+mod options;
 mod subscribe;
 mod disconnect;
 
 pub use ack::Ack;
 pub use connect::{Connack, Connect, Will};
 pub use disconnect::{Auth, Disconnect};
+pub use options::{RetainHandling, SubscribeOptions};
 pub use publish::Publish;
 pub use subscribe::{
-    Filters, FiltersIter, ReasonCodes, ReasonCodesIter, RetainHandling, Suback, Subscribe, SubscribeFilter,
-    SubscribeOptions, TopicFilters, TopicFiltersIter, Unsuback, Unsubscribe,
+    Filters, FiltersIter, ReasonCodes, ReasonCodesIter, Suback, Subscribe, SubscribeFilter, TopicFilters,
+    TopicFiltersIter, Unsuback, Unsubscribe,
 };
 
 use crate::types::PacketKind;

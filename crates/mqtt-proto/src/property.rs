@@ -3,175 +3,22 @@
 //! Decoding validates a section once, without copying it, and notes which properties it holds. What is then
 //! asked for is parsed on the spot, so that a property nobody reads costs only its validation.
 
+mod value;
+mod section;
 mod buf;
 
 pub use buf::PropertyBuf;
+pub use value::Property;
+pub(crate) use value::Value;
 
-use alloc::vec::Vec;
 use core::fmt;
 
-use crate::error::{DecodeErrorKind, EncodeError};
-use crate::property_id::{PropertyId, PropertyOwner, PropertyType};
+use crate::error::EncodeError;
+use crate::property_id::{PropertyId, PropertyOwner, is_data_alone};
+use crate::sink::{Hits, Sink};
 use crate::types::Sender;
-use crate::wire::{
-    Fault, Reader, check_binary, check_string, has_nul_or_wildcard, put_binary, put_variable, variable_len,
-};
-
-/// One property and its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants carry the standard's own names")]
-pub enum Property<'a> {
-    /// 0: bytes, 1: UTF-8.
-    PayloadFormatIndicator(u8),
-    /// Seconds.
-    MessageExpiryInterval(u32),
-    ContentType(&'a str),
-    ResponseTopic(&'a str),
-    CorrelationData(&'a [u8]),
-    /// 1 to 268,435,455.
-    SubscriptionIdentifier(u32),
-    /// Seconds; 4,294,967,295 is never.
-    SessionExpiryInterval(u32),
-    AssignedClientIdentifier(&'a str),
-    /// Seconds.
-    ServerKeepAlive(u16),
-    AuthenticationMethod(&'a str),
-    AuthenticationData(&'a [u8]),
-    RequestProblemInformation(u8),
-    /// Seconds.
-    WillDelayInterval(u32),
-    RequestResponseInformation(u8),
-    ResponseInformation(&'a str),
-    ServerReference(&'a str),
-    ReasonString(&'a str),
-    /// Packets; not 0.
-    ReceiveMaximum(u16),
-    TopicAliasMaximum(u16),
-    /// Not 0.
-    TopicAlias(u16),
-    /// 0 or 1.
-    MaximumQoS(u8),
-    RetainAvailable(u8),
-    UserProperty(&'a str, &'a str),
-    /// Bytes of the whole packet; not 0.
-    MaximumPacketSize(u32),
-    WildcardSubscriptionAvailable(u8),
-    SubscriptionIdentifierAvailable(u8),
-    SharedSubscriptionAvailable(u8),
-}
-
-impl Property<'_> {
-    /// Which property it is.
-    pub const fn id(&self) -> PropertyId {
-        match self {
-            Property::PayloadFormatIndicator(_) => PropertyId::PayloadFormatIndicator,
-            Property::MessageExpiryInterval(_) => PropertyId::MessageExpiryInterval,
-            Property::ContentType(_) => PropertyId::ContentType,
-            Property::ResponseTopic(_) => PropertyId::ResponseTopic,
-            Property::CorrelationData(_) => PropertyId::CorrelationData,
-            Property::SubscriptionIdentifier(_) => PropertyId::SubscriptionIdentifier,
-            Property::SessionExpiryInterval(_) => PropertyId::SessionExpiryInterval,
-            Property::AssignedClientIdentifier(_) => PropertyId::AssignedClientIdentifier,
-            Property::ServerKeepAlive(_) => PropertyId::ServerKeepAlive,
-            Property::AuthenticationMethod(_) => PropertyId::AuthenticationMethod,
-            Property::AuthenticationData(_) => PropertyId::AuthenticationData,
-            Property::RequestProblemInformation(_) => PropertyId::RequestProblemInformation,
-            Property::WillDelayInterval(_) => PropertyId::WillDelayInterval,
-            Property::RequestResponseInformation(_) => PropertyId::RequestResponseInformation,
-            Property::ResponseInformation(_) => PropertyId::ResponseInformation,
-            Property::ServerReference(_) => PropertyId::ServerReference,
-            Property::ReasonString(_) => PropertyId::ReasonString,
-            Property::ReceiveMaximum(_) => PropertyId::ReceiveMaximum,
-            Property::TopicAliasMaximum(_) => PropertyId::TopicAliasMaximum,
-            Property::TopicAlias(_) => PropertyId::TopicAlias,
-            Property::MaximumQoS(_) => PropertyId::MaximumQoS,
-            Property::RetainAvailable(_) => PropertyId::RetainAvailable,
-            Property::UserProperty(..) => PropertyId::UserProperty,
-            Property::MaximumPacketSize(_) => PropertyId::MaximumPacketSize,
-            Property::WildcardSubscriptionAvailable(_) => PropertyId::WildcardSubscriptionAvailable,
-            Property::SubscriptionIdentifierAvailable(_) => PropertyId::SubscriptionIdentifierAvailable,
-            Property::SharedSubscriptionAvailable(_) => PropertyId::SharedSubscriptionAvailable,
-        }
-    }
-
-    /// The size on the wire, if the value may be sent.
-    fn checked_len(&self) -> Result<usize, EncodeError> {
-        let value = match *self {
-            Property::PayloadFormatIndicator(value)
-            | Property::RequestProblemInformation(value)
-            | Property::RequestResponseInformation(value)
-            | Property::MaximumQoS(value)
-            | Property::RetainAvailable(value)
-            | Property::WildcardSubscriptionAvailable(value)
-            | Property::SubscriptionIdentifierAvailable(value)
-            | Property::SharedSubscriptionAvailable(value) => self.check(value <= 1, 1)?,
-            Property::ServerKeepAlive(_) | Property::TopicAliasMaximum(_) => 2,
-            Property::ReceiveMaximum(value) | Property::TopicAlias(value) => self.check(value > 0, 2)?,
-            Property::MessageExpiryInterval(_)
-            | Property::SessionExpiryInterval(_)
-            | Property::WillDelayInterval(_) => 4,
-            Property::MaximumPacketSize(value) => self.check(value > 0, 4)?,
-            Property::SubscriptionIdentifier(value) => {
-                self.check(0 < value && value <= VARIABLE_MAX, variable_len(value as usize))?
-            }
-            Property::ResponseTopic(topic) => {
-                let is_name = !topic.is_empty() && !has_nul_or_wildcard(topic.as_bytes());
-                self.check(is_name, check_binary(topic.as_bytes())?)?
-            }
-            Property::ContentType(text)
-            | Property::AssignedClientIdentifier(text)
-            | Property::AuthenticationMethod(text)
-            | Property::ResponseInformation(text)
-            | Property::ServerReference(text)
-            | Property::ReasonString(text) => check_string(text)?,
-            Property::CorrelationData(bytes) | Property::AuthenticationData(bytes) => check_binary(bytes)?,
-            Property::UserProperty(name, value) => check_string(name)? + check_string(value)?,
-        };
-        Ok(1 + value)
-    }
-
-    fn check(&self, is_allowed: bool, len: usize) -> Result<usize, EncodeError> {
-        if is_allowed { Ok(len) } else { Err(EncodeError::PropertyValue(self.id())) }
-    }
-
-    fn put(&self, out: &mut Vec<u8>) {
-        out.push(self.id() as u8);
-        match *self {
-            Property::PayloadFormatIndicator(value)
-            | Property::RequestProblemInformation(value)
-            | Property::RequestResponseInformation(value)
-            | Property::MaximumQoS(value)
-            | Property::RetainAvailable(value)
-            | Property::WildcardSubscriptionAvailable(value)
-            | Property::SubscriptionIdentifierAvailable(value)
-            | Property::SharedSubscriptionAvailable(value) => out.push(value),
-            Property::ServerKeepAlive(value)
-            | Property::TopicAliasMaximum(value)
-            | Property::ReceiveMaximum(value)
-            | Property::TopicAlias(value) => out.extend_from_slice(&value.to_be_bytes()),
-            Property::MessageExpiryInterval(value)
-            | Property::SessionExpiryInterval(value)
-            | Property::WillDelayInterval(value)
-            | Property::MaximumPacketSize(value) => out.extend_from_slice(&value.to_be_bytes()),
-            Property::SubscriptionIdentifier(value) => put_variable(out, value as usize),
-            Property::ResponseTopic(text)
-            | Property::ContentType(text)
-            | Property::AssignedClientIdentifier(text)
-            | Property::AuthenticationMethod(text)
-            | Property::ResponseInformation(text)
-            | Property::ServerReference(text)
-            | Property::ReasonString(text) => put_binary(out, text.as_bytes()),
-            Property::CorrelationData(bytes) | Property::AuthenticationData(bytes) => put_binary(out, bytes),
-            Property::UserProperty(name, value) => {
-                put_binary(out, name.as_bytes());
-                put_binary(out, value.as_bytes());
-            }
-        }
-    }
-}
-
-/// Largest variable byte integer.
-const VARIABLE_MAX: u32 = crate::types::REMAINING_LENGTH_MAX;
+use crate::wire::{Faulty, Reader};
+use section::{Section, validate};
 
 /// The properties of one packet or will: first those of a list, then those of a raw section.
 ///
@@ -205,8 +52,9 @@ impl<'a> Properties<'a> {
     }
 
     /// All properties in their order.
+    #[inline]
     pub fn iter(&self) -> PropertiesIter<'a> {
-        PropertiesIter { list: self.list, raw: Reader::new(self.raw, 0) }
+        PropertiesIter { list: self.list, section: Section::new(self.raw) }
     }
 
     /// Whether this property is there.
@@ -216,10 +64,11 @@ impl<'a> Properties<'a> {
 
     #[inline]
     fn find(&self, id: PropertyId) -> Option<Property<'a>> {
-        if self.list.is_empty() && self.raw_ids & id.bit() == 0 {
-            return None;
+        match self.list.iter().find(|property| property.id() == id) {
+            Some(property) => Some(*property),
+            None if self.raw_ids & id.bit() != 0 => Section::new(self.raw).find(id),
+            None => None,
         }
-        self.iter().find(|property| property.id() == id)
     }
 
     /// User properties in their order; names may repeat.
@@ -241,12 +90,12 @@ impl<'a> Properties<'a> {
     }
 
     /// Validates a raw section as it stands in a packet of `owner`, without its length in front.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         owner: PropertyOwner,
         sender: Option<Sender>,
-    ) -> Result<Properties<'a>, Fault> {
+    ) -> Result<Properties<'a>, Faulty> {
         let len = reader.variable()? as usize;
         if len == 0 {
             return Ok(Properties::EMPTY);
@@ -255,33 +104,41 @@ impl<'a> Properties<'a> {
         let raw = reader.take(len)?;
         match validate(raw, owner, sender) {
             Ok(raw_ids) => Ok(Properties { list: &[], raw, raw_ids }),
-            Err((kind, offset)) => Err((kind, start + offset)),
+            Err((kind, offset)) => Err(reader.refuse(kind, start + offset)),
         }
     }
 
-    /// The size of the section without its length in front, if it may stand in a packet of `owner`.
+    /// The size of the section without its length in front.
     #[inline]
-    pub(crate) fn checked_len(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
+    pub(crate) fn size(&self) -> usize {
+        self.list.iter().map(Property::size).sum::<usize>() + self.raw.len()
+    }
+
+    /// The size, if the section may stand in a packet of `owner`, whatever characters its strings have.
+    #[inline(always)]
+    pub(crate) fn checked_size(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        self.checked_size_of_some(owner)
+    }
+
+    fn checked_size_of_some(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
         let mut seen = self.raw_ids;
-        let mut len = self.raw.len();
+        let mut size = self.raw.len();
         for property in self.list {
-            let id = property.id();
-            if !id.is_legal_in(owner) {
-                return Err(EncodeError::PropertyNotAllowed { id, owner });
-            }
-            if seen & id.bit() != 0 && !id.may_repeat_in(owner) {
-                return Err(EncodeError::PropertyRepeated(id));
-            }
-            seen |= id.bit();
-            len += property.checked_len()?;
+            seen |= property.check(owner, seen)?.bit();
+            size += property.size();
         }
         if self.raw_ids != 0 {
             self.check_raw(owner)?;
         }
-        if is_data_alone(seen) {
-            return Err(EncodeError::AuthenticationDataAlone);
-        }
-        Ok(len)
+        if is_data_alone(seen) { Err(EncodeError::AuthenticationDataAlone) } else { Ok(size) }
+    }
+
+    /// Whether all strings may be sent; a raw section was checked before.
+    pub(crate) fn check_text(&self) -> Result<(), EncodeError> {
+        self.list.iter().try_for_each(Property::check_text)
     }
 
     /// A raw section may come from another packet, so its properties are checked against the new owner.
@@ -300,152 +157,43 @@ impl<'a> Properties<'a> {
         Ok(())
     }
 
-    /// Appends the section of the given length, with the length in front. [5.0 MQTT-2.2.2-1]
-    #[inline]
-    pub(crate) fn put(&self, len: usize, out: &mut Vec<u8>) {
-        put_variable(out, len);
+    /// Writes the section of the given size, with the size in front. [5.0 MQTT-2.2.2-1]
+    #[inline(always)]
+    pub(crate) fn put(&self, size: usize, sink: &mut Sink<'_>) {
+        sink.variable(size);
+        if size > 0 {
+            sink.part(size, |part| self.put_some(part));
+        }
+    }
+
+    #[inline(never)]
+    fn put_some(&self, mut sink: Sink<'_>) -> Hits {
         for property in self.list {
-            property.put(out);
+            property.put(&mut sink);
         }
-        out.extend_from_slice(self.raw);
+        sink.bytes(self.raw);
+        sink.hits()
     }
-}
-
-/// One bit for each property of a raw section, if it is legal for the owner.
-fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<u64, Fault> {
-    let mut reader = Reader::new(raw, 0);
-    let mut seen = 0;
-    while !reader.is_empty() {
-        let start = reader.at();
-        let id = read_id(&mut reader)?;
-        if !id.is_legal_in(owner) || is_from_wrong_side(id, owner, sender) {
-            return Err((DecodeErrorKind::PropertyNotAllowed(id), start));
-        }
-        if seen & id.bit() != 0 && !id.may_repeat_in(owner) {
-            return Err((DecodeErrorKind::PropertyRepeated(id), start));
-        }
-        seen |= id.bit();
-        check_value(id, &mut reader)?;
-    }
-    if is_data_alone(seen) { Err((DecodeErrorKind::AuthenticationDataAlone, 0)) } else { Ok(seen) }
-}
-
-/// Authentication Data needs an Authentication Method beside it.
-#[inline]
-fn is_data_alone(seen: u64) -> bool {
-    let method = PropertyId::AuthenticationMethod.bit();
-    seen & PropertyId::AuthenticationData.bit() != 0 && seen & method == 0
-}
-
-#[inline]
-fn read_id(reader: &mut Reader<'_>) -> Result<PropertyId, Fault> {
-    let start = reader.at();
-    let id = reader.variable()?;
-    PropertyId::from_id(id).ok_or((DecodeErrorKind::UnknownProperty { id }, start))
-}
-
-/// [5.0 MQTT-3.3.4-6] [5.0 MQTT-3.14.2-2]
-fn is_from_wrong_side(id: PropertyId, owner: PropertyOwner, sender: Option<Sender>) -> bool {
-    match (id, owner) {
-        (PropertyId::SubscriptionIdentifier, PropertyOwner::Publish) => sender == Some(Sender::Client),
-        (PropertyId::SessionExpiryInterval, PropertyOwner::Disconnect) => sender == Some(Sender::Server),
-        (PropertyId::ServerReference, PropertyOwner::Disconnect) => sender == Some(Sender::Client),
-        _ => false,
-    }
-}
-
-/// Steps over a value and checks it. [5.0 MQTT-1.5.7-1]
-#[inline]
-fn check_value(id: PropertyId, reader: &mut Reader<'_>) -> Result<(), Fault> {
-    let start = reader.at();
-    let is_allowed = match id.value_type() {
-        PropertyType::Byte => reader.u8()? <= 1,
-        PropertyType::TwoByteInteger => {
-            let value = reader.u16()?;
-            value > 0 || !matches!(id, PropertyId::ReceiveMaximum | PropertyId::TopicAlias)
-        }
-        PropertyType::FourByteInteger => {
-            let value = reader.u32()?;
-            value > 0 || id != PropertyId::MaximumPacketSize
-        }
-        PropertyType::VariableByteInteger => reader.variable()? > 0,
-        PropertyType::Binary => {
-            reader.binary()?;
-            true
-        }
-        PropertyType::String if id == PropertyId::ResponseTopic => {
-            let topic = reader.string()?;
-            !topic.is_empty() && !has_nul_or_wildcard(topic.as_bytes())
-        }
-        PropertyType::String => {
-            reader.string()?;
-            true
-        }
-        PropertyType::StringPair => {
-            reader.string()?;
-            reader.string()?;
-            true
-        }
-    };
-    if is_allowed { Ok(()) } else { Err((DecodeErrorKind::PropertyValue(id), start)) }
 }
 
 /// Iterates over properties in their order.
 #[derive(Clone)]
 pub struct PropertiesIter<'a> {
     list: &'a [Property<'a>],
-    raw: Reader<'a>,
+    section: Section<'a>,
 }
 
 impl<'a> Iterator for PropertiesIter<'a> {
     type Item = Property<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Property<'a>> {
         if let Some((first, rest)) = self.list.split_first() {
             self.list = rest;
             return Some(*first);
         }
-        if self.raw.is_empty() {
-            return None;
-        }
-        // A section in `Properties` was validated, so a fault cannot come up; it would end the iteration.
-        read_property(&mut self.raw).ok()
+        self.section.next()
     }
-}
-
-fn read_property<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, Fault> {
-    Ok(match read_id(reader)? {
-        PropertyId::PayloadFormatIndicator => Property::PayloadFormatIndicator(reader.u8()?),
-        PropertyId::MessageExpiryInterval => Property::MessageExpiryInterval(reader.u32()?),
-        PropertyId::ContentType => Property::ContentType(reader.utf8()?),
-        PropertyId::ResponseTopic => Property::ResponseTopic(reader.utf8()?),
-        PropertyId::CorrelationData => Property::CorrelationData(reader.binary()?),
-        PropertyId::SubscriptionIdentifier => Property::SubscriptionIdentifier(reader.variable()?),
-        PropertyId::SessionExpiryInterval => Property::SessionExpiryInterval(reader.u32()?),
-        PropertyId::AssignedClientIdentifier => Property::AssignedClientIdentifier(reader.utf8()?),
-        PropertyId::ServerKeepAlive => Property::ServerKeepAlive(reader.u16()?),
-        PropertyId::AuthenticationMethod => Property::AuthenticationMethod(reader.utf8()?),
-        PropertyId::AuthenticationData => Property::AuthenticationData(reader.binary()?),
-        PropertyId::RequestProblemInformation => Property::RequestProblemInformation(reader.u8()?),
-        PropertyId::WillDelayInterval => Property::WillDelayInterval(reader.u32()?),
-        PropertyId::RequestResponseInformation => Property::RequestResponseInformation(reader.u8()?),
-        PropertyId::ResponseInformation => Property::ResponseInformation(reader.utf8()?),
-        PropertyId::ServerReference => Property::ServerReference(reader.utf8()?),
-        PropertyId::ReasonString => Property::ReasonString(reader.utf8()?),
-        PropertyId::ReceiveMaximum => Property::ReceiveMaximum(reader.u16()?),
-        PropertyId::TopicAliasMaximum => Property::TopicAliasMaximum(reader.u16()?),
-        PropertyId::TopicAlias => Property::TopicAlias(reader.u16()?),
-        PropertyId::MaximumQoS => Property::MaximumQoS(reader.u8()?),
-        PropertyId::RetainAvailable => Property::RetainAvailable(reader.u8()?),
-        PropertyId::UserProperty => Property::UserProperty(reader.utf8()?, reader.utf8()?),
-        PropertyId::MaximumPacketSize => Property::MaximumPacketSize(reader.u32()?),
-        PropertyId::WildcardSubscriptionAvailable => Property::WildcardSubscriptionAvailable(reader.u8()?),
-        PropertyId::SubscriptionIdentifierAvailable => {
-            Property::SubscriptionIdentifierAvailable(reader.u8()?)
-        }
-        PropertyId::SharedSubscriptionAvailable => Property::SharedSubscriptionAvailable(reader.u8()?),
-    })
 }
 
 macro_rules! getters {

@@ -92,26 +92,43 @@ macro_rules! properties {
             }
 
             /// The property with that identifier, if there is one.
+            #[inline]
             pub const fn from_id(id: u32) -> Option<PropertyId> {
-                match id {
-                    $($id => Some(PropertyId::$name),)*
-                    _ => None,
-                }
+                if id < IDS.len() as u32 { IDS[id as usize] } else { None }
             }
 
+            #[inline(always)]
             pub(crate) const fn value_type(self) -> PropertyType {
-                match self {
-                    $(PropertyId::$name => PropertyType::$kind,)*
-                }
+                TYPES[self as usize]
             }
 
             /// One bit for each owner that may carry the property.
+            #[inline(always)]
             const fn owners(self) -> u16 {
-                match self {
-                    $(PropertyId::$name => $(1 << PropertyOwner::$owner as u16)|+,)*
-                }
+                OWNERS[self as usize]
             }
         }
+
+        /// The property of each identifier.
+        const IDS: [Option<PropertyId>; 64] = {
+            let mut ids = [None; 64];
+            $(ids[$id] = Some(PropertyId::$name);)*
+            ids
+        };
+
+        /// The type of each identifier; what no property has stands as a byte and is never asked for.
+        const TYPES: [PropertyType; 64] = {
+            let mut types = [PropertyType::Byte; 64];
+            $(types[$id] = PropertyType::$kind;)*
+            types
+        };
+
+        /// The owners of each identifier.
+        const OWNERS: [u16; 64] = {
+            let mut owners = [0; 64];
+            $(owners[$id] = $(1 << PropertyOwner::$owner as u16)|+;)*
+            owners
+        };
     };
 }
 
@@ -162,10 +179,23 @@ impl PropertyId {
         }
     }
 
+    /// Whether its integer may be 0.
+    #[inline(always)]
+    pub(crate) const fn may_be_zero(self) -> bool {
+        !matches!(self, PropertyId::ReceiveMaximum | PropertyId::TopicAlias | PropertyId::MaximumPacketSize)
+    }
+
     /// The property's own bit in a set of properties.
     pub(crate) const fn bit(self) -> u64 {
         1 << self as u8
     }
+}
+
+/// Whether Authentication Data stands in a set of properties without an Authentication Method beside it.
+#[inline]
+pub(crate) const fn is_data_alone(seen: u64) -> bool {
+    let method = PropertyId::AuthenticationMethod.bit();
+    seen & PropertyId::AuthenticationData.bit() != 0 && seen & method == 0
 }
 
 impl fmt::Display for PropertyId {

@@ -6,7 +6,7 @@
 use crate::decode::{Context, decode};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::packet::{Packet, Will};
-use crate::property::{Properties, Property};
+use crate::property::{Properties, Value};
 
 /// [`decode`], and refuses strings with a discouraged character: U+0001 to U+001F, U+007F to U+009F, and
 /// the non-characters, of which U+FFFE is one.
@@ -69,34 +69,14 @@ impl<'a> Packet<'a> {
 }
 
 fn find_in_properties<'a, T>(properties: Properties<'a>, find: &impl Fn(&'a str) -> Option<T>) -> Option<T> {
-    properties.iter().find_map(|property| match property {
-        Property::ContentType(text)
-        | Property::ResponseTopic(text)
-        | Property::AssignedClientIdentifier(text)
-        | Property::AuthenticationMethod(text)
-        | Property::ResponseInformation(text)
-        | Property::ServerReference(text)
-        | Property::ReasonString(text) => find(text),
-        Property::UserProperty(name, value) => find(name).or_else(|| find(value)),
-        Property::PayloadFormatIndicator(_)
-        | Property::MessageExpiryInterval(_)
-        | Property::CorrelationData(_)
-        | Property::SubscriptionIdentifier(_)
-        | Property::SessionExpiryInterval(_)
-        | Property::ServerKeepAlive(_)
-        | Property::AuthenticationData(_)
-        | Property::RequestProblemInformation(_)
-        | Property::WillDelayInterval(_)
-        | Property::RequestResponseInformation(_)
-        | Property::ReceiveMaximum(_)
-        | Property::TopicAliasMaximum(_)
-        | Property::TopicAlias(_)
-        | Property::MaximumQoS(_)
-        | Property::RetainAvailable(_)
-        | Property::MaximumPacketSize(_)
-        | Property::WildcardSubscriptionAvailable(_)
-        | Property::SubscriptionIdentifierAvailable(_)
-        | Property::SharedSubscriptionAvailable(_) => None,
+    properties.iter().find_map(|property| match property.value() {
+        Value::String(text) => find(text),
+        Value::StringPair(name, value) => find(name).or_else(|| find(value)),
+        Value::Byte(_)
+        | Value::TwoByteInteger(_)
+        | Value::FourByteInteger(_)
+        | Value::VariableByteInteger(_)
+        | Value::Binary(_) => None,
     })
 }
 

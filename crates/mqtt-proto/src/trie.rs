@@ -35,7 +35,7 @@ pub struct FilterTrie {
 #[derive(Clone, Debug)]
 struct Node {
     parent: u32,
-    level: Box<str>,
+    level: Box<[u8]>,
     children: u32,
     plus: Option<u32>,
     hash: Option<u32>,
@@ -61,7 +61,7 @@ impl Default for FilterTrie {
 impl FilterTrie {
     /// A set without filters.
     pub fn new() -> FilterTrie {
-        let root = Node::new(ROOT, "");
+        let root = Node::new(ROOT, b"");
         FilterTrie {
             nodes: alloc::vec![root],
             free_nodes: Vec::new(),
@@ -85,7 +85,7 @@ impl FilterTrie {
     /// The number of a filter, which is inserted if it is new.
     pub fn insert(&mut self, filter: TopicFilter<'_>) -> FilterId {
         let mut node = ROOT;
-        for level in filter.levels().split('/') {
+        for level in levels(filter) {
             node = match self.child(node, level) {
                 Some(child) => child,
                 None => self.add_child(node, level),
@@ -128,9 +128,9 @@ impl FilterTrie {
     ///
     /// A filter that begins with a wildcard does not match names that begin with `$`. [5.0 MQTT-4.7.2-1]
     pub fn for_each_match(&self, topic: TopicName<'_>, mut found: impl FnMut(FilterId)) {
-        let is_internal = topic.as_str().starts_with('$');
+        let is_internal = topic.as_bytes().starts_with(b"$");
         let mut pending = Pending::new();
-        let mut next = Some((ROOT, Some(topic.as_str())));
+        let mut next = Some((ROOT, Some(topic.as_bytes())));
         while let Some((index, rest)) = next {
             let node = &self.nodes[index as usize];
             let wildcards_match = index != ROOT || !is_internal;
@@ -142,8 +142,8 @@ impl FilterTrie {
                 next = pending.pop();
                 continue;
             };
-            let (level, rest) = match rest.split_once('/') {
-                Some((level, rest)) => (level, Some(rest)),
+            let (level, rest) = match rest.iter().position(|byte| *byte == b'/') {
+                Some(end) => (&rest[..end], Some(&rest[end + 1..])),
                 None => (rest, None),
             };
             let plus = node.plus.filter(|_| wildcards_match).map(|plus| (plus, rest));
@@ -168,14 +168,14 @@ impl FilterTrie {
     }
 
     fn node_of(&self, filter: TopicFilter<'_>) -> Option<u32> {
-        filter.levels().split('/').try_fold(ROOT, |node, level| self.child(node, level))
+        levels(filter).try_fold(ROOT, |node, level| self.child(node, level))
     }
 
     fn find_at(&self, node: u32, filter: TopicFilter<'_>) -> Option<u32> {
         let mut next = self.nodes[node as usize].filters;
         while let Some(id) = next {
             let entry = self.filters[id as usize].as_ref()?;
-            if *entry.text == *filter.as_str() {
+            if entry.text.as_bytes() == filter.as_bytes() {
                 return Some(id);
             }
             next = entry.next;
@@ -183,15 +183,15 @@ impl FilterTrie {
         None
     }
 
-    fn child(&self, parent: u32, level: &str) -> Option<u32> {
+    fn child(&self, parent: u32, level: &[u8]) -> Option<u32> {
         match level {
-            "+" => self.nodes[parent as usize].plus,
-            "#" => self.nodes[parent as usize].hash,
+            b"+" => self.nodes[parent as usize].plus,
+            b"#" => self.nodes[parent as usize].hash,
             _ => self.edge(parent, level),
         }
     }
 
-    fn add_child(&mut self, parent: u32, level: &str) -> u32 {
+    fn add_child(&mut self, parent: u32, level: &[u8]) -> u32 {
         let node = Node::new(parent, level);
         let index = match self.free_nodes.pop() {
             Some(index) => {
@@ -205,8 +205,8 @@ impl FilterTrie {
         };
         let parent_node = &mut self.nodes[parent as usize];
         match level {
-            "+" => parent_node.plus = Some(index),
-            "#" => parent_node.hash = Some(index),
+            b"+" => parent_node.plus = Some(index),
+            b"#" => parent_node.hash = Some(index),
             _ => {
                 parent_node.children += 1;
                 self.add_edge(index);
@@ -268,7 +268,7 @@ impl FilterTrie {
         }
     }
 
-    fn edge(&self, parent: u32, level: &str) -> Option<u32> {
+    fn edge(&self, parent: u32, level: &[u8]) -> Option<u32> {
         if self.edges.is_empty() {
             return None;
         }
@@ -338,7 +338,7 @@ impl FilterTrie {
 }
 
 impl Node {
-    fn new(parent: u32, level: &str) -> Node {
+    fn new(parent: u32, level: &[u8]) -> Node {
         Node { parent, level: level.into(), children: 0, plus: None, hash: None, filters: None }
     }
 
@@ -347,18 +347,22 @@ impl Node {
     }
 }
 
+fn levels<'a>(filter: TopicFilter<'a>) -> impl Iterator<Item = &'a [u8]> {
+    filter.level_bytes().split(|byte| *byte == b'/')
+}
+
 /// FNV-1a over parent and level, with the high bits mixed in.
-fn edge_hash(parent: u32, level: &str) -> usize {
+fn edge_hash(parent: u32, level: &[u8]) -> usize {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = 0xcbf2_9ce4_8422_2325 ^ u64::from(parent).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for &byte in level.as_bytes() {
+    for &byte in level {
         hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
     }
     (hash ^ hash >> 32) as usize
 }
 
 /// A place to go on: a node, and what is left of the topic.
-type Step<'t> = (u32, Option<&'t str>);
+type Step<'t> = (u32, Option<&'t [u8]>);
 
 /// Places where a `+` branched off, still to be followed: one for each level at most.
 struct Pending<'t> {

@@ -178,6 +178,11 @@ impl PacketKind {
         }
     }
 
+    /// The first byte for every kind but PUBLISH.
+    pub(crate) const fn first_byte(self) -> u8 {
+        (self as u8) << 4 | self.flags()
+    }
+
     /// Whether that side may send packets of this kind in that version.
     pub const fn is_sent_by(self, sender: Sender, version: Version) -> bool {
         match self {

@@ -133,7 +133,8 @@ impl Broker {
         let key = kept.unwrap_or_else(|| self.sessions.create(client_id));
         let (expiry, session_expiry_secs) = self.negotiate_expiry(connect);
         self.go_online(now, id, key, connect, expiry);
-        let session_present = kept.is_some();
+        // The CONNACK of 3.1 cannot say it.
+        let session_present = kept.is_some() && connect.version != Version::V3_1;
         let welcome = Welcome { session_present, assigned_client_id: assigned, session_expiry_secs };
         self.welcome(id, key, welcome);
     }

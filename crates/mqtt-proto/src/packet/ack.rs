@@ -1,13 +1,12 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: four acknowledgements of one layout.
 
-use alloc::vec::Vec;
-
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
+use crate::sink::Sink;
 use crate::types::{PacketId, PacketKind, Version};
-use crate::wire::{Fault, Reader, variable_len};
+use crate::wire::{Faulty, Reader, variable_len};
 
 /// An acknowledgement of a PUBLISH, or one of the steps of QoS 2 that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,18 +42,19 @@ pub(crate) const fn owner(kind: PacketKind) -> PropertyOwner {
 }
 
 /// The identifier of a packet that must have one.
-#[inline]
-pub(crate) fn read_packet_id(reader: &mut Reader<'_>) -> Result<PacketId, Fault> {
+#[inline(always)]
+pub(crate) fn read_packet_id(reader: &mut Reader<'_>) -> Result<PacketId, Faulty> {
     let start = reader.at();
-    PacketId::new(reader.u16()?).ok_or((DecodeErrorKind::PacketIdZero, start))
+    PacketId::new(reader.u16()?).ok_or_else(|| reader.refuse(DecodeErrorKind::PacketIdZero, start))
 }
 
 /// A reason code that a packet of that kind may carry.
-#[inline]
-pub(crate) fn read_reason(reader: &mut Reader<'_>, kind: PacketKind) -> Result<ReasonCode, Fault> {
+#[inline(always)]
+pub(crate) fn read_reason(reader: &mut Reader<'_>, kind: PacketKind) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
-    ReasonCode::from_byte(byte, kind).ok_or((DecodeErrorKind::ReasonCode { byte }, start))
+    ReasonCode::from_byte(byte, kind)
+        .ok_or_else(|| reader.refuse(DecodeErrorKind::ReasonCode { byte }, start))
 }
 
 impl<'a> Ack<'a> {
@@ -64,7 +64,7 @@ impl<'a> Ack<'a> {
         reader: &mut Reader<'a>,
         kind: PacketKind,
         version: Version,
-    ) -> Result<Ack<'a>, Fault> {
+    ) -> Result<Ack<'a>, Faulty> {
         let mut ack = Ack::success(read_packet_id(reader)?);
         if version.has_properties() && !reader.is_empty() {
             ack.reason = read_reason(reader, kind)?;
@@ -75,9 +75,15 @@ impl<'a> Ack<'a> {
         Ok(ack)
     }
 
+    /// Whether it says no more than success.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.reason == ReasonCode::Success && self.properties.is_empty()
+    }
+
     #[inline]
     pub(crate) fn body_len(&self, kind: PacketKind, version: Version) -> Result<usize, EncodeError> {
-        if self.reason == ReasonCode::Success && self.properties.is_empty() {
+        if self.is_plain() {
             return Ok(2);
         }
         if !version.has_properties() {
@@ -89,20 +95,18 @@ impl<'a> Ack<'a> {
         if self.properties.is_empty() {
             return Ok(3);
         }
-        let len = self.properties.checked_len(owner(kind))?;
+        let len = self.properties.checked_size(owner(kind))?;
         Ok(3 + variable_len(len) + len)
     }
 
     #[inline]
-    pub(crate) fn put(&self, kind: PacketKind, body_len: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
+    pub(crate) fn put(&self, body_len: usize, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
         if body_len > 2 {
-            out.push(self.reason.byte());
+            sink.u8(self.reason.byte());
         }
         if body_len > 3 {
-            // The length was checked by `body_len`, which is called first.
-            let len = self.properties.checked_len(owner(kind)).unwrap_or_default();
-            self.properties.put(len, out);
+            self.properties.put(self.properties.size(), sink);
         }
     }
 }

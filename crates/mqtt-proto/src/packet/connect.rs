@@ -1,6 +1,5 @@
 //! CONNECT and its answer CONNACK.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::{DecodeErrorKind, EncodeError};
@@ -9,9 +8,11 @@ use crate::packet::publish::read_topic;
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
+use crate::sink::Sink;
+use crate::text;
 use crate::topic::TopicName;
 use crate::types::{PacketKind, QoS, Sender, Version};
-use crate::wire::{Fault, Reader, check_binary, check_string, put_binary, variable_len};
+use crate::wire::{Faulty, Reader, field_size, variable_len};
 
 /// The first packet of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,8 @@ mod flag {
 
 impl<'a> Connect<'a> {
     /// The version of a CONNECT, read before anything else; faults are told by that version's rules.
-    pub(crate) fn decode_version(reader: &mut Reader<'a>) -> Result<Version, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode_version(reader: &mut Reader<'a>) -> Result<Version, Faulty> {
         let start = reader.at();
         let name = reader.binary()?;
         let level_at = reader.at();
@@ -82,16 +84,19 @@ impl<'a> Connect<'a> {
             (b"MQTT", 5) => Ok(Version::V5_0),
             (b"MQTT", 4) => Ok(Version::V3_1_1),
             (b"MQIsdp", 3) => Ok(Version::V3_1),
-            (b"MQTT" | b"MQIsdp", level) => Err((DecodeErrorKind::ProtocolLevel { level }, level_at)),
-            _ => Err((DecodeErrorKind::ProtocolName, start)),
+            (b"MQTT" | b"MQIsdp", level) => {
+                Err(reader.refuse(DecodeErrorKind::ProtocolLevel { level }, level_at))
+            }
+            _ => Err(reader.refuse(DecodeErrorKind::ProtocolName, start)),
         }
     }
 
     /// What follows the protocol level.
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connect<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connect<'a>, Faulty> {
         let flags_at = reader.at();
         let flags = reader.u8()?;
-        let will_qos = check_flags(flags, version).map_err(|kind| (kind, flags_at))?;
+        let will_qos = check_flags(flags, version).map_err(|kind| reader.refuse(kind, flags_at))?;
         let keep_alive_secs = reader.u16()?;
         let properties = if version.has_properties() {
             Properties::decode(reader, PropertyOwner::Connect, Some(Sender::Client))?
@@ -130,17 +135,27 @@ impl<'a> Connect<'a> {
         }
         let mut len = 2 + version.protocol_name().len() + 1 + 1 + 2;
         len += section_len(&self.properties, PropertyOwner::Connect, version)?;
-        len += check_string(self.client_id)?;
+        len += field_size(self.client_id.as_bytes())?;
         if let Some(will) = &self.will {
             len += section_len(&will.properties, PropertyOwner::Will, version)?;
-            len += check_binary(will.topic.as_str().as_bytes())? + check_binary(will.payload)?;
+            len += field_size(will.topic.as_bytes())? + field_size(will.payload)?;
             if will.topic.is_aliased() {
                 return Err(EncodeError::EmptyTopicName);
             }
         }
-        len += self.user_name.map_or(Ok(0), check_string)?;
-        len += self.password.map_or(Ok(0), check_binary)?;
+        len += self.user_name.map_or(Ok(0), |text| field_size(text.as_bytes()))?;
+        len += self.password.map_or(Ok(0), field_size)?;
         Ok(len)
+    }
+
+    /// Whether all strings may be sent.
+    pub(crate) fn check_text(&self) -> Result<(), EncodeError> {
+        self.properties.check_text()?;
+        let has_nul = |text: &str| text::has_nul(text.as_bytes());
+        if has_nul(self.client_id) || self.user_name.is_some_and(has_nul) {
+            return Err(EncodeError::NulInString);
+        }
+        self.will.map_or(Ok(()), |will| will.properties.check_text())
     }
 
     fn flags(&self) -> u8 {
@@ -164,23 +179,23 @@ impl<'a> Connect<'a> {
     }
 
     /// Client identifier, will, user name, password, in this order. [5.0 MQTT-3.1.3-1] [3.1.1 MQTT-3.1.3-1]
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_binary(out, self.version.protocol_name().as_bytes());
-        out.push(self.version.level());
-        out.push(self.flags());
-        out.extend_from_slice(&self.keep_alive_secs.to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Connect, self.version, out);
-        put_binary(out, self.client_id.as_bytes());
+    pub(crate) fn put(&self, sink: &mut Sink<'_>) {
+        sink.binary(self.version.protocol_name().as_bytes());
+        sink.u8(self.version.level());
+        sink.u8(self.flags());
+        sink.u16(self.keep_alive_secs);
+        put_section(&self.properties, self.version, sink);
+        sink.text(self.client_id);
         if let Some(will) = &self.will {
-            put_section(&will.properties, PropertyOwner::Will, self.version, out);
-            put_binary(out, will.topic.as_str().as_bytes());
-            put_binary(out, will.payload);
+            put_section(&will.properties, self.version, sink);
+            sink.binary(will.topic.as_bytes());
+            sink.binary(will.payload);
         }
         if let Some(user_name) = self.user_name {
-            put_binary(out, user_name.as_bytes());
+            sink.text(user_name);
         }
         if let Some(password) = self.password {
-            put_binary(out, password);
+            sink.binary(password);
         }
     }
 }
@@ -209,7 +224,8 @@ fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKi
 }
 
 impl<'a> Will<'a> {
-    fn decode(reader: &mut Reader<'a>, qos: QoS, retain: bool, version: Version) -> Result<Will<'a>, Fault> {
+    #[inline(always)]
+    fn decode(reader: &mut Reader<'a>, qos: QoS, retain: bool, version: Version) -> Result<Will<'a>, Faulty> {
         let properties = if version.has_properties() {
             Properties::decode(reader, PropertyOwner::Will, Some(Sender::Client))?
         } else {
@@ -218,7 +234,7 @@ impl<'a> Will<'a> {
         let topic_at = reader.at();
         let topic = read_topic(reader)?;
         if topic.is_aliased() {
-            return Err((DecodeErrorKind::EmptyTopicName, topic_at));
+            return Err(reader.refuse(DecodeErrorKind::EmptyTopicName, topic_at));
         }
         let payload = reader.binary()?;
         Ok(Will { qos, retain, properties, topic, payload })
@@ -227,11 +243,12 @@ impl<'a> Will<'a> {
 
 impl<'a> Connack<'a> {
     /// A refusal says Session Present 0. [5.0 MQTT-3.2.2-1] [5.0 MQTT-3.2.2-6] [3.1.1 MQTT-3.2.2-4]
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connack<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connack<'a>, Faulty> {
         let flags_at = reader.at();
         let flags = reader.u8()?;
         if flags > 1 && version != Version::V3_1 {
-            return Err((DecodeErrorKind::ConnackFlags, flags_at));
+            return Err(reader.refuse(DecodeErrorKind::ConnackFlags, flags_at));
         }
         let session_present = flags == 1 && version != Version::V3_1;
         let reason = match version {
@@ -239,7 +256,7 @@ impl<'a> Connack<'a> {
             Version::V3_1 | Version::V3_1_1 => read_return_code(reader)?,
         };
         if session_present && reason != ReasonCode::Success {
-            return Err((DecodeErrorKind::SessionPresentInRefusal, flags_at));
+            return Err(reader.refuse(DecodeErrorKind::SessionPresentInRefusal, flags_at));
         }
         let properties = match version {
             Version::V5_0 => Properties::decode(reader, PropertyOwner::Connack, Some(Sender::Server))?,
@@ -259,23 +276,29 @@ impl<'a> Connack<'a> {
         if !is_legal {
             return Err(EncodeError::ReasonCode(self.reason));
         }
-        Ok(2 + section_len(&self.properties, PropertyOwner::Connack, version)?)
+        let len = 2 + section_len(&self.properties, PropertyOwner::Connack, version)?;
+        match version {
+            Version::V3_1 if self.session_present => Err(EncodeError::SessionPresentIn3_1),
+            Version::V3_1 | Version::V3_1_1 | Version::V5_0 => Ok(len),
+        }
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.push(u8::from(self.session_present && version != Version::V3_1));
-        out.push(match version {
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u8(u8::from(self.session_present));
+        sink.u8(match version {
             Version::V5_0 => self.reason.byte(),
             Version::V3_1 | Version::V3_1_1 => self.reason.return_code().unwrap_or(self.reason.byte()),
         });
-        put_section(&self.properties, PropertyOwner::Connack, version, out);
+        put_section(&self.properties, version, sink);
     }
 }
 
-fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, Fault> {
+#[inline(always)]
+fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
-    ReasonCode::from_return_code(byte).ok_or((DecodeErrorKind::ReasonCode { byte }, start))
+    ReasonCode::from_return_code(byte)
+        .ok_or_else(|| reader.refuse(DecodeErrorKind::ReasonCode { byte }, start))
 }
 
 /// Size of a property section with its length in front; nothing before 5.0.
@@ -286,7 +309,7 @@ pub(crate) fn section_len(
 ) -> Result<usize, EncodeError> {
     match version {
         Version::V5_0 => {
-            let len = properties.checked_len(owner)?;
+            let len = properties.checked_size(owner)?;
             Ok(variable_len(len) + len)
         }
         Version::V3_1 | Version::V3_1_1 if properties.is_empty() => Ok(0),
@@ -295,15 +318,10 @@ pub(crate) fn section_len(
 }
 
 /// Appends a property section that [`section_len`] has accepted.
-pub(crate) fn put_section(
-    properties: &Properties<'_>,
-    owner: PropertyOwner,
-    version: Version,
-    out: &mut Vec<u8>,
-) {
+#[inline]
+pub(crate) fn put_section(properties: &Properties<'_>, version: Version, sink: &mut Sink<'_>) {
     if version.has_properties() {
-        let len = properties.checked_len(owner).unwrap_or_default();
-        properties.put(len, out);
+        properties.put(properties.size(), sink);
     }
 }
 

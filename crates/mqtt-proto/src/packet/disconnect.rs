@@ -1,15 +1,14 @@
 //! DISCONNECT and AUTH: packets of a reason and its properties.
 
-use alloc::vec::Vec;
-
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_reason;
 use crate::packet::connect::{put_section, section_len};
 use crate::property::Properties;
 use crate::property_id::{PropertyId, PropertyOwner};
 use crate::reason::ReasonCode;
+use crate::sink::Sink;
 use crate::types::{PacketKind, Sender, Version};
-use crate::wire::{Fault, Reader};
+use crate::wire::{Faulty, Reader};
 
 /// The last packet of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +35,12 @@ impl<'a> Disconnect<'a> {
     }
 
     /// In 5.0 reason and properties may be left out when they say nothing.
+    #[inline(always)]
     pub(crate) fn decode(
         reader: &mut Reader<'a>,
         version: Version,
         sender: Option<Sender>,
-    ) -> Result<Disconnect<'a>, Fault> {
+    ) -> Result<Disconnect<'a>, Faulty> {
         let mut disconnect = Disconnect::with_reason(ReasonCode::Success);
         if version.has_properties() && !reader.is_empty() {
             disconnect.reason = read_reason(reader, PacketKind::Disconnect)?;
@@ -55,13 +55,14 @@ impl<'a> Disconnect<'a> {
         short_len(self.reason, &self.properties, PropertyOwner::Disconnect, version)
     }
 
-    pub(crate) fn put(&self, body_len: usize, out: &mut Vec<u8>) {
-        put_short(self.reason, &self.properties, PropertyOwner::Disconnect, body_len, out);
+    pub(crate) fn put(&self, body_len: usize, sink: &mut Sink<'_>) {
+        put_short(self.reason, &self.properties, body_len, sink);
     }
 }
 
 impl<'a> Auth<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, sender: Option<Sender>) -> Result<Auth<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, sender: Option<Sender>) -> Result<Auth<'a>, Faulty> {
         if reader.is_empty() {
             return Ok(Auth { reason: ReasonCode::Success, properties: Properties::EMPTY });
         }
@@ -73,7 +74,7 @@ impl<'a> Auth<'a> {
         if auth.is_complete() {
             Ok(auth)
         } else {
-            Err((DecodeErrorKind::AuthenticationMethodMissing, properties_at))
+            Err(reader.refuse(DecodeErrorKind::AuthenticationMethodMissing, properties_at))
         }
     }
 
@@ -93,8 +94,8 @@ impl<'a> Auth<'a> {
         short_len(self.reason, &self.properties, PropertyOwner::Auth, version)
     }
 
-    pub(crate) fn put(&self, body_len: usize, out: &mut Vec<u8>) {
-        put_short(self.reason, &self.properties, PropertyOwner::Auth, body_len, out);
+    pub(crate) fn put(&self, body_len: usize, sink: &mut Sink<'_>) {
+        put_short(self.reason, &self.properties, body_len, sink);
     }
 }
 
@@ -118,17 +119,11 @@ fn short_len(
     }
 }
 
-fn put_short(
-    reason: ReasonCode,
-    properties: &Properties<'_>,
-    owner: PropertyOwner,
-    body_len: usize,
-    out: &mut Vec<u8>,
-) {
+fn put_short(reason: ReasonCode, properties: &Properties<'_>, body_len: usize, sink: &mut Sink<'_>) {
     if body_len > 0 {
-        out.push(reason.byte());
+        sink.u8(reason.byte());
     }
     if body_len > 1 {
-        put_section(properties, owner, Version::V5_0, out);
+        put_section(properties, Version::V5_0, sink);
     }
 }

@@ -1,14 +1,13 @@
 //! PUBLISH: an application message on its way.
 
-use alloc::vec::Vec;
-
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_packet_id;
 use crate::property::Properties;
 use crate::property_id::{PropertyId, PropertyOwner};
+use crate::text;
 use crate::topic::TopicName;
 use crate::types::{PacketId, PacketKind, QoS, Sender, Version};
-use crate::wire::{Fault, Reader, has_nul_or_wildcard, nul_fault, put_binary, variable_len};
+use crate::wire::{Fault, Faulty, Reader, check_text, text_fault, variable_len};
 
 /// A message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,15 +36,15 @@ impl<'a> Publish<'a> {
         flags: u8,
         version: Version,
         sender: Option<Sender>,
-    ) -> Result<Publish<'a>, Fault> {
+    ) -> Result<Publish<'a>, Faulty> {
         let Some(qos) = QoS::from_bits(flags >> 1 & 0b11) else {
-            return Err((DecodeErrorKind::PublishQoS, 0));
+            return Err(reader.refuse(DecodeErrorKind::PublishQoS, 0));
         };
         let mut dup = flags & 0b1000 != 0;
         if dup && qos == QoS::AtMostOnce {
             // 3.1 gives DUP a meaning only above QoS 0, and does not forbid it there.
             if version != Version::V3_1 {
-                return Err((DecodeErrorKind::DupWithQoS0, 0));
+                return Err(reader.refuse(DecodeErrorKind::DupWithQoS0, 0));
             }
             dup = false;
         }
@@ -60,7 +59,7 @@ impl<'a> Publish<'a> {
             Version::V5_0 => Properties::decode(reader, PropertyOwner::Publish, sender)?,
         };
         if topic.is_aliased() && !properties.contains(PropertyId::TopicAlias) {
-            return Err((DecodeErrorKind::EmptyTopicName, topic_at));
+            return Err(reader.refuse(DecodeErrorKind::EmptyTopicName, topic_at));
         }
         let retain = flags & 1 != 0;
         Ok(Publish { dup, qos, retain, topic, packet_id, properties, payload: reader.rest() })
@@ -71,7 +70,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Size of variable header and property section, without the payload; and of the properties alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn header_len(&self, version: Version) -> Result<(usize, usize), EncodeError> {
         if self.packet_id.is_some() != (self.qos != QoS::AtMostOnce) {
             return Err(EncodeError::PacketId);
@@ -80,7 +79,7 @@ impl<'a> Publish<'a> {
             return Err(EncodeError::DupWithQoS0);
         }
         let id_len = if self.packet_id.is_some() { 2 } else { 0 };
-        let len = 2 + self.topic.as_str().len() + id_len;
+        let len = 2 + self.topic.as_bytes().len() + id_len;
         match version {
             Version::V3_1 | Version::V3_1_1 if !self.properties.is_empty() => {
                 Err(EncodeError::NeedsVersion5(PacketKind::Publish))
@@ -91,34 +90,31 @@ impl<'a> Publish<'a> {
                 if self.topic.is_aliased() && !self.properties.contains(PropertyId::TopicAlias) {
                     return Err(EncodeError::EmptyTopicName);
                 }
-                let properties_len = self.properties.checked_len(PropertyOwner::Publish)?;
+                let properties_len = self.properties.checked_size(PropertyOwner::Publish)?;
                 Ok((len + variable_len(properties_len) + properties_len, properties_len))
             }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn put_header(&self, version: Version, properties_len: usize, out: &mut Vec<u8>) {
-        put_binary(out, self.topic.as_str().as_bytes());
-        if let Some(id) = self.packet_id {
-            out.extend_from_slice(&id.get().to_be_bytes());
-        }
-        if version.has_properties() {
-            self.properties.put(properties_len, out);
         }
     }
 }
 
 /// A topic name that may be empty for now. [5.0 MQTT-3.3.2-1] [5.0 MQTT-3.3.2-2]
 #[inline(always)]
-pub(crate) fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, Fault> {
+pub(crate) fn read_topic<'a>(reader: &mut Reader<'a>) -> Result<TopicName<'a>, Faulty> {
     let start = reader.at();
-    let text = reader.utf8()?;
-    if has_nul_or_wildcard(text.as_bytes()) {
-        let nul = nul_fault(text, start);
-        return Err(nul.unwrap_or((DecodeErrorKind::WildcardInTopicName, start)));
+    let bytes = reader.binary()?;
+    if !text::is_plain_name(bytes) {
+        check_name(bytes, start).map_err(|(kind, at)| reader.refuse(kind, at))?;
     }
-    Ok(TopicName::checked(text))
+    Ok(TopicName::checked(bytes))
+}
+
+/// A name that is not plain, whose length starts at `start`.
+#[inline(never)]
+fn check_name(bytes: &[u8], start: usize) -> Result<(), Fault> {
+    if text::has_nul_or_wildcard(bytes) {
+        return Err(text_fault(bytes, start, DecodeErrorKind::WildcardInTopicName));
+    }
+    check_text(bytes, start)
 }
 
 impl core::fmt::Debug for Publish<'_> {

@@ -2,18 +2,20 @@
 //!
 //! A list of a decoded packet stays raw and is walked when asked for; a list to be encoded is a slice.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_packet_id;
 use crate::packet::connect::{put_section, section_len};
+use crate::packet::options::SubscribeOptions;
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
+use crate::sink::Sink;
+use crate::text;
 use crate::topic::{SHARE_PREFIX, TopicError, TopicFilter};
-use crate::types::{PacketId, PacketKind, QoS, Version};
-use crate::wire::{Fault, Reader, nul_fault, put_binary};
+use crate::types::{PacketId, PacketKind, Version};
+use crate::wire::{Fault, Faulty, Reader, text_fault};
 
 /// A request for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,73 +68,6 @@ pub struct SubscribeFilter<'a> {
     pub filter: TopicFilter<'a>,
     /// How they are wanted.
     pub options: SubscribeOptions,
-}
-
-/// How messages of a subscription are wanted; before 5.0 only the QoS is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct SubscribeOptions {
-    /// Highest QoS.
-    pub qos: QoS,
-    /// 5.0: no messages that this client published itself.
-    pub no_local: bool,
-    /// 5.0: RETAIN as the publisher set it, instead of only on kept messages.
-    pub retain_as_published: bool,
-    /// 5.0: whether kept messages are wanted.
-    pub retain_handling: RetainHandling,
-}
-
-/// When a subscription brings kept messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum RetainHandling {
-    /// At every SUBSCRIBE.
-    #[default]
-    OnSubscribe = 0,
-    /// Only if the subscription is new.
-    OnNewSubscription = 1,
-    /// Never.
-    Never = 2,
-}
-
-impl SubscribeOptions {
-    /// A QoS, and the rest as before 5.0.
-    pub const fn with_qos(qos: QoS) -> SubscribeOptions {
-        SubscribeOptions {
-            qos,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::OnSubscribe,
-        }
-    }
-
-    const fn byte(self) -> u8 {
-        self.qos.bits()
-            | (self.no_local as u8) << 2
-            | (self.retain_as_published as u8) << 3
-            | (self.retain_handling as u8) << 4
-    }
-
-    /// [5.0 MQTT-3.8.3-5] [3.1.1 MQTT-3.8.3-4]
-    fn from_byte(byte: u8, version: Version) -> Option<SubscribeOptions> {
-        let qos = QoS::from_bits(byte & 0b11)?;
-        if version == Version::V3_1 {
-            return Some(SubscribeOptions::with_qos(qos));
-        }
-        if byte & if version.has_properties() { 0xc0 } else { 0xfc } != 0 {
-            return None;
-        }
-        let retain_handling = match byte >> 4 {
-            0 => RetainHandling::OnSubscribe,
-            1 => RetainHandling::OnNewSubscription,
-            2 => RetainHandling::Never,
-            _ => return None,
-        };
-        let no_local = byte & 0b0100 != 0;
-        let retain_as_published = byte & 0b1000 != 0;
-        Some(SubscribeOptions { qos, no_local, retain_as_published, retain_handling })
-    }
 }
 
 /// The filters of a SUBSCRIBE.
@@ -218,7 +153,7 @@ impl<'a, T: Copy> ListIter<'a, T> {
     }
 
     /// A raw list was checked when it was decoded, so `read` does not fail; a fault would end the iteration.
-    fn next_with(&mut self, read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, Fault>) -> Option<T> {
+    fn next_with(&mut self, read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, Faulty>) -> Option<T> {
         match self {
             ListIter::Raw(reader, _) if reader.is_empty() => None,
             ListIter::Raw(reader, version) => read(reader, *version).ok(),
@@ -235,7 +170,11 @@ impl<'a> Iterator for FiltersIter<'a> {
     type Item = SubscribeFilter<'a>;
 
     fn next(&mut self) -> Option<SubscribeFilter<'a>> {
-        self.0.next_with(read_subscribe_filter)
+        self.0.next_with(|reader, version| {
+            let filter = TopicFilter::checked(reader.binary()?);
+            let options = SubscribeOptions::from_byte(reader.u8()?, version).ok_or(Faulty)?;
+            Ok(SubscribeFilter { filter, options })
+        })
     }
 }
 
@@ -247,7 +186,7 @@ impl<'a> Iterator for TopicFiltersIter<'a> {
     type Item = TopicFilter<'a>;
 
     fn next(&mut self) -> Option<TopicFilter<'a>> {
-        self.0.next_with(read_filter)
+        self.0.next_with(|reader, _| Ok(TopicFilter::checked(reader.binary()?)))
     }
 }
 
@@ -264,17 +203,33 @@ impl Iterator for ReasonCodesIter<'_> {
             let byte = reader.u8()?;
             ReasonCode::from_byte(byte, PacketKind::Suback)
                 .or(ReasonCode::from_byte(byte, PacketKind::Unsuback))
-                .ok_or(reader.fault(DecodeErrorKind::ReasonCode { byte }))
+                .ok_or(Faulty)
         })
     }
 }
 
 /// [5.0 MQTT-3.8.3-1] [5.0 MQTT-4.7.3-1]
-fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Fault> {
+#[inline(always)]
+fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFilter<'a>, Faulty> {
     let start = reader.at();
-    let text = reader.utf8()?;
+    let bytes = reader.binary()?;
+    let may_be_shared = version.has_properties() && bytes.starts_with(SHARE_PREFIX);
+    let is_good =
+        !bytes.is_empty() && !may_be_shared && text::is_plain(bytes) && text::wildcards_fill_levels(bytes);
+    if !is_good {
+        check_filter(bytes, start, version).map_err(|(kind, at)| reader.refuse(kind, at))?;
+    }
+    Ok(TopicFilter::checked(bytes))
+}
+
+/// A filter that is not plain, whose length starts at `start`.
+#[inline(never)]
+fn check_filter(bytes: &[u8], start: usize, version: Version) -> Result<(), Fault> {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return Err(text_fault(bytes, start, DecodeErrorKind::Utf8));
+    };
     let filter = if version.has_properties() { TopicFilter::new(text) } else { TopicFilter::plain(text) };
-    filter.map_err(|error| {
+    filter.map(drop).map_err(|error| {
         let kind = match error {
             TopicError::Empty | TopicError::TooLong { .. } => DecodeErrorKind::EmptyTopicFilter,
             TopicError::Nul => DecodeErrorKind::NulInString,
@@ -283,73 +238,102 @@ fn read_filter<'a>(reader: &mut Reader<'a>, version: Version) -> Result<TopicFil
             TopicError::ShareName => DecodeErrorKind::ShareName,
             TopicError::Shared => DecodeErrorKind::SharedFilter,
         };
-        nul_fault(text, start).unwrap_or((kind, start))
+        text_fault(bytes, start, kind)
     })
 }
 
 /// [5.0 MQTT-3.8.3-4]
+#[inline(always)]
 fn read_subscribe_filter<'a>(
     reader: &mut Reader<'a>,
     version: Version,
-) -> Result<SubscribeFilter<'a>, Fault> {
+) -> Result<SubscribeFilter<'a>, Faulty> {
     let filter = read_filter(reader, version)?;
     let start = reader.at();
     let byte = reader.u8()?;
-    let options =
-        SubscribeOptions::from_byte(byte, version).ok_or((DecodeErrorKind::SubscribeOptions, start))?;
+    let options = SubscribeOptions::from_byte(byte, version)
+        .ok_or_else(|| reader.refuse(DecodeErrorKind::SubscribeOptions, start))?;
     if options.no_local && filter.is_shared() {
-        return Err((DecodeErrorKind::NoLocalOnShared, start));
+        return Err(reader.refuse(DecodeErrorKind::NoLocalOnShared, start));
     }
     Ok(SubscribeFilter { filter, options })
 }
 
 /// The rest of the packet as a list of at least one item, each read once to check it.
+#[inline(always)]
 fn read_list<'a, T, I>(
     reader: &mut Reader<'a>,
     version: Version,
-    read: impl Fn(&mut Reader<'a>, Version) -> Result<I, Fault>,
-) -> Result<List<'a, T>, Fault> {
+    read: impl Fn(&mut Reader<'a>, Version) -> Result<I, Faulty>,
+) -> Result<List<'a, T>, Faulty> {
     if reader.is_empty() {
-        return Err(reader.fault(DecodeErrorKind::EmptyList));
+        return Err(reader.refuse_here(DecodeErrorKind::EmptyList));
     }
     let mut items = *reader;
     while !items.is_empty() {
-        read(&mut items, version)?;
+        if let Err(faulty) = read(&mut items, version) {
+            *reader = items;
+            return Err(faulty);
+        }
     }
     Ok(List::Raw(reader.rest(), version))
 }
 
-fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Fault> {
+#[inline(always)]
+fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
     let code = ReasonCode::from_byte(byte, kind);
     let is_failure = code.is_some_and(ReasonCode::is_error);
     match (version, code) {
-        (Version::V3_1, _) if is_failure => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+        (Version::V3_1, _) if is_failure => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
         (Version::V3_1_1, _) if is_failure && byte != 0x80 => {
-            Err((DecodeErrorKind::ReasonCode { byte }, start))
+            Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start))
         }
         (_, Some(code)) => Ok(code),
-        (_, None) => Err((DecodeErrorKind::ReasonCode { byte }, start)),
+        (_, None) => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
     }
 }
 
+#[inline(always)]
 fn read_properties<'a>(
     reader: &mut Reader<'a>,
     owner: PropertyOwner,
     version: Version,
-) -> Result<Properties<'a>, Fault> {
+) -> Result<Properties<'a>, Faulty> {
     if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::EMPTY) }
 }
 
 /// A filter decoded before 5.0, in which `$share` is a level like any other, may be none in 5.0.
+#[inline(always)]
 fn check_share(filter: TopicFilter<'_>, version: Version) -> Result<(), EncodeError> {
-    let is_shared_by_name = version.has_properties() && filter.as_str().starts_with(SHARE_PREFIX);
+    let is_shared_by_name = version.has_properties() && filter.as_bytes().starts_with(SHARE_PREFIX);
     if is_shared_by_name && !filter.is_shared() { Err(EncodeError::SharedFilter) } else { Ok(()) }
 }
 
+impl SubscribeFilter<'_> {
+    /// The size on the wire, if it may be asked for in this version.
+    #[inline(always)]
+    fn checked_size(&self, version: Version) -> Result<usize, EncodeError> {
+        let SubscribeFilter { filter, options } = *self;
+        let is_plain = options.byte() == options.qos.bits();
+        if !is_plain && !version.has_properties() || options.no_local && filter.is_shared() {
+            return Err(EncodeError::SubscribeOptions);
+        }
+        check_share(filter, version)?;
+        Ok(2 + filter.as_bytes().len() + 1)
+    }
+
+    #[inline(always)]
+    fn put(&self, sink: &mut Sink<'_>) {
+        sink.binary(self.filter.as_bytes());
+        sink.u8(self.options.byte());
+    }
+}
+
 impl<'a> Subscribe<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Subscribe, version)?;
         let filters = Filters(read_list(reader, version, read_subscribe_filter)?);
@@ -357,32 +341,31 @@ impl<'a> Subscribe<'a> {
     }
 
     pub(crate) fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
-        let mut len = 2 + section_len(&self.properties, PropertyOwner::Subscribe, version)?;
-        let header_len = len;
-        for item in self.filters.iter() {
-            let plain = SubscribeOptions::with_qos(item.options.qos);
-            let is_plain = item.options == plain;
-            if !is_plain && !version.has_properties() || item.options.no_local && item.filter.is_shared() {
-                return Err(EncodeError::SubscribeOptions);
+        let header_len = 2 + section_len(&self.properties, PropertyOwner::Subscribe, version)?;
+        let list_len = match self.filters.0 {
+            List::Items(items) => {
+                items.iter().try_fold(0, |len, item| Ok(len + item.checked_size(version)?))?
             }
-            check_share(item.filter, version)?;
-            len += 2 + item.filter.as_str().len() + 1;
-        }
-        if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
+            List::Raw(..) => {
+                self.filters.iter().try_fold(0, |len, item| Ok(len + item.checked_size(version)?))?
+            }
+        };
+        if list_len == 0 { Err(EncodeError::EmptyList) } else { Ok(header_len + list_len) }
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Subscribe, version, out);
-        for item in self.filters.iter() {
-            put_binary(out, item.filter.as_str().as_bytes());
-            out.push(item.options.byte());
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
+        match self.filters.0 {
+            List::Items(items) => items.iter().for_each(|item| item.put(sink)),
+            List::Raw(..) => self.filters.iter().for_each(|item| item.put(sink)),
         }
     }
 }
 
 impl<'a> Unsubscribe<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsubscribe<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsubscribe, version)?;
         let filters = TopicFilters(read_list(reader, version, read_filter)?);
@@ -394,22 +377,23 @@ impl<'a> Unsubscribe<'a> {
         let mut len = header_len;
         for filter in self.filters.iter() {
             check_share(filter, version)?;
-            len += 2 + filter.as_str().len();
+            len += 2 + filter.as_bytes().len();
         }
         if len == header_len { Err(EncodeError::EmptyList) } else { Ok(len) }
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Unsubscribe, version, out);
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
         for filter in self.filters.iter() {
-            put_binary(out, filter.as_str().as_bytes());
+            sink.binary(filter.as_bytes());
         }
     }
 }
 
 impl<'a> Suback<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Suback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Suback, version)?;
         let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Suback, version);
@@ -434,15 +418,16 @@ impl<'a> Suback<'a> {
         Ok(2 + section_len(&self.properties, PropertyOwner::Suback, version)? + self.codes.len())
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Suback, version, out);
-        out.extend(self.codes.iter().map(ReasonCode::byte));
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
+        self.codes.iter().for_each(|code| sink.u8(code.byte()));
     }
 }
 
 impl<'a> Unsuback<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Fault> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Unsuback<'a>, Faulty> {
         let packet_id = read_packet_id(reader)?;
         let properties = read_properties(reader, PropertyOwner::Unsuback, version)?;
         let read = |reader: &mut Reader<'a>, version| read_code(reader, PacketKind::Unsuback, version);
@@ -466,10 +451,10 @@ impl<'a> Unsuback<'a> {
         Ok(2 + section_len(&self.properties, PropertyOwner::Unsuback, version)? + self.codes.len())
     }
 
-    pub(crate) fn put(&self, version: Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.packet_id.get().to_be_bytes());
-        put_section(&self.properties, PropertyOwner::Unsuback, version, out);
-        out.extend(self.codes.iter().map(ReasonCode::byte));
+    pub(crate) fn put(&self, version: Version, sink: &mut Sink<'_>) {
+        sink.u16(self.packet_id.get());
+        put_section(&self.properties, version, sink);
+        self.codes.iter().for_each(|code| sink.u8(code.byte()));
     }
 }
 

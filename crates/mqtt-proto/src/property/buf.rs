@@ -1,13 +1,15 @@
 //! Properties that own their memory, for those who keep them.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::{Properties, Property};
 use crate::error::EncodeError;
 use crate::property_id::{PropertyId, PropertyOwner};
+use crate::sink::Sink;
 
 /// Properties that own their memory, kept in their encoded form.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PropertyBuf {
     raw: Vec<u8>,
     raw_ids: u64,
@@ -23,15 +25,11 @@ impl PropertyBuf {
     ///
     /// Fails, and adds nothing, if it is not legal there, stands there already, or has a value that it may not have.
     pub fn push(&mut self, owner: PropertyOwner, property: Property<'_>) -> Result<(), EncodeError> {
-        let id = property.id();
-        if !id.is_legal_in(owner) {
-            return Err(EncodeError::PropertyNotAllowed { id, owner });
-        }
-        if self.raw_ids & id.bit() != 0 && !id.may_repeat_in(owner) {
-            return Err(EncodeError::PropertyRepeated(id));
-        }
-        property.checked_len()?;
-        property.put(&mut self.raw);
+        let id = property.check(owner, self.raw_ids)?;
+        property.check_text()?;
+        let start = self.raw.len();
+        self.raw.resize(start + property.size(), 0);
+        property.put(&mut Sink::new(&mut self.raw[start..]));
         self.raw_ids |= id.bit();
         Ok(())
     }
@@ -68,5 +66,11 @@ impl PropertyBuf {
     /// Size of the encoded properties in bytes, without the length in front.
     pub fn len(&self) -> usize {
         self.raw.len()
+    }
+}
+
+impl fmt::Debug for PropertyBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_properties().fmt(f)
     }
 }

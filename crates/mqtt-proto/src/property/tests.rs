@@ -1,6 +1,8 @@
 //! Properties keep their order, are legal where they stand, and are found lazily.
 
 use super::*;
+use crate::error::EncodeError;
+use std::vec::Vec;
 
 #[test]
 fn a_buffer_takes_only_what_is_legal() {
@@ -39,14 +41,14 @@ fn a_list_stands_before_the_raw_section() {
     let both = raw.as_properties().with_list(&list);
     assert_eq!(both.iter().collect::<Vec<_>>(), [Property::TopicAlias(7), Property::ContentType("text")]);
     assert_eq!(both.topic_alias(), Some(7));
-    assert_eq!(both.checked_len(PropertyOwner::Publish), Ok(3 + 7));
+    assert_eq!(both.checked_size(PropertyOwner::Publish), Ok(3 + 7));
     assert_eq!(
-        both.checked_len(PropertyOwner::Connect),
+        both.checked_size(PropertyOwner::Connect),
         Err(EncodeError::PropertyNotAllowed { id: PropertyId::TopicAlias, owner: PropertyOwner::Connect })
     );
     let twice = [Property::ContentType("other")];
     assert_eq!(
-        raw.as_properties().with_list(&twice).checked_len(PropertyOwner::Publish),
+        raw.as_properties().with_list(&twice).checked_size(PropertyOwner::Publish),
         Err(EncodeError::PropertyRepeated(PropertyId::ContentType))
     );
 }
