@@ -4,6 +4,7 @@
 //! answered and ended, as a driver under load does it.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use bytes::{Bytes, BytesMut};
@@ -144,7 +145,12 @@ pub fn online(in_flight: u16) -> Session {
     let window = NonZeroU16::new(in_flight.saturating_add(BATCH as u16)).expect("not 0");
     let config =
         Config { in_flight_max: Some(window), acknowledgement_timeout: None, ..Config::new("bench") };
-    let mut session = Session::new(config, 1);
+    online_with(&Arc::new(config))
+}
+
+/// The same with a configuration that sessions share.
+fn online_with(config: &Arc<Config>) -> Session {
+    let mut session = Session::new(Arc::clone(config), 1);
     let mut out = TransmitBuf::new();
     session.submit(NOW, Command::Connect).expect("accepted");
     session.handle_opened(NOW);
@@ -157,13 +163,7 @@ pub fn online(in_flight: u16) -> Session {
 /// Runs exchanges through a session that has `in_flight` other messages under way.
 fn ours(way: Way, in_flight: u16) -> Contestant {
     let mut driver = Driver::new(online(in_flight), way, in_flight);
-    let run = move || {
-        let start = Clock::now();
-        for _batch in 0..BATCHES {
-            driver.batch();
-        }
-        start.elapsed()
-    };
+    let run = move || (0..BATCHES).map(|_| driver.batch()).sum();
     Contestant { name: OURS, packets: BATCH * BATCHES, run: Box::new(run) }
 }
 
@@ -205,29 +205,34 @@ impl Driver {
         self.session.submit(NOW, Command::Publish(publish)).expect("accepted");
     }
 
-    fn batch(&mut self) {
+    /// How long the session took; what the server does is not counted.
+    fn batch(&mut self) -> Duration {
         match self.way {
             Way::Out(qos) => self.batch_out(qos),
             Way::In(_) => self.batch_in(),
         }
     }
 
-    fn batch_out(&mut self, qos: QoS) {
+    fn batch_out(&mut self, qos: QoS) -> Duration {
+        let start = Clock::now();
         for _message in 0..BATCH {
             self.submit(qos);
         }
         self.session.poll_transmit(NOW, &mut self.out);
+        let mut taken = start.elapsed();
         if qos != QoS::AtMostOnce {
-            self.answer(qos);
+            taken += self.answer(qos);
         }
         self.out.clear();
+        let start = Clock::now();
         while let Some(event) = self.session.poll_event() {
             std::hint::black_box(&event);
         }
+        taken + start.elapsed()
     }
 
     /// The server answers each PUBLISH, and each PUBREL, with the identifier that it has.
-    fn answer(&mut self, qos: QoS) {
+    fn answer(&mut self, qos: QoS) -> Duration {
         let id_at = 2 + 2 + TOPIC.len();
         let publish_len = id_at + 2 + 1 + self.payload.len();
         let first = if qos == QoS::AtLeastOnce { 0x40 } else { 0x50 };
@@ -236,22 +241,31 @@ impl Driver {
             self.input.extend_from_slice(&[first, 2, publish[id_at], publish[id_at + 1]]);
         }
         self.out.clear();
+        let start = Clock::now();
         self.session.handle_input(NOW, &mut self.input);
+        let mut taken = start.elapsed();
         if qos == QoS::ExactlyOnce {
+            let start = Clock::now();
             self.session.poll_transmit(NOW, &mut self.out);
+            taken += start.elapsed();
             for pubrel in self.out.chunks().flat_map(|chunk| chunk.chunks(4)) {
                 self.input.extend_from_slice(&[0x70, 2, pubrel[2], pubrel[3]]);
             }
+            let start = Clock::now();
             self.session.handle_input(NOW, &mut self.input);
+            taken += start.elapsed();
         }
+        taken
     }
 
-    fn batch_in(&mut self) {
+    fn batch_in(&mut self) -> Duration {
         if self.answers.is_empty() {
             self.answers = crate::peer_session::batches(self.way);
         }
+        let mut taken = Duration::ZERO;
         for step in 0..self.answers.len() {
             self.input.extend_from_slice(&self.answers[step]);
+            let start = Clock::now();
             self.session.handle_input(NOW, &mut self.input);
             while let Some(event) = self.session.poll_event() {
                 if let Event::Message(message) = &event {
@@ -263,7 +277,9 @@ impl Driver {
             }
             self.session.poll_transmit(NOW, &mut self.out);
             self.out.clear();
+            taken += start.elapsed();
         }
+        taken
     }
 }
 
@@ -344,10 +360,11 @@ fn answer_requests(mut sent: &[u8], input: &mut BytesMut) {
     }
 }
 
-/// Bytes that an idle session takes: itself, and what it has allocated.
+/// Bytes that an idle session takes: itself, and what it has allocated beside its configuration.
 pub fn idle_bytes() -> usize {
     let mut session = None;
-    let counted = allocation_counter::measure(|| session = Some(online(0)));
+    let config = Arc::new(Config::new("bench"));
+    let counted = allocation_counter::measure(|| session = Some(online_with(&config)));
     drop(session);
     size_of::<Session>() + usize::try_from(counted.bytes_current).unwrap_or(usize::MAX)
 }

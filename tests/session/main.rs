@@ -33,3 +33,4 @@ mod stats;
 mod driver;
 mod properties;
 mod model;
+mod machine;

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
+use bytes::Bytes;
 use mqtt_parts::{AliasesIn, AliasesOut, Instant};
 use mqtt_proto::{Connect, Version};
 
@@ -19,7 +20,7 @@ pub(crate) struct Connection {
     pub(crate) window_max: u16,
     /// Session Expiry Interval of CONNECT, in seconds.
     pub(crate) session_expiry_secs: u32,
-    pub(crate) aliases_in: AliasesIn,
+    pub(crate) aliases_in: AliasesIn<Bytes>,
     pub(crate) aliases_out: AliasesOut,
     pub(crate) control: VecDeque<Control>,
     /// QoS 1 and 2 messages that came in, whose last acknowledgement is not sent.

@@ -7,27 +7,26 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+/// What the peer's aliases stand for, each kept as a `T` in memory of its own.
+#[derive(Debug)]
+pub struct AliasesIn<T>(BTreeMap<u16, T>);
 
-/// What the peer's aliases stand for.
-#[derive(Debug, Default)]
-pub struct AliasesIn(BTreeMap<u16, Bytes>);
-
-impl AliasesIn {
-    /// No alias stands for anything.
-    pub const fn new() -> AliasesIn {
+impl<T> Default for AliasesIn<T> {
+    fn default() -> AliasesIn<T> {
         AliasesIn(BTreeMap::new())
     }
+}
 
-    /// The topic that an alias stands for, in memory of its own.
-    pub fn get(&self, alias: u16) -> Option<&Bytes> {
+impl<T: AsRef<[u8]>> AliasesIn<T> {
+    /// The topic that an alias stands for.
+    pub fn get(&self, alias: u16) -> Option<&T> {
         self.0.get(&alias)
     }
 
-    /// Keeps a topic in memory of its own; that `alias` is not above the maximum is for the caller to check.
-    pub fn set(&mut self, alias: u16, topic: &[u8]) {
-        if self.0.get(&alias).is_none_or(|kept| kept != topic) {
-            self.0.insert(alias, Bytes::copy_from_slice(topic));
+    /// Keeps a topic; that `alias` is not above the maximum is for the caller to check.
+    pub fn set(&mut self, alias: u16, topic: &[u8], keep: impl FnOnce(&[u8]) -> T) {
+        if self.0.get(&alias).is_none_or(|kept| kept.as_ref() != topic) {
+            self.0.insert(alias, keep(topic));
         }
     }
 

@@ -8,30 +8,25 @@ use mqtt_parts::{Instant, Rng};
 use crate::config::Reconnect;
 
 /// The attempts since the last connection that lasted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Backoff {
-    policy: Reconnect,
     attempts: u32,
     online_since: Option<Instant>,
 }
 
 impl Backoff {
-    pub(crate) const fn new(policy: Reconnect) -> Backoff {
-        Backoff { policy, attempts: 0, online_since: None }
-    }
-
     pub(crate) fn on_online(&mut self, now: Instant) {
         self.online_since = Some(now);
     }
 
     /// When the next attempt starts, after one that failed or a connection that ended.
-    pub(crate) fn next_attempt(&mut self, now: Instant, rng: &mut Rng) -> Instant {
-        if self.online_since.take().is_some_and(|since| now.since(since) >= self.policy.stable_after) {
+    pub(crate) fn next_attempt(&mut self, policy: &Reconnect, now: Instant, rng: &mut Rng) -> Instant {
+        if self.online_since.take().is_some_and(|since| now.since(since) >= policy.stable_after) {
             self.attempts = 0;
         }
         let factor = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
         self.attempts = self.attempts.saturating_add(1).min(EXPONENT_MAX);
-        let limit = self.policy.after.saturating_mul(factor).min(self.policy.after_max);
+        let limit = policy.after.saturating_mul(factor).min(policy.after_max);
         now + rng.duration_up_to(limit)
     }
 }

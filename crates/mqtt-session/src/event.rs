@@ -1,5 +1,7 @@
 //! What a session tells its application: where the connection stands, how operations ended, and messages.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
@@ -91,7 +93,7 @@ pub struct Message {
     /// The whole PUBLISH.
     pub(crate) frame: Bytes,
     /// What its alias stands for, if that alone names it.
-    pub(crate) aliased: Option<Bytes>,
+    pub(crate) aliased: Option<AliasedTopic>,
     pub(crate) version: Version,
     pub(crate) topic_at: u8,
     pub(crate) topic_len: u16,
@@ -102,12 +104,22 @@ pub struct Message {
     pub(crate) receipt: Option<Receipt>,
 }
 
+/// A topic that aliases stand for; a pointer, so that messages stay small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AliasedTopic(pub(crate) Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for AliasedTopic {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Message {
     /// The name it was published under.
     pub fn topic(&self) -> &str {
         let start = usize::from(self.topic_at);
         let named = &self.frame[start..start + usize::from(self.topic_len)];
-        let topic = self.aliased.as_deref().unwrap_or(named);
+        let topic = self.aliased.as_ref().map_or(named, AsRef::as_ref);
         core::str::from_utf8(topic).expect("decoding has checked it")
     }
 

@@ -1,7 +1,7 @@
 //! What the application has yet to be told, and until when operations may take.
 //!
-//! Every operation ends here, exactly once, and with it its deadline. Messages of QoS 0 that went out one after the
-//! other are kept as one run, since under load they are most of what there is to tell.
+//! Every operation ends here, exactly once, and with it its deadline. Operations that succeed one after the other
+//! are kept as one run, since under load they are most of what there is to tell.
 
 use alloc::collections::VecDeque;
 
@@ -21,8 +21,8 @@ pub(crate) struct Events {
 #[derive(Debug)]
 enum Told {
     Event(Event),
-    /// Messages of QoS 0 that were handed to the transport: the tickets from `next` to `last`.
-    Sent {
+    /// The tickets from `next` to `last` have ended with success.
+    Done {
         next: u64,
         last: u64,
     },
@@ -33,38 +33,38 @@ impl Events {
         self.queue.push_back(Told::Event(event));
     }
 
+    #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
         self.deadlines.remove(ticket);
-        self.push(Event::Ended { ticket, outcome });
+        if outcome != DONE {
+            return self.push(Event::Ended { ticket, outcome });
+        }
+        match self.queue.back_mut() {
+            Some(Told::Done { last, .. }) if *last + 1 == ticket.get() => *last += 1,
+            _ => self.queue.push_back(Told::Done { next: ticket.get(), last: ticket.get() }),
+        }
     }
 
     pub(crate) fn end_all(&mut self, tickets: impl IntoIterator<Item = Ticket>, outcome: Outcome) {
         tickets.into_iter().for_each(|ticket| self.end(ticket, outcome));
     }
 
-    /// A message of QoS 0 was handed to the transport; it never has a deadline.
-    #[inline]
-    pub(crate) fn sent(&mut self, ticket: Ticket) {
-        match self.queue.back_mut() {
-            Some(Told::Sent { last, .. }) if *last + 1 == ticket.get() => *last += 1,
-            _ => self.queue.push_back(Told::Sent { next: ticket.get(), last: ticket.get() }),
-        }
-    }
-
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        if let Some(Told::Sent { next, last }) = self.queue.front_mut() {
-            if next < last {
+        match self.queue.front_mut()? {
+            Told::Done { next, last } => {
                 let ticket = Ticket(*next);
-                *next += 1;
-                return Some(Event::Ended { ticket, outcome: Outcome::Done(ReasonCode::Success) });
+                if next == last {
+                    self.queue.pop_front();
+                } else {
+                    *next += 1;
+                }
+                Some(Event::Ended { ticket, outcome: DONE })
             }
-        }
-        match self.queue.pop_front()? {
-            Told::Event(event) => Some(event),
-            Told::Sent { last, .. } => {
-                Some(Event::Ended { ticket: Ticket(last), outcome: Outcome::Done(ReasonCode::Success) })
-            }
+            Told::Event(_) => match self.queue.pop_front()? {
+                Told::Event(event) => Some(event),
+                Told::Done { .. } => None,
+            },
         }
     }
 
@@ -82,3 +82,6 @@ impl Events {
         self.deadlines.pop_passed(now)
     }
 }
+
+/// How most operations end.
+const DONE: Outcome = Outcome::Done(ReasonCode::Success);

@@ -22,6 +22,8 @@ use crate::negotiated::Negotiated;
 pub(crate) struct Shape {
     /// Size of fixed and variable header, behind which a copied payload follows.
     pub(crate) header_len: u32,
+    /// Where the packet identifier stands, or would.
+    id_at: u32,
     /// When it expires; [`NEVER`] if it does not.
     expires_at: Instant,
 }
@@ -83,7 +85,10 @@ pub(crate) fn encode(
     let encoded = if is_copied { packet.encode(version, out) } else { packet.encode_header(version, out) };
     encoded.map_err(RefusedReason::Encode)?;
     let copied_len = if is_copied { publish.payload.len() } else { 0 };
-    let shape = Shape { header_len: (out.len() - start - copied_len) as u32, expires_at };
+    let header_len = (out.len() - start - copied_len) as u32;
+    let topic_at = 1 + length_len(&out[start + 1..]) + 2;
+    let id_at = (topic_at + publish.topic.as_bytes().len()) as u32;
+    let shape = Shape { header_len, id_at, expires_at };
     Ok((shape, (!is_copied).then(|| publish.payload.clone())))
 }
 
@@ -105,6 +110,8 @@ fn check_properties(properties: Properties<'_>) -> Result<(), RefusedReason> {
 }
 
 impl Shape {
+    pub(crate) const NONE: Shape = Shape { header_len: 0, id_at: 0, expires_at: NEVER };
+
     #[inline]
     pub(crate) fn expires(&self) -> bool {
         self.expires_at != NEVER
@@ -139,11 +146,11 @@ impl Frame<'_> {
         terms.check_size(self.packet_size())
     }
 
-    /// Where the topic begins, and how long it is.
+    /// The topic, with which the variable header begins behind its length.
     #[inline]
-    fn topic_at(&self) -> (usize, usize) {
+    fn topic(&self) -> &[u8] {
         let at = 1 + length_len(&self.bytes[1..]) + 2;
-        (at, usize::from(u16::from_be_bytes([self.bytes[at - 2], self.bytes[at - 1]])))
+        &self.bytes[at..self.shape.id_at as usize]
     }
 
     /// Appends the message under its full name; a repetition says so. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
@@ -152,13 +159,11 @@ impl Frame<'_> {
         let bytes = out.put_encoded(self.bytes);
         bytes[0] |= u8::from(sending.dup) << 3;
         if let Some(id) = sending.packet_id {
-            let (topic_at, topic_len) = self.topic_at();
-            let id_at = topic_at + topic_len;
+            let id_at = self.shape.id_at as usize;
             bytes[id_at..id_at + 2].copy_from_slice(&id.get().to_be_bytes());
         }
         if self.shape.expires() {
-            let (topic_at, topic_len) = self.topic_at();
-            let section_at = topic_at + topic_len + if sending.packet_id.is_some() { 2 } else { 0 };
+            let section_at = self.shape.id_at as usize + if sending.packet_id.is_some() { 2 } else { 0 };
             let properties_at = section_at + length_len(&bytes[section_at..]);
             self.put_expiry(sending.now, &mut bytes[properties_at..]);
         }
@@ -182,17 +187,16 @@ impl Frame<'_> {
         size_max: u32,
         out: &mut TransmitBuf,
     ) {
-        let (topic_at, topic_len) = self.topic_at();
-        let topic = &self.bytes[topic_at..topic_at + topic_len];
+        let topic = self.topic();
         match aliases.naming(topic) {
             naming @ Naming::Alias(alias) => {
-                self.put_aliased(sending, &[], topic_at + topic_len, alias, out);
+                self.put_aliased(sending, &[], alias, out);
                 aliases.commit(naming, topic);
             }
             naming @ Naming::NameAndAlias(alias)
                 if self.packet_size() + ALIAS_GROWTH_MAX <= size_max as usize =>
             {
-                self.put_aliased(sending, topic, topic_at + topic_len, alias, out);
+                self.put_aliased(sending, topic, alias, out);
                 aliases.commit(naming, topic);
             }
             Naming::NameAndAlias(_) | Naming::Name => self.put(sending, out),
@@ -200,15 +204,8 @@ impl Frame<'_> {
     }
 
     /// [5.0 MQTT-3.3.2-8] [5.0 MQTT-3.3.2-12]
-    fn put_aliased(
-        &self,
-        sending: Sending,
-        topic: &[u8],
-        topic_end: usize,
-        alias: u16,
-        out: &mut TransmitBuf,
-    ) {
-        let header_len = self.shape.header_len as usize;
+    fn put_aliased(&self, sending: Sending, topic: &[u8], alias: u16, out: &mut TransmitBuf) {
+        let (header_len, topic_end) = (self.shape.header_len as usize, self.shape.id_at as usize);
         let id = sending.packet_id.map(|id| id.get().to_be_bytes());
         let id = id.as_ref().map_or(&[][..], <[u8; 2]>::as_slice);
         let section = &self.bytes[topic_end + id.len()..header_len];

@@ -21,7 +21,7 @@ use crate::events::Events;
 use crate::frame::{Frame, Sending};
 use crate::negotiated::{Emit, Negotiated};
 use crate::queue::{OVERHEAD, Queue};
-use slots::{Slot, Slots, Stored};
+use slots::{SlotState, Slots, Stored};
 
 pub(crate) use slots::Ended;
 
@@ -172,7 +172,7 @@ impl Outbox {
         emit.out.put_encoded(bytes);
         for _message in 0..count {
             let Some(ticket) = self.queue.pop() else { break };
-            emit.events.sent(ticket);
+            emit.end(ticket, Outcome::Done(ReasonCode::Success));
         }
         emit.count_publishes(count as u64);
         count > 0
@@ -183,16 +183,17 @@ impl Outbox {
     /// [5.0 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1] [3.1.1 MQTT-4.4.0-1] [3.1.1 MQTT-4.6.0-1]
     fn poll_replay(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(&packet_id) = self.replay.front() else { return false };
-        match self.slots.get(packet_id) {
-            Slot::Free | Slot::Reserved => {}
-            Slot::Released { .. } => {
+        let slot = self.slots.get(packet_id);
+        match slot.state {
+            SlotState::Free | SlotState::Reserved => {}
+            SlotState::Released { .. } => {
                 let pubrel = Packet::Pubrel(Ack::success(packet_id));
                 emit.out.put(&pubrel, self.version).expect("it has no variable part");
                 emit.stats.packets_sent.count(mqtt_proto::PacketKind::Pubrel);
             }
-            Slot::MaybeSent(_) if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
-            Slot::MaybeSent(stored) => {
-                let frame = stored.frame();
+            SlotState::MaybeSent if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
+            SlotState::MaybeSent => {
+                let frame = slot.frame();
                 match frame.check_terms(emit.terms) {
                     Ok(()) => {
                         frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup: true }, emit.out);
@@ -221,7 +222,6 @@ impl Outbox {
                 if let Some(ticket) = stored.ticket {
                     emit.end(ticket, Outcome::Indeterminate(Indeterminate::SessionLost));
                 }
-                self.slots.recycle(stored);
             }
             return true;
         }
@@ -277,7 +277,7 @@ impl Outbox {
                 self.in_flight += 1;
                 self.slots.put_copy(id, ticket, &frame, emit.now);
             }
-            None => emit.events.sent(ticket),
+            None => emit.end(ticket, Outcome::Done(ReasonCode::Success)),
         }
         self.queue.pop();
         true
@@ -285,9 +285,8 @@ impl Outbox {
 
     /// The answer to a QoS 1 message; an error if no such message is under way.
     pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Result<Option<Ended>, Unknown> {
-        match self.slots.get(ack.packet_id) {
-            Slot::MaybeSent(stored) if stored.frame().qos() == QoS::AtLeastOnce => {}
-            Slot::MaybeSent(_) | Slot::Released { .. } | Slot::Reserved | Slot::Free => return Err(Unknown),
+        if self.slots.get(ack.packet_id).qos_sent() != Some(QoS::AtLeastOnce) {
+            return Err(Unknown);
         }
         self.leave_window(ack.packet_id);
         Ok(self.slots.end(ack.packet_id, ids, outcome_of(ack.reason)))
@@ -295,13 +294,16 @@ impl Outbox {
 
     /// An exchange is over. What waits to be repeated does not count yet, though a server may answer it early.
     fn leave_window(&mut self, id: PacketId) {
-        if !self.leave_replay(id) || matches!(self.slots.get(id), Slot::Released { .. }) {
+        if !self.leave_replay(id) || matches!(self.slots.get(id).state, SlotState::Released { .. }) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
     }
 
     /// It is not to be repeated any more; false if it was not to be.
     fn leave_replay(&mut self, id: PacketId) -> bool {
+        if self.replay.is_empty() {
+            return false;
+        }
         let index = self.replay.iter().position(|waiting| *waiting == id);
         index.and_then(|index| self.replay.remove(index)).is_some()
     }
@@ -310,8 +312,9 @@ impl Outbox {
     ///
     /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
     pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Result<Option<Ended>, Unknown> {
-        match self.slots.get(ack.packet_id) {
-            Slot::MaybeSent(stored) if stored.frame().qos() == QoS::ExactlyOnce => {
+        let slot = self.slots.get(ack.packet_id);
+        match slot.state {
+            SlotState::MaybeSent if slot.frame().qos() == QoS::ExactlyOnce => {
                 if ack.reason.is_error() {
                     self.leave_window(ack.packet_id);
                     return Ok(self.slots.end(ack.packet_id, ids, outcome_of(ack.reason)));
@@ -321,8 +324,10 @@ impl Outbox {
                 Ok(None)
             }
             // The server repeats its PUBREC: the PUBREL is repeated too.
-            Slot::Released { .. } if !ack.reason.is_error() => Ok(None),
-            Slot::Released { .. } | Slot::MaybeSent(_) | Slot::Reserved | Slot::Free => Err(Unknown),
+            SlotState::Released { .. } if !ack.reason.is_error() => Ok(None),
+            SlotState::Released { .. } | SlotState::MaybeSent | SlotState::Reserved | SlotState::Free => {
+                Err(Unknown)
+            }
         }
     }
 
@@ -330,10 +335,7 @@ impl Outbox {
     ///
     /// That the server does not know the identifier any more means that it has completed the exchange.
     pub(crate) fn on_pubcomp(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Ended> {
-        let reason = match self.slots.get(ack.packet_id) {
-            Slot::Released { reason, .. } => *reason,
-            Slot::MaybeSent(_) | Slot::Reserved | Slot::Free => return None,
-        };
+        let SlotState::Released { reason, .. } = self.slots.get(ack.packet_id).state else { return None };
         self.leave_window(ack.packet_id);
         self.slots.end(ack.packet_id, ids, Outcome::Done(reason))
     }
@@ -347,7 +349,6 @@ impl Outbox {
         if let Ok(index) = self.again.binary_search_by_key(&ticket.get(), |stored| stored.order) {
             let stored = self.again.remove(index)?;
             self.again_bytes -= stored.size();
-            self.slots.recycle(stored);
             return Some(outcome);
         }
         self.slots.forget(ticket).then_some(outcome)
@@ -374,10 +375,11 @@ impl Outbox {
         }
         let id = self.slots.find(ticket)?;
         let is_due = self.replay.contains(&id);
-        match self.slots.get(id) {
-            Slot::Free | Slot::Reserved => None,
-            Slot::MaybeSent(stored) => Some(Place::MaybeSent { qos: stored.frame().qos(), is_due }),
-            Slot::Released { .. } => Some(Place::Released { is_due }),
+        let slot = self.slots.get(id);
+        match slot.state {
+            SlotState::Free | SlotState::Reserved => None,
+            SlotState::MaybeSent => Some(Place::MaybeSent { qos: slot.frame().qos(), is_due }),
+            SlotState::Released { .. } => Some(Place::Released { is_due }),
         }
     }
 

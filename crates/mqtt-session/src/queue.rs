@@ -158,21 +158,26 @@ impl Queue {
         let entry = self.entries.pop_front()?;
         self.first_at += entry.frame_len as usize;
         self.uncount(entry.packet_size(), entry.qos);
-        self.skip_gaps();
-        if self.first_at >= UNUSED_MIN && self.first_at * 2 > self.frames.len() {
+        if self.gaps > 0 {
+            self.skip_gaps();
+        }
+        if self.entries.is_empty() {
+            self.frames.clear();
+            self.first_at = 0;
+        } else if self.first_at >= UNUSED_MIN && self.first_at * 2 > self.frames.len() {
             self.frames.drain(..self.first_at);
             self.first_at = 0;
         }
         Some(Ticket(entry.order))
     }
 
+    #[inline]
     fn uncount(&mut self, packet_size: usize, qos: QoS) {
         self.bytes -= packet_size + OVERHEAD;
         self.at_most_once -= usize::from(qos == QoS::AtMostOnce);
     }
 
     /// The first entry is never a gap.
-    #[inline]
     fn skip_gaps(&mut self) {
         while let Some(gap) = self.entries.front().filter(|entry| entry.is_gap) {
             self.first_at += gap.frame_len as usize;

@@ -4,16 +4,18 @@ mod submit;
 mod link;
 mod input;
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_parts::{AliasesIn, Instant, PacketIds, Rng, TransmitBuf};
 use mqtt_proto::{Packet, PacketKind, QoS, ReasonCode, TopicFilter};
 
 use crate::backoff::Backoff;
-use crate::config::Config;
+use crate::config::{Config, Credentials};
 use crate::error::OfflineCause;
-use crate::event::{Event, Ticket};
+use crate::event::{AliasedTopic, Event, Ticket};
 use crate::events::Events;
 use crate::explain::{Explanation, Waits};
 use crate::inbox::Inbox;
@@ -29,7 +31,9 @@ use crate::subscriptions::{SubscriptionStatus, Subscriptions};
 /// A client's session.
 #[derive(Debug)]
 pub struct Session {
-    config: Config,
+    config: Arc<Config>,
+    /// Those that were given last, in the place of those of the configuration.
+    credentials: Option<Box<Option<Credentials>>>,
     /// That of the configuration, or what the server assigned. [5.0 MQTT-3.1.3-7]
     client_id: String,
     connection: Connection,
@@ -41,7 +45,7 @@ pub struct Session {
     outbox: Outbox,
     inbox: Inbox,
     subscriptions: Subscriptions,
-    aliases_in: AliasesIn,
+    aliases_in: AliasesIn<AliasedTopic>,
     progress: Progress,
     choice: Choice,
     /// Packets that wait for nothing: CONNECT, acknowledgements, PUBREL, PINGREQ, DISCONNECT.
@@ -105,21 +109,29 @@ const TRANSMIT_BATCH: usize = 64 * 1024;
 
 impl Session {
     /// A session that wants no connection yet. The seed drives the waits between attempts.
-    pub fn new(config: Config, seed: u64) -> Session {
+    pub fn new(config: impl Into<Arc<Config>>, seed: u64) -> Session {
+        let config = config.into();
+        let client_id = config.client_id.clone();
+        Session::with_client_id(config, client_id, seed)
+    }
+
+    /// The same under a client identifier of its own, so that many sessions share one configuration.
+    pub fn with_client_id(config: Arc<Config>, client_id: impl Into<String>, seed: u64) -> Session {
         let mut rng = Rng::new(seed);
         Session {
             choice: Choice::new(config.servers, &mut rng),
             rng,
-            client_id: config.client_id.clone(),
+            client_id: client_id.into(),
+            credentials: None,
             connection: Connection::new(config.network_timeout),
             terms: Negotiated::from_config(&config),
             keep_alive: KeepAlive::new(Instant::ORIGIN, Instant::ORIGIN, 0, config.network_timeout),
-            backoff: Backoff::new(config.reconnect),
+            backoff: Backoff::default(),
             ids: PacketIds::new(),
             outbox: Outbox::new(&config),
             inbox: Inbox::default(),
             subscriptions: Subscriptions::new(&config),
-            aliases_in: AliasesIn::new(),
+            aliases_in: AliasesIn::default(),
             progress: Progress::new(config.acknowledgement_timeout),
             control: Vec::new(),
             events: Events::default(),

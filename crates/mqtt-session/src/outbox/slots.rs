@@ -22,21 +22,26 @@ pub(crate) struct Slots {
     sequence: VecDeque<(u64, PacketId)>,
     /// Counts PUBRECs, to repeat PUBRELs in their order.
     releases: u64,
-    /// Memory of messages that have ended.
-    spare: Vec<Vec<u8>>,
 }
 
+/// The place of one identifier. Its memory is used again by the next message that has it.
 #[derive(Debug)]
-pub(crate) enum Slot {
+pub(crate) struct Slot {
+    pub(crate) state: SlotState,
+    message: Stored,
+}
+
+/// How far the message of a slot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotState {
     Free,
-    MaybeSent(Stored),
+    /// Sent on this connection or an earlier one, and not answered.
+    MaybeSent,
+    /// QoS 2 between PUBREC and PUBCOMP; what is left of the message is its ticket.
     Released {
-        ticket: Option<Ticket>,
-        order: u64,
         release: u64,
         /// That of the PUBREC, which says whether anyone listened.
         reason: ReasonCode,
-        sent_at: Instant,
     },
     /// QoS 2 that was given up: no other message may have the identifier while the server may know it.
     Reserved,
@@ -52,7 +57,7 @@ pub(crate) struct Stored {
     bytes: Vec<u8>,
     payload: Option<Bytes>,
     shape: Shape,
-    /// When it first went out on a connection of this session.
+    /// When it first went out.
     sent_at: Instant,
 }
 
@@ -65,11 +70,26 @@ pub(crate) struct Ended {
     pub(crate) sent_at: Option<Instant>,
 }
 
-/// Pieces of memory that are kept for later messages, and how large a kept one may be.
-const SPARE_MAX: usize = 1024;
+/// Memory of a message that is kept for the next one; more is given back.
 const SPARE_SIZE_MAX: usize = 8192;
 
+/// Ended messages that may stand in the sequence besides one for each that has not ended.
+const SEQUENCE_SPARE: usize = 64;
+
+/// What stands for an identifier that was never used.
+static NEVER_USED: Slot = Slot { state: SlotState::Free, message: Stored::NONE };
+
 impl Stored {
+    const NONE: Stored = Stored {
+        ticket: None,
+        order: 0,
+        bytes: Vec::new(),
+        payload: None,
+        shape: Shape::NONE,
+        sent_at: Instant::ORIGIN,
+    };
+
+    #[inline]
     pub(crate) fn frame(&self) -> Frame<'_> {
         Frame { bytes: &self.bytes, payload: self.payload.as_ref(), shape: self.shape }
     }
@@ -81,17 +101,34 @@ impl Stored {
 }
 
 impl Slot {
-    fn order(&self) -> Option<u64> {
-        match self {
-            Slot::Free | Slot::Reserved => None,
-            Slot::MaybeSent(Stored { order, .. }) | Slot::Released { order, .. } => Some(*order),
-        }
+    /// The frame of a message that was sent.
+    #[inline]
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        self.message.frame()
     }
 
-    fn ticket_mut(&mut self) -> Option<&mut Option<Ticket>> {
-        match self {
-            Slot::Free | Slot::Reserved => None,
-            Slot::MaybeSent(Stored { ticket, .. }) | Slot::Released { ticket, .. } => Some(ticket),
+    /// The QoS of a message that was sent and not answered.
+    #[inline]
+    pub(crate) fn qos_sent(&self) -> Option<QoS> {
+        (self.state == SlotState::MaybeSent).then(|| self.frame().qos())
+    }
+
+    #[inline]
+    fn is_under_way(&self) -> bool {
+        matches!(self.state, SlotState::MaybeSent | SlotState::Released { .. })
+    }
+
+    #[inline]
+    fn is_of(&self, order: u64) -> bool {
+        self.is_under_way() && self.message.order == order
+    }
+
+    /// Gives large memory back.
+    #[inline]
+    fn forget_bytes(&mut self) {
+        self.message.payload = None;
+        if self.message.bytes.capacity() > SPARE_SIZE_MAX {
+            self.message.bytes = Vec::new();
         }
     }
 }
@@ -103,85 +140,83 @@ impl Slots {
 
     #[inline]
     pub(crate) fn get(&self, id: PacketId) -> &Slot {
-        self.by_id.get(usize::from(id.get())).unwrap_or(&Slot::Free)
+        self.by_id.get(usize::from(id.get())).unwrap_or(&NEVER_USED)
     }
 
     /// A message that goes out for the first time in this session.
     #[inline]
     pub(crate) fn put_copy(&mut self, id: PacketId, ticket: Ticket, frame: &Frame<'_>, now: Instant) {
-        let mut bytes = self.spare.pop().unwrap_or_default();
-        bytes.extend_from_slice(frame.bytes);
-        let payload = frame.payload.cloned();
-        let stored = Stored {
-            ticket: Some(ticket),
-            order: ticket.get(),
-            bytes,
-            payload,
-            shape: frame.shape,
-            sent_at: now,
-        };
-        self.put(id, stored);
+        self.note(id, ticket.get());
+        let message = &mut self.by_id[usize::from(id.get())].message;
+        message.ticket = Some(ticket);
+        message.order = ticket.get();
+        message.bytes.clear();
+        message.bytes.extend_from_slice(frame.bytes);
+        message.payload = frame.payload.cloned();
+        message.shape = frame.shape;
+        message.sent_at = now;
     }
 
-    /// A message that goes out in this session; none of a lower order does so later.
-    pub(crate) fn put(&mut self, id: PacketId, stored: Stored) {
+    /// A message that goes out again, but in another session.
+    pub(crate) fn put(&mut self, id: PacketId, message: Stored) {
+        self.note(id, message.order);
+        self.by_id[usize::from(id.get())].message = message;
+    }
+
+    /// No message of a lower order is noted later.
+    #[inline]
+    fn note(&mut self, id: PacketId, order: u64) {
         let index = usize::from(id.get());
         while self.by_id.len() <= index {
-            self.by_id.push(Slot::Free);
+            self.by_id.push(Slot { state: SlotState::Free, message: Stored::NONE });
         }
         if self.sequence.len() > 2 * self.under_way + SEQUENCE_SPARE {
             let by_id = &self.by_id;
-            self.sequence.retain(|(order, id)| by_id[usize::from(id.get())].order() == Some(*order));
+            self.sequence.retain(|(order, id)| by_id[usize::from(id.get())].is_of(*order));
         }
-        self.sequence.push_back((stored.order, id));
+        self.sequence.push_back((order, id));
         self.under_way += 1;
-        self.by_id[index] = Slot::MaybeSent(stored);
+        self.by_id[index].state = SlotState::MaybeSent;
     }
 
     /// The server has taken a QoS 2 message.
     pub(crate) fn release(&mut self, id: PacketId, reason: ReasonCode) {
         let Some(slot) = self.by_id.get_mut(usize::from(id.get())) else { return };
-        let Slot::MaybeSent(Stored { ticket, order, sent_at, .. }) = slot else { return };
-        let (ticket, order, sent_at) = (*ticket, *order, *sent_at);
-        let released = Slot::Released { ticket, order, release: self.releases, reason, sent_at };
+        slot.state = SlotState::Released { release: self.releases, reason };
+        slot.forget_bytes();
         self.releases += 1;
-        if let Slot::MaybeSent(stored) = core::mem::replace(slot, released) {
-            self.recycle(stored);
-        }
     }
 
     /// Frees the identifier; none if the end was reported before.
     #[inline]
     pub(crate) fn end(&mut self, id: PacketId, ids: &mut PacketIds, outcome: Outcome) -> Option<Ended> {
         ids.release(id);
-        let (ticket, sent_at) = self.take(id, Slot::Free)?;
+        let (ticket, sent_at) = self.take(id, SlotState::Free)?;
         Some(Ended { ticket: ticket?, outcome, sent_at: Some(sent_at) })
     }
 
     /// A message that cannot be repeated: what the first transmission came to is unknown.
     pub(crate) fn give_up(&mut self, id: PacketId, ids: &mut PacketIds) -> Option<Ended> {
-        let is_qos_2 =
-            matches!(self.get(id), Slot::MaybeSent(stored) if stored.frame().qos() == QoS::ExactlyOnce);
+        let is_qos_2 = self.get(id).qos_sent() == Some(QoS::ExactlyOnce);
         if !is_qos_2 {
             ids.release(id);
         }
-        let (ticket, _) = self.take(id, if is_qos_2 { Slot::Reserved } else { Slot::Free })?;
+        let left = if is_qos_2 { SlotState::Reserved } else { SlotState::Free };
+        let (ticket, _) = self.take(id, left)?;
         let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
         Some(Ended { ticket: ticket?, outcome, sent_at: None })
     }
 
     #[inline]
-    fn take(&mut self, id: PacketId, left: Slot) -> Option<(Option<Ticket>, Instant)> {
+    fn take(&mut self, id: PacketId, left: SlotState) -> Option<(Option<Ticket>, Instant)> {
         let slot = self.by_id.get_mut(usize::from(id.get()))?;
-        let taken = match core::mem::replace(slot, left) {
-            Slot::Free | Slot::Reserved => return None,
-            Slot::Released { ticket, sent_at, .. } => (ticket, sent_at),
-            Slot::MaybeSent(stored) => {
-                let taken = (stored.ticket, stored.sent_at);
-                self.recycle(stored);
-                taken
-            }
-        };
+        let was_under_way = slot.is_under_way();
+        slot.state = left;
+        if !was_under_way {
+            return None;
+        }
+        slot.forget_bytes();
+        let taken = (slot.message.ticket.take(), slot.message.sent_at);
         self.under_way -= 1;
         self.trim();
         Some(taken)
@@ -191,7 +226,7 @@ impl Slots {
     #[inline]
     fn trim(&mut self) {
         while let Some((order, id)) = self.sequence.front() {
-            if self.get(*id).order() == Some(*order) {
+            if self.by_id[usize::from(id.get())].is_of(*order) {
                 break;
             }
             self.sequence.pop_front();
@@ -202,73 +237,57 @@ impl Slots {
     pub(crate) fn find(&self, ticket: Ticket) -> Option<PacketId> {
         let index = self.sequence.binary_search_by_key(&ticket.get(), |(order, _)| *order).ok()?;
         let id = self.sequence[index].1;
-        match self.get(id) {
-            Slot::MaybeSent(Stored { ticket: owner, .. }) | Slot::Released { ticket: owner, .. } => {
-                (*owner == Some(ticket)).then_some(id)
-            }
-            Slot::Free | Slot::Reserved => None,
-        }
+        let slot = self.get(id);
+        (slot.is_of(ticket.get()) && slot.message.ticket == Some(ticket)).then_some(id)
     }
 
     /// Nobody waits for the end of a message any more, but the exchange goes on; false if it is not under way.
     pub(crate) fn forget(&mut self, ticket: Ticket) -> bool {
         let Some(id) = self.find(ticket) else { return false };
-        let slot = self.by_id.get_mut(usize::from(id.get())).and_then(Slot::ticket_mut);
-        slot.and_then(Option::take).is_some()
+        self.by_id[usize::from(id.get())].message.ticket.take().is_some()
     }
 
     /// Nobody waits for anything any more, but the exchanges go on: who waited, in order.
     pub(crate) fn forget_all(&mut self) -> impl Iterator<Item = Ticket> {
         let by_id = &mut self.by_id;
         self.sequence.iter().filter_map(|(order, id)| {
-            let slot = by_id.get_mut(usize::from(id.get())).filter(|slot| slot.order() == Some(*order))?;
-            slot.ticket_mut()?.take()
+            let slot = by_id.get_mut(usize::from(id.get())).filter(|slot| slot.is_of(*order))?;
+            slot.message.ticket.take()
         })
     }
 
     /// What is to be repeated: PUBRELs in the order of their PUBRECs, then messages in their order.
     pub(crate) fn put_replay(&self, replay: &mut VecDeque<PacketId>) -> usize {
         replay.clear();
-        let live = self.sequence.iter().filter(|(order, id)| self.get(*id).order() == Some(*order));
-        let is_released = |id: PacketId| matches!(self.get(id), Slot::Released { .. });
-        replay.extend(live.clone().map(|(_, id)| *id).filter(|id| is_released(*id)));
+        let live = self.sequence.iter().filter(|(order, id)| self.get(*id).is_of(*order)).map(|(_, id)| *id);
+        let release_of = |id: PacketId| match self.get(id).state {
+            SlotState::Released { release, .. } => Some(release),
+            SlotState::Free | SlotState::Reserved | SlotState::MaybeSent => None,
+        };
+        replay.extend(live.clone().filter(|id| release_of(*id).is_some()));
         let released = replay.len();
-        replay.make_contiguous().sort_unstable_by_key(|id| match self.get(*id) {
-            Slot::Released { release, .. } => *release,
-            Slot::Free | Slot::Reserved | Slot::MaybeSent(_) => u64::MAX,
-        });
-        replay.extend(live.map(|(_, id)| *id).filter(|id| !is_released(*id)));
+        replay.make_contiguous().sort_unstable_by_key(|id| release_of(*id));
+        replay.extend(live.filter(|id| release_of(*id).is_none()));
         released
     }
 
-    /// Empties all slots and frees their identifiers: messages in their order, then released ones in theirs.
-    pub(crate) fn drain(&mut self, ids: &mut PacketIds, mut taken: impl FnMut(Slot)) {
+    /// Empties all slots and frees their identifiers: messages in their order, and whether they were released.
+    pub(crate) fn drain(&mut self, ids: &mut PacketIds, mut taken: impl FnMut(Stored, bool)) {
         for index in 0..self.by_id.len() {
-            if let (Slot::Reserved, Some(id)) = (&self.by_id[index], PacketId::new(index as u16)) {
+            if let (SlotState::Reserved, Some(id)) = (self.by_id[index].state, PacketId::new(index as u16)) {
                 ids.release(id);
-                self.by_id[index] = Slot::Free;
+                self.by_id[index].state = SlotState::Free;
             }
         }
         while let Some((order, id)) = self.sequence.pop_front() {
             let slot = &mut self.by_id[usize::from(id.get())];
-            if slot.order() == Some(order) {
+            if slot.is_of(order) {
                 ids.release(id);
-                taken(core::mem::replace(slot, Slot::Free));
+                let is_released = slot.state != SlotState::MaybeSent;
+                slot.state = SlotState::Free;
+                taken(core::mem::replace(&mut slot.message, Stored::NONE), is_released);
             }
         }
         self.under_way = 0;
     }
-
-    /// Keeps the memory of a message that has ended.
-    #[inline]
-    pub(crate) fn recycle(&mut self, stored: Stored) {
-        let mut bytes = stored.bytes;
-        if self.spare.len() < SPARE_MAX && bytes.capacity() <= SPARE_SIZE_MAX {
-            bytes.clear();
-            self.spare.push(bytes);
-        }
-    }
 }
-
-/// Ended messages that may stand in the sequence besides one for each that has not ended.
-const SEQUENCE_SPARE: usize = 64;

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use mqtt_parts::PacketIds;
 use mqtt_proto::QoS;
 
-use super::{Outbox, Slot};
+use super::Outbox;
 use crate::config::{Lost, QueuePolicy};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
 use crate::event::Outcome;
@@ -50,21 +50,18 @@ impl Outbox {
         let again_before = self.again.len();
         let Outbox { slots, again, session_loss, again_bytes, .. } = self;
         let mut ended = VecDeque::new();
-        slots.drain(ids, |slot| match slot {
-            Slot::Free | Slot::Reserved => {}
-            Slot::Released { ticket, .. } => ended.extend(ticket),
-            Slot::MaybeSent(stored) => {
-                let policy = match stored.frame().qos() {
-                    QoS::ExactlyOnce => session_loss.exactly_once,
-                    QoS::AtLeastOnce | QoS::AtMostOnce => session_loss.at_least_once,
-                };
-                match (policy, stored.ticket) {
-                    (Lost::Resend, Some(_)) => {
-                        *again_bytes += stored.size();
-                        again.push_back(stored);
-                    }
-                    (Lost::End, _) | (_, None) => ended.extend(stored.ticket),
+        slots.drain(ids, |stored, is_released| {
+            let policy = match is_released {
+                true => Lost::End,
+                false if stored.frame().qos() == QoS::ExactlyOnce => session_loss.exactly_once,
+                false => session_loss.at_least_once,
+            };
+            match (policy, stored.ticket) {
+                (Lost::Resend, Some(_)) => {
+                    *again_bytes += stored.size();
+                    again.push_back(stored);
                 }
+                (Lost::End, _) | (_, None) => ended.extend(stored.ticket),
             }
         });
         // Messages of the session before, which were not sent in this one, come after those that were.
@@ -90,11 +87,10 @@ impl Outbox {
         events.end_all(self.slots.forget_all(), outcome);
         while let Some(stored) = self.pop_again() {
             events.end_all(stored.ticket, outcome);
-            self.slots.recycle(stored);
         }
         self.reject_queue(Rejected::Disconnected, events);
         if !is_kept {
-            self.slots.drain(ids, drop);
+            self.slots.drain(ids, |_, _| {});
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Bytes from the server: packets are taken off the input one by one and routed to the machine they concern.
 
-use bytes::{Buf, Bytes, BytesMut};
+use alloc::sync::Arc;
+
+use bytes::{Buf, BytesMut};
 use mqtt_parts::{AliasesIn, Instant};
 use mqtt_proto::{
     Ack, Connack, Context, EncodeError, Packet, PacketKind, Properties, QoS, ReasonCode, Sender, Version,
@@ -9,7 +11,7 @@ use mqtt_proto::{
 
 use super::Session;
 use crate::error::{OfflineCause, PeerFault, RefusedReason};
-use crate::event::{Event, Message, Receipt};
+use crate::event::{AliasedTopic, Event, Message, Receipt};
 use crate::inbox::Arrived;
 use crate::outbox::Ended;
 use crate::state::State;
@@ -61,9 +63,12 @@ impl Session {
     pub fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
         let start_len = input.len();
         self.keep_alive.on_received(now);
+        // How much of the input was read and is not yet taken off: that is done once for many packets.
+        let mut read = 0;
         while let State::Connecting { .. } | State::Online = self.connection.state() {
-            let len = match frame_len(input, self.config.packet_size_max) {
-                Ok(Some(len)) if len <= input.len() => len,
+            let rest = &input[read..];
+            let len = match frame_len(rest, self.config.packet_size_max) {
+                Ok(Some(len)) if len <= rest.len() => len,
                 Ok(_) => break,
                 Err(mut error) => {
                     error.version = self.config.version;
@@ -71,10 +76,11 @@ impl Session {
                     break;
                 }
             };
-            if let Err(fault) = self.handle_frame(now, input, len) {
+            if let Err(fault) = self.handle_frame(now, input, &mut read, len) {
                 self.fail(now, fault);
             }
         }
+        input.advance(read);
         let consumed = start_len - input.len();
         self.stats.bytes_received += consumed as u64;
         if !matches!(self.connection.state(), State::Connecting { .. } | State::Online) {
@@ -82,50 +88,61 @@ impl Session {
         }
     }
 
-    /// Decodes the first frame and takes it off the input.
-    fn handle_frame(&mut self, now: Instant, input: &mut BytesMut, len: usize) -> Result<(), PeerFault> {
+    /// Decodes the frame that begins at `read` and has `len` bytes. A message takes its bytes off the input.
+    fn handle_frame(
+        &mut self,
+        now: Instant,
+        input: &mut BytesMut,
+        read: &mut usize,
+        len: usize,
+    ) -> Result<(), PeerFault> {
+        let frame = &input[*read..*read + len];
         let context = Context { version: self.config.version, sender: Some(Sender::Server) };
-        let packet = match decode(&input[..len], context) {
+        let packet = match decode(frame, context) {
             Ok(packet) => packet,
-            Err(error) => match self.refusal_in_older_words(&input[..len]) {
+            Err(error) => match self.refusal_in_older_words(frame) {
                 Some(refusal) => Packet::Connack(refusal),
                 None => return Err(PeerFault::Decode(error)),
             },
         };
         self.stats.packets_received.count(packet.kind());
-        if let Packet::Publish(publish) = packet {
-            if !self.connection.is_online() {
-                return Err(PeerFault::Unexpected(PacketKind::Publish));
-            }
-            let aliased = resolve_alias(&mut self.aliases_in, self.config.topic_alias_maximum, &publish)?;
-            let topic_len = publish.topic.as_str().len() as u16;
-            let payload_at = (len - publish.payload.len()) as u32;
-            let (qos, retain, dup) = (publish.qos, publish.retain, publish.dup);
-            match self.accept_publish(&publish)? {
-                Delivery::Drop => input.advance(len),
-                Delivery::Deliver(receipt) => {
-                    let topic_at = topic_at(input);
-                    let frame = input.split_to(len).freeze();
-                    let version = self.config.version;
-                    self.events.push(Event::Message(Message {
-                        frame,
-                        aliased,
-                        version,
-                        topic_at,
-                        topic_len,
-                        payload_at,
-                        qos,
-                        retain,
-                        dup,
-                        receipt,
-                    }));
-                }
-            }
-            return Ok(());
+        let Packet::Publish(publish) = packet else {
+            let result = self.handle_packet(now, packet);
+            *read += len;
+            return result;
+        };
+        if !self.connection.is_online() {
+            return Err(PeerFault::Unexpected(PacketKind::Publish));
         }
-        let result = self.handle_packet(now, packet);
-        input.advance(len);
-        result
+        let aliased = resolve_alias(&mut self.aliases_in, self.config.topic_alias_maximum, &publish)?;
+        let topic_len = publish.topic.as_bytes().len() as u16;
+        let payload_at = (len - publish.payload.len()) as u32;
+        let topic_at = topic_at(frame);
+        let (qos, retain, dup) = (publish.qos, publish.retain, publish.dup);
+        match self.accept_publish(&publish)? {
+            Delivery::Drop => *read += len,
+            Delivery::Deliver(receipt) => {
+                if *read > 0 {
+                    input.advance(*read);
+                    *read = 0;
+                }
+                let frame = input.split_to(len).freeze();
+                let version = self.config.version;
+                self.events.push(Event::Message(Message {
+                    frame,
+                    aliased,
+                    version,
+                    topic_at,
+                    topic_len,
+                    payload_at,
+                    qos,
+                    retain,
+                    dup,
+                    receipt,
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// A server that knows no 5.0 refuses in the words of 3.1.1.
@@ -269,10 +286,10 @@ enum Delivery {
 /// [5.0 MQTT-3.3.2-7] [5.0 MQTT-3.3.2-10] [5.0 MQTT-3.3.2-11]
 #[inline]
 fn resolve_alias(
-    aliases: &mut AliasesIn,
+    aliases: &mut AliasesIn<AliasedTopic>,
     maximum: u16,
     publish: &mqtt_proto::Publish<'_>,
-) -> Result<Option<Bytes>, PeerFault> {
+) -> Result<Option<AliasedTopic>, PeerFault> {
     if publish.properties.is_empty() {
         return Ok(None);
     }
@@ -283,7 +300,7 @@ fn resolve_alias(
     if publish.topic.is_aliased() {
         return aliases.get(alias).cloned().map(Some).ok_or(PeerFault::TopicAlias(alias));
     }
-    aliases.set(alias, publish.topic.as_str().as_bytes());
+    aliases.set(alias, publish.topic.as_bytes(), |topic| AliasedTopic(Arc::new(topic.into())));
     Ok(None)
 }
 

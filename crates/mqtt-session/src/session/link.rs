@@ -72,7 +72,10 @@ impl Session {
                 payload: &will.payload,
             })
         });
-        let credentials = config.credentials.as_ref();
+        let credentials = match &self.credentials {
+            Some(given) => given.as_ref().as_ref(),
+            None => config.credentials.as_ref(),
+        };
         let connect = Connect {
             version: config.version,
             clean_start,
@@ -227,7 +230,7 @@ impl Session {
             return Next::Stop;
         }
         self.choice.start_round(&mut self.rng);
-        Next::Retry { at: self.backoff.next_attempt(now, &mut self.rng) }
+        Next::Retry { at: self.backoff.next_attempt(&self.config.reconnect, now, &mut self.rng) }
     }
 
     /// No further attempt is made: every operation ends.

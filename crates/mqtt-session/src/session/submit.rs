@@ -1,5 +1,6 @@
 //! Commands of the application: checked at once, and taken or handed back.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
@@ -65,9 +66,9 @@ impl Session {
     ///
     /// Fails if they have no encoding; then nothing has changed.
     pub fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
-        let old = core::mem::replace(&mut self.config.credentials, credentials);
+        let old = self.credentials.replace(Box::new(credentials));
         if let Err(error) = self.put_connect(true, &mut Vec::new()) {
-            self.config.credentials = old;
+            self.credentials = old;
             return Err(RefusedReason::Config(error));
         }
         self.wants_credentials = false;
