@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mqtt_proto::{TopicFilter, TopicName};
 use mqtt_session::{
@@ -14,7 +14,7 @@ use mqtt_session::{
 
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::error::{ConnectError, PublishError, SubscribeError};
+use crate::error::{ConnectError, PublishError, SubscribeError, TimedOut};
 use crate::events::Events;
 use crate::held::Held;
 use crate::options::Options;
@@ -24,6 +24,7 @@ use crate::shared::{Handle, Shared};
 use crate::subscription::Subscription;
 use crate::token::{
     Completion, ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken, block_on,
+    block_on_until,
 };
 
 /// An MQTT client. Clones are cheap and share one connection; all methods take `&self` and none waits for the
@@ -164,6 +165,12 @@ impl Client {
     /// The same; blocks this thread until there is a message.
     pub fn wait_receive(&self) -> Option<Message> {
         block_on(self.receive())
+    }
+
+    /// The same; blocks this thread for as long as `timeout`. `Ok(None)` means that the client is disconnected for
+    /// good.
+    pub fn wait_receive_for(&self, timeout: Duration) -> Result<Option<Message>, TimedOut> {
+        block_on_until(self.receive(), Instant::now() + timeout).ok_or(TimedOut)
     }
 
     /// The next message that no subscription and no callback takes, if there is one already.

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::link::Link;
-use crate::options::Server;
+use crate::route::Route;
 use crate::shared::{Shared, State};
 
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
@@ -57,9 +57,11 @@ pub enum Goal {
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Another turn is due when the link can be read, when it can be written if `wants_write`, when woken, or at the
-    /// deadline.
+    /// Another turn is due when the link can be read if `wants_read`, when it can be written if `wants_write`, when
+    /// woken, or at the deadline.
     Wait {
+        /// Whether the link is to be read; not while too much waits to be written.
+        wants_read: bool,
         /// Whether bytes wait to be written.
         wants_write: bool,
         /// The latest moment for another turn.
@@ -77,7 +79,7 @@ const READ_SIZE: usize = 64 * 1024;
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
 
-/// While more bytes than this wait to be written, nothing is read: a server that does not read is not read from.
+/// While more bytes than this wait to be written, nothing is read.
 const OUTPUT_HIGH: usize = 256 * 1024;
 
 /// Chunks of one vectored write.
@@ -103,9 +105,14 @@ impl Driver {
         }
     }
 
-    /// The server to dial.
-    pub fn server(&self) -> Server {
-        self.shared.server(&self.shared.lock())
+    /// The way to the server of the current attempt.
+    pub fn route(&self) -> Route {
+        self.shared.route()
+    }
+
+    /// Bound for each step that waits for the network.
+    pub fn network_timeout(&self) -> Duration {
+        self.network_timeout
     }
 
     /// The time by the client's clock.
@@ -173,6 +180,7 @@ impl Driver {
 
     /// Reads, decides, writes: everything that can be done without waiting.
     pub fn turn(&mut self, link: &mut impl Link) -> Turn {
+        let is_held_back = !self.wants_read();
         let is_more_to_read = match self.read(link) {
             Ok(is_more) => is_more,
             Err(error) => return self.close(OfflineCause::TransportClosed, error),
@@ -190,12 +198,19 @@ impl Driver {
             Transport::Flush => {}
             Transport::Open { .. } | Transport::Closed => return Turn::Drop,
         }
-        if is_more_to_read {
+        // What has come meanwhile is not announced a second time.
+        if is_more_to_read || is_held_back && self.wants_read() {
             return Turn::Again;
         }
+        let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
         let deadline = state.session.poll_timeout().into_iter().chain(stalled).min();
-        Turn::Wait { wants_write: !self.output.is_empty(), deadline }
+        Turn::Wait { wants_read: self.wants_read(), wants_write, deadline }
+    }
+
+    /// A server that does not read is not read from.
+    fn wants_read(&self) -> bool {
+        self.output.len() <= OUTPUT_HIGH
     }
 
     /// Whether there may be more; an error without a source is the end of the stream.
@@ -203,7 +218,7 @@ impl Driver {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.resize(READ_SIZE, 0);
             for _ in 0..READS_PER_TURN {
-                if self.output.len() > OUTPUT_HIGH {
+                if !self.wants_read() {
                     return Ok(false);
                 }
                 let len = match link.try_read(scratch) {
@@ -215,7 +230,7 @@ impl Driver {
                 };
                 self.input.extend_from_slice(&scratch[..len]);
                 self.handle_input();
-                if len < READ_SIZE {
+                if len < READ_SIZE && link.short_read_is_all() {
                     return Ok(false);
                 }
             }

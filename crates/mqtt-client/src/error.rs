@@ -54,6 +54,11 @@ impl ConnectError {
         ConnectError { server, cause: ConnectCause::Offline(cause), source }
     }
 
+    /// The system does not give an adapter what it needs to connect at all.
+    pub fn unavailable(server: impl Into<String>, error: io::Error) -> ConnectError {
+        ConnectError::offline(server.into(), OfflineCause::DialFailed, Some(Arc::new(error)))
+    }
+
     pub(crate) fn options(server: String, reason: RefusedReason) -> ConnectError {
         ConnectError { server, cause: ConnectCause::Options(reason), source: None }
     }
@@ -226,6 +231,18 @@ impl fmt::Display for SubscribeError {
 
 impl Error for SubscribeError {}
 
+/// A bounded wait was over before anything came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing came in time")
+    }
+}
+
+impl Error for TimedOut {}
+
 /// Why a URL says no server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -252,8 +269,15 @@ pub enum OptionsError {
         /// What was given.
         path: String,
     },
-    /// User name or password are not UTF-8 once they are percent-decoded.
-    UserInfo,
+    /// A part of it is not UTF-8 once it is percent-decoded.
+    NotText,
+    /// Its scheme needs something that this build of the adapter does not have.
+    NeedsFeature {
+        /// The scheme.
+        scheme: &'static str,
+        /// The feature of the adapter's crate, or the option, that would help.
+        feature: &'static str,
+    },
 }
 
 impl fmt::Display for OptionsError {
@@ -266,14 +290,17 @@ impl fmt::Display for OptionsError {
                 )
             }
             OptionsError::Scheme { scheme } => {
-                write!(f, "scheme {scheme:?} is not supported; use mqtt://")
+                write!(f, "scheme {scheme:?} is not known; use mqtt, mqtts, ws, wss or unix")
             }
             OptionsError::NoHost => f.write_str("the URL names no host; write mqtt://HOST"),
             OptionsError::Port { port } => write!(f, "{port:?} is no port; use a number from 1 to 65535"),
             OptionsError::Path { path } => {
                 write!(f, "the URL ends with {path:?}, which says nothing; leave it out")
             }
-            OptionsError::UserInfo => f.write_str("the user name or password in the URL is not UTF-8"),
+            OptionsError::NotText => f.write_str("a part of the URL is not UTF-8"),
+            OptionsError::NeedsFeature { scheme, feature } => {
+                write!(f, "{scheme}:// needs {feature}")
+            }
         }
     }
 }

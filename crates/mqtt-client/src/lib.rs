@@ -7,8 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod server;
 mod link;
 mod error;
+mod socket;
+mod route;
 mod options;
 mod request;
 mod waiters;
@@ -25,13 +28,16 @@ mod client;
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Goal, Turn};
-pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError};
+pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError, TimedOut};
 pub use events::Events;
 pub use held::Held;
-pub use link::Link;
+pub use link::{BoxedLink, Layer, Link};
 pub use news::ConnectionEvent;
-pub use options::{IntoOptions, Options, Server};
+pub use options::{IntoOptions, Options};
 pub use request::{Publish, Subscribe};
+pub use route::{ADDRESS_HEAD_START, Dial, Route};
+pub use server::{Scheme, Server};
+pub use socket::SocketOptions;
 pub use subscription::Subscription;
 pub use token::{ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken};
 

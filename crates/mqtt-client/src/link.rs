@@ -1,6 +1,9 @@
-//! What a driver needs of a transport: bytes in and out, without ever waiting.
+//! What a driver needs of a transport: bytes in and out, without ever waiting; and how transports stack up.
 
+use std::fmt;
 use std::io::{self, IoSlice};
+
+use crate::server::Server;
 
 /// An open byte stream that is told to be non-blocking.
 ///
@@ -14,4 +17,47 @@ pub trait Link {
 
     /// Says that nothing more will be written; what comes in can still be read.
     fn shutdown(&mut self) -> io::Result<()>;
+
+    /// Whether it goes on once the socket can be written. `has_output` says whether the driver has bytes that
+    /// [`Link::try_write`] did not take; a layer that waits for something else to take them says no.
+    fn wants_write(&self, has_output: bool) -> bool {
+        has_output
+    }
+
+    /// Whether a read that does not fill its buffer has taken all that there was; a layer that keeps bytes of its own
+    /// says no, and is read until it would block.
+    fn short_read_is_all(&self) -> bool {
+        true
+    }
+}
+
+/// A link of any kind.
+pub type BoxedLink = Box<dyn Link + Send>;
+
+impl<L: Link + ?Sized> Link for Box<L> {
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (**self).try_read(buf)
+    }
+
+    fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
+        (**self).try_write(chunks)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        (**self).shutdown()
+    }
+
+    fn wants_write(&self, has_output: bool) -> bool {
+        (**self).wants_write(has_output)
+    }
+
+    fn short_read_is_all(&self) -> bool {
+        (**self).short_read_is_all()
+    }
+}
+
+/// A transport over another one, such as TLS over TCP: it has no socket and works with any link.
+pub trait Layer: Send + Sync + fmt::Debug {
+    /// The link through this layer to a server. Nothing is sent before the first read or write.
+    fn wrap(&self, link: BoxedLink, server: &Server) -> io::Result<BoxedLink>;
 }

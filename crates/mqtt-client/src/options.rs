@@ -12,42 +12,10 @@ use mqtt_proto::Version;
 use mqtt_session::{Config, Credentials, QueuePolicy, ServerOrder, Will};
 
 use crate::error::OptionsError;
-
-/// The server to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// Name or address; an IPv6 address without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Server {
-    /// The first server of a Server Reference, such as `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; what it leaves out
-    /// is as with `other`.
-    pub(crate) fn from_reference(reference: &str, other: &Server) -> Server {
-        let first = reference.split_whitespace().next().unwrap_or_default();
-        let (host, port) = match first.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, port)) => (host, port.strip_prefix(':')),
-            // More than one colon without brackets: an address of its own.
-            None if first.matches(':').count() > 1 => (first, None),
-            None => first.split_once(':').map_or((first, None), |(host, port)| (host, Some(port))),
-        };
-        let port = port.and_then(|port| port.parse().ok()).unwrap_or(other.port);
-        Server { host: host.into(), port }
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Server { host, port } = self;
-        if host.contains(':') {
-            write!(f, "mqtt://[{host}]:{port}")
-        } else {
-            write!(f, "mqtt://{host}:{port}")
-        }
-    }
-}
+use crate::link::Layer;
+use crate::route::Ways;
+use crate::server::{Scheme, Server};
+use crate::socket::SocketOptions;
 
 /// Options of a client: a server, the settings of the session, the bounds of the queues of messages.
 ///
@@ -81,6 +49,7 @@ pub struct Options {
     /// and `receive_maximum` bounds them.
     pub waiting_messages_max: usize,
     pub(crate) credentials_source: Option<CredentialsSource>,
+    pub(crate) ways: Ways,
 }
 
 /// Whoever knows the credentials of an attempt to connect.
@@ -99,16 +68,14 @@ impl fmt::Debug for CredentialsSource {
     }
 }
 
-/// The port for MQTT over plain TCP.
-const DEFAULT_PORT: u16 = 1883;
-
 impl Options {
     /// The defaults, for a server at port 1883 of a host.
     pub fn new(host: impl Into<String>) -> Options {
         Options {
-            server: Server { host: host.into(), port: DEFAULT_PORT },
+            server: Server::new(Scheme::Mqtt, host),
             other_servers: Vec::new(),
             credentials_source: None,
+            ways: Ways::default(),
             config: Config::new(""),
             waiting_messages_max: 1024,
         }
@@ -116,50 +83,56 @@ impl Options {
 
     /// The defaults, for the server and the credentials of a URL.
     ///
-    /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, percent-encoded where needed; `tcp://` means the same.
+    /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `mqtts://` with TLS, `ws://…/PATH` and `wss://…/PATH` over WebSocket,
+    /// `unix:///PATH` for a Unix socket; percent-encoded where needed.
     pub fn from_url(url: &str) -> Result<Options, OptionsError> {
-        let not_a_url = || OptionsError::NotAUrl { url: url.into() };
-        let uri = UriRef::parse(url).map_err(|_| not_a_url())?;
-        match uri.scheme().map(|scheme| scheme.as_str().to_ascii_lowercase()) {
-            Some(scheme) if scheme == "mqtt" || scheme == "tcp" => {}
-            // "localhost:1883" parses as a URL whose scheme is "localhost".
-            Some(scheme) if uri.authority().is_some() => return Err(OptionsError::Scheme { scheme }),
-            Some(_) | None => return Err(not_a_url()),
-        }
-        let authority = uri.authority().ok_or_else(not_a_url)?;
-        let path = [("", Some(uri.path().as_str())), ("?", uri.query().map(EStr::as_str))];
-        let path: String =
-            path.iter().filter_map(|(mark, part)| part.map(|part| format!("{mark}{part}"))).collect();
-        if !matches!(path.as_str(), "" | "/") {
-            return Err(OptionsError::Path { path });
-        }
-        let host = match authority.host_parsed() {
-            Host::RegName(name) => percent_decoded(name)?,
-            _ => authority.host().trim_start_matches('[').trim_end_matches(']').into(),
-        };
-        if host.is_empty() {
-            return Err(OptionsError::NoHost);
-        }
-        let mut options = Options::new(host);
-        match authority.port().map(EStr::as_str) {
-            None | Some("") => {}
-            Some(port) => {
-                let number = port.parse().ok().filter(|number| *number > 0);
-                options.server.port = number.ok_or_else(|| OptionsError::Port { port: port.into() })?;
-            }
-        }
-        if let Some(user_info) = authority.userinfo() {
-            let (user_name, password) = match user_info.split_once(':') {
-                Some((user_name, password)) => (user_name, Some(password.decode().to_bytes().into_owned())),
-                None => (user_info, None),
-            };
-            let user_name = Some(percent_decoded(user_name)?);
-            options.config.credentials = Some(Credentials { user_name, password });
-        }
+        let (server, credentials) = parse_url(url)?;
+        let mut options = Options::new("");
+        options.server = server;
+        options.config.credentials = credentials;
         Ok(options)
     }
 
-    /// TCP port; 1883 unless said.
+    /// Whether the first or another server needs TLS, and no options for it were given.
+    pub fn needs_tls(&self) -> bool {
+        self.ways.tls.is_none() && self.servers().any(|server| server.scheme.is_secure())
+    }
+
+    /// Whether the first or another server needs WebSocket, and no layer for it was given.
+    pub fn needs_websocket(&self) -> bool {
+        self.ways.websocket.is_none() && self.servers().any(|server| server.scheme.is_websocket())
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.server).chain(&self.other_servers)
+    }
+
+    /// What protects connections to servers whose scheme asks for it, such as `Tls` of mqtt-transport.
+    pub fn tls(mut self, layer: impl Layer + 'static) -> Options {
+        self.ways.tls = Some(Arc::new(layer));
+        self
+    }
+
+    /// What carries connections to servers whose scheme is `ws` or `wss`, such as `WebSocket` of mqtt-transport.
+    pub fn websocket(mut self, layer: impl Layer + 'static) -> Options {
+        self.ways.websocket = Some(Arc::new(layer));
+        self
+    }
+
+    /// The proxy that connections go through, and its protocol, such as `Socks5` or `HttpConnect` of mqtt-transport.
+    pub fn proxy(mut self, host: impl Into<String>, port: u16, layer: impl Layer + 'static) -> Options {
+        let proxy = Server { port, ..Server::new(Scheme::Mqtt, host) };
+        self.ways.proxy = Some((proxy, Arc::new(layer)));
+        self
+    }
+
+    /// How sockets are set up.
+    pub fn socket(mut self, socket: SocketOptions) -> Options {
+        self.ways.socket = socket;
+        self
+    }
+
+    /// TCP port; that of the scheme unless said.
     pub fn port(mut self, port: u16) -> Options {
         self.server.port = port;
         self
@@ -190,9 +163,9 @@ impl Options {
         self
     }
 
-    /// One more server to connect to if those before it cannot be had.
+    /// One more server to connect to if those before it cannot be had; reached like the first one.
     pub fn or_server(mut self, host: impl Into<String>, port: u16) -> Options {
-        self.other_servers.push(Server { host: host.into(), port });
+        self.other_servers.push(Server { host: host.into(), port, ..self.server.clone() });
         self
     }
 
@@ -297,12 +270,69 @@ impl IntoOptions for &String {
     }
 }
 
+/// The server and the credentials of a URL.
+fn parse_url(url: &str) -> Result<(Server, Option<Credentials>), OptionsError> {
+    let not_a_url = || OptionsError::NotAUrl { url: url.into() };
+    let uri = UriRef::parse(url).map_err(|_| not_a_url())?;
+    let name = uri.scheme().map(|scheme| scheme.as_str().to_ascii_lowercase()).ok_or_else(not_a_url)?;
+    let scheme = match Scheme::from_name(&name) {
+        Some(scheme) => scheme,
+        // "localhost:1883" parses as a URL whose scheme is "localhost".
+        None if uri.authority().is_some() => return Err(OptionsError::Scheme { scheme: name }),
+        None => return Err(not_a_url()),
+    };
+    let authority = uri.authority().ok_or_else(not_a_url)?;
+    let host = match authority.host_parsed() {
+        Host::RegName(name) => percent_decoded(name)?,
+        _ => authority.host().trim_start_matches('[').trim_end_matches(']').into(),
+    };
+    let mut server = Server::new(scheme, host);
+    server.port = match authority.port().map(EStr::as_str) {
+        None | Some("") => server.port,
+        Some(port) => {
+            let number = port.parse().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| OptionsError::Port { port: port.into() })?
+        }
+    };
+    let path = uri.path();
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match scheme {
+        Scheme::Unix if server.host.is_empty() && query.is_empty() && path.as_str().len() > 1 => {
+            server.path = percent_decoded(path)?;
+        }
+        Scheme::Unix => return Err(not_a_url()),
+        _ if server.host.is_empty() => return Err(OptionsError::NoHost),
+        Scheme::Ws | Scheme::Wss => {
+            if !matches!((path.as_str(), query.as_str()), ("" | "/", "")) {
+                server.path = format!("{path}{query}");
+            }
+        }
+        Scheme::Mqtt | Scheme::Mqtts => {
+            let path = format!("{path}{query}");
+            if !matches!(path.as_str(), "" | "/") {
+                return Err(OptionsError::Path { path });
+            }
+        }
+    }
+    let credentials = match authority.userinfo() {
+        None => None,
+        Some(user_info) => {
+            let (user_name, password) = match user_info.split_once(':') {
+                Some((user_name, password)) => (user_name, Some(password.decode().to_bytes().into_owned())),
+                None => (user_info, None),
+            };
+            Some(Credentials { user_name: Some(percent_decoded(user_name)?), password })
+        }
+    };
+    Ok((server, credentials))
+}
+
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 fn percent_decoded<E: Encoder>(text: &EStr<E>) -> Result<String, OptionsError> {
-    text.decode().to_string().map(Into::into).map_err(|_| OptionsError::UserInfo)
+    text.decode().to_string().map(Into::into).map_err(|_| OptionsError::NotText)
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ use mqtt_session::{
 use crate::clock::Clock;
 use crate::error::ConnectError;
 use crate::news::{ConnectionEvent, EventQueues};
-use crate::options::{CredentialsSource, Options, Server};
+use crate::options::{CredentialsSource, Options};
+use crate::route::{Route, Ways};
 use crate::routes::{Routes, Taken};
+use crate::server::Server;
 use crate::waiters::{Waiters, keep_waker};
 
 /// Shared by all handles of a client and its driver.
@@ -26,6 +28,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     clock: Box<dyn Clock>,
     pub(crate) servers: Vec<Server>,
+    ways: Ways,
     credentials: Option<CredentialsSource>,
 }
 
@@ -58,11 +61,17 @@ pub(crate) struct State {
 
 impl Shared {
     pub(crate) fn new(options: Options, seed: u64, clock: Box<dyn Clock>) -> Shared {
-        let Options { server, mut other_servers, mut config, waiting_messages_max, credentials_source } =
-            options;
-        other_servers.insert(0, server);
+        let Options {
+            server,
+            other_servers: mut servers,
+            mut config,
+            waiting_messages_max,
+            credentials_source,
+            ways,
+        } = options;
+        servers.insert(0, server);
         config.servers.count =
-            u16::try_from(other_servers.len()).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MAX);
+            u16::try_from(servers.len()).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MAX);
         config.asks_credentials |= credentials_source.is_some();
         let session = Session::new(config, seed);
         let state = State {
@@ -80,7 +89,7 @@ impl Shared {
             is_stop_told: false,
             wakers: Vec::new(),
         };
-        Shared { state: Mutex::new(state), clock, servers: other_servers, credentials: credentials_source }
+        Shared { state: Mutex::new(state), clock, servers, ways, credentials: credentials_source }
     }
 
     /// The server of the current attempt.
@@ -90,6 +99,11 @@ impl Shared {
             Target::Listed(number) => self.servers.get(usize::from(number)).cloned().unwrap_or_else(first),
             Target::Named(reference) => Server::from_reference(reference, &self.servers[0]),
         }
+    }
+
+    /// The way to the server of the current attempt.
+    pub(crate) fn route(&self) -> Route {
+        self.ways.to(self.server(&self.lock()))
     }
 
     /// Gives the session the credentials that it asks for, if the options say who knows them.

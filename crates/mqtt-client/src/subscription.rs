@@ -3,16 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use mqtt_proto::{QoS, TopicFilter};
 use mqtt_session::Message;
 
-use crate::error::SubscribeError;
+use crate::error::{SubscribeError, TimedOut};
 use crate::held::Held;
 use crate::routes::{QueueId, Taken};
 use crate::shared::{Handle, State};
-use crate::token::{SubscribeToken, block_on};
+use crate::token::{SubscribeToken, block_on, block_on_until};
 
 /// A stream of the messages of one filter.
 ///
@@ -62,6 +63,16 @@ impl Subscription {
     /// The next message; blocks this thread until there is one.
     pub fn wait_next(&mut self) -> Option<Message> {
         block_on(self.next())
+    }
+
+    /// The next message; blocks this thread for as long as `timeout`. `Ok(None)` is the end of the stream.
+    pub fn wait_next_for(&mut self, timeout: Duration) -> Result<Option<Message>, TimedOut> {
+        block_on_until(self.next(), Instant::now() + timeout).ok_or(TimedOut)
+    }
+
+    /// All messages that come, as a blocking iterator.
+    pub fn wait_all(&mut self) -> impl Iterator<Item = Message> + use<'_> {
+        std::iter::from_fn(|| self.wait_next())
     }
 
     /// The next message, if there is one already.

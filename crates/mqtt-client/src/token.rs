@@ -44,16 +44,17 @@ impl Drop for Completion {
     }
 }
 
+/// Wakes a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Runs a future on this thread and waits for it.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
@@ -61,6 +62,22 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
             Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Runs a future on this thread and waits for it until a moment; none if it is not ready by then.
+pub(crate) fn block_on_until<F: Future>(future: F, until: std::time::Instant) -> Option<F::Output> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return Some(output),
+            Poll::Pending => match until.checked_duration_since(std::time::Instant::now()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                Some(_) | None => return None,
+            },
         }
     }
 }
@@ -76,6 +93,15 @@ macro_rules! token {
             /// Blocks this thread until the operation has ended.
             pub fn wait(self) -> $output {
                 block_on(self)
+            }
+
+            /// The same for as long as `timeout`; the token is handed back if the operation goes on.
+            pub fn wait_for(mut self, timeout: Duration) -> Result<$output, Self> {
+                let until = std::time::Instant::now() + timeout;
+                match block_on_until(&mut self, until) {
+                    Some(output) => Ok(output),
+                    None => Err(self),
+                }
             }
 
             /// Why the operation has not ended, and what comes next; `Display` says it in words.

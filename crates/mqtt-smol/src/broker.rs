@@ -164,7 +164,7 @@ async fn keep_time(shared: Arc<Shared>) {
     let mut alarm = Alarm::new();
     loop {
         let deadline = shared.handle_timeout();
-        wait(None, false, &mut alarm, deadline, |context| shared.poll_clock(context)).await;
+        wait(None, &mut alarm, deadline, |context| shared.poll_clock(context)).await;
     }
 }
 

@@ -1,62 +1,104 @@
-//! Opens TCP connections.
+//! Opens sockets, and the way to the server over them.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_io::Async;
-use mqtt_client::{Link, Server};
+use async_io::{Async, Timer};
+use mqtt_client::{BoxedLink, Dial, Link, Route, SocketOptions};
+use mqtt_transport::{race, start_connect};
 
-/// A TCP connection that never blocks.
-#[derive(Debug)]
-pub(crate) struct TcpLink(Async<TcpStream>);
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 
-impl TcpLink {
-    /// Small packets go out at once: what can wait for more was gathered before.
-    pub(crate) fn new(stream: Async<TcpStream>) -> io::Result<TcpLink> {
-        stream.get_ref().set_nodelay(true)?;
-        Ok(TcpLink(stream))
-    }
+/// A socket that never blocks.
+#[derive(Clone, Debug)]
+pub(crate) enum Socket {
+    Tcp(Arc<Async<TcpStream>>),
+    #[cfg(unix)]
+    Unix(Arc<Async<UnixStream>>),
+}
 
+impl Socket {
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_readable(context)
+        match self {
+            Socket::Tcp(stream) => stream.poll_readable(context),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.poll_readable(context),
+        }
     }
 
     pub(crate) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_writable(context)
+        match self {
+            Socket::Tcp(stream) => stream.poll_writable(context),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.poll_writable(context),
+        }
     }
 }
 
-impl Link for TcpLink {
+impl Link for Socket {
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.get_ref().read(buf)
+        match self {
+            Socket::Tcp(stream) => stream.get_ref().read(buf),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.get_ref().read(buf),
+        }
     }
 
     fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.get_ref().write_vectored(chunks)
+        match self {
+            Socket::Tcp(stream) => stream.get_ref().write_vectored(chunks),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.get_ref().write_vectored(chunks),
+        }
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        self.0.get_ref().shutdown(Shutdown::Write)
+        match self {
+            Socket::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Socket::Unix(stream) => stream.get_ref().shutdown(Shutdown::Write),
+        }
     }
 }
 
-/// Looks the server up and connects to the first of its addresses that answers.
-pub(crate) async fn dial(server: Server) -> io::Result<TcpLink> {
-    let addresses = look_up(server).await?;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
-    for address in addresses {
-        match Async::<TcpStream>::connect(address).await.and_then(TcpLink::new) {
-            Ok(link) => return Ok(link),
-            Err(error) => failure = error,
+/// An open socket, and the link to the server over it.
+pub(crate) struct Connection {
+    pub(crate) socket: Socket,
+    pub(crate) link: BoxedLink,
+}
+
+/// Goes the way to the server as far as a socket leads; the layers over it follow with the first bytes.
+pub(crate) async fn dial(route: Route) -> io::Result<Connection> {
+    let socket = match &route.dial {
+        Dial::Tcp { host, port } => {
+            let addresses = look_up(host.clone(), *port).await?;
+            let connect = |address| connect(address, route.socket.clone());
+            Socket::Tcp(Arc::new(race(addresses, connect, Timer::after).await?))
         }
+        #[cfg(unix)]
+        Dial::Unix { path } => Socket::Unix(Arc::new(Async::<UnixStream>::connect(path).await?)),
+        #[cfg(not(unix))]
+        Dial::Unix { .. } => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let link = route.wrap(Box::new(socket.clone()))?;
+    Ok(Connection { socket, link })
+}
+
+async fn connect(address: SocketAddr, options: SocketOptions) -> io::Result<Async<TcpStream>> {
+    let stream = start_connect(address, &options)?;
+    let stream = Async::new_nonblocking(stream)?;
+    stream.writable().await?;
+    match stream.get_ref().take_error()? {
+        None => Ok(stream),
+        Some(error) => Err(error),
     }
-    Err(failure)
 }
 
 /// The resolver of the system blocks, so it runs on a thread of its own; an address needs no resolver.
-async fn look_up(server: Server) -> io::Result<Vec<SocketAddr>> {
-    let Server { host, port } = server;
+async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     match host.parse() {
         Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
         Err(_) => blocking::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await,

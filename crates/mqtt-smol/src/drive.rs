@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 use futures_lite::future::{or, yield_now};
 use mqtt_client::{Client, ConnectError, Driver, Goal, IntoOptions, OptionsError, SystemClock, Turn};
 
-use crate::dial::{TcpLink, dial};
-use crate::wait::{Alarm, wait};
+use mqtt_transport::with_defaults;
+
+use crate::dial::{Connection, dial};
+use crate::wait::{Alarm, Ready, wait};
 
 /// The future that moves a client's bytes; it ends when all handles are gone and everything has ended.
 #[must_use = "nothing happens unless the future is spawned"]
@@ -32,7 +34,8 @@ impl fmt::Debug for Drive {
 
 /// A client and the future that moves its bytes, for options or a URL. Nothing is connected yet.
 pub fn client(options: impl IntoOptions) -> Result<(Client, Drive), OptionsError> {
-    let (client, driver) = Client::new(options.into_options()?, SystemClock, fastrand::u64(..));
+    let (client, driver) =
+        Client::new(with_defaults(options.into_options()?)?, SystemClock, fastrand::u64(..));
     Ok((client, Drive(Box::pin(drive(driver)))))
 }
 
@@ -52,10 +55,10 @@ async fn drive(mut driver: Driver) {
         match driver.goal() {
             Goal::Finished => return,
             Goal::Idle { deadline } => {
-                wait(None, false, &mut alarm, deadline, |context| driver.poll_woken(context)).await;
+                wait(None, &mut alarm, deadline, |context| driver.poll_woken(context)).await;
             }
             Goal::Link { attempt, .. } => match open(&mut driver, &mut alarm, attempt).await {
-                Some(Ok(link)) => run(&mut driver, &mut alarm, attempt, link).await,
+                Some(Ok(connection)) => run(&mut driver, &mut alarm, attempt, connection).await,
                 Some(Err(error)) => driver.on_dial_failed(attempt, error),
                 None => {}
             },
@@ -64,14 +67,14 @@ async fn drive(mut driver: Driver) {
 }
 
 /// Dials for as long as the link of that attempt is wanted.
-async fn open(driver: &mut Driver, alarm: &mut Alarm, attempt: u64) -> Option<io::Result<TcpLink>> {
-    let mut dialling = pin!(dial(driver.server()));
+async fn open(driver: &mut Driver, alarm: &mut Alarm, attempt: u64) -> Option<io::Result<Connection>> {
+    let mut dialling = pin!(dial(driver.route()));
     loop {
         let deadline = match driver.goal() {
             Goal::Link { attempt: wanted, deadline } if wanted == attempt => deadline,
             Goal::Link { .. } | Goal::Idle { .. } | Goal::Finished => return None,
         };
-        let called = wait(None, false, alarm, deadline, |context| driver.poll_woken(context));
+        let called = wait(None, alarm, deadline, |context| driver.poll_woken(context));
         let called = async {
             called.await;
             None
@@ -82,14 +85,15 @@ async fn open(driver: &mut Driver, alarm: &mut Alarm, attempt: u64) -> Option<io
     }
 }
 
-async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut link: TcpLink) {
+async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut connection: Connection) {
     driver.on_opened(attempt);
     loop {
-        match driver.turn(&mut link) {
+        match driver.turn(&mut connection.link) {
             Turn::Drop => return,
             Turn::Again => yield_now().await,
-            Turn::Wait { wants_write, deadline } => {
-                wait(Some(&link), wants_write, alarm, deadline, |context| driver.poll_woken(context)).await;
+            Turn::Wait { wants_read, wants_write, deadline } => {
+                let ready = Some(Ready { socket: &connection.socket, wants_read, wants_write });
+                wait(ready, alarm, deadline, |context| driver.poll_woken(context)).await;
             }
         }
     }

@@ -24,6 +24,7 @@ pub mod broker;
 
 pub use drive::{Drive, client, connect};
 pub use mqtt_client::*;
+pub use mqtt_transport as transport;
 
 /// The examples of the project's front page, compiled.
 #[cfg(doctest)]

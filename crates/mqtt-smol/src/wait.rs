@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use async_io::Timer;
 use mqtt_client::{Instant, SystemClock};
 
-use crate::dial::TcpLink;
+use crate::dial::Socket;
 
 /// One timer for deadlines that move with every packet.
 ///
@@ -41,22 +41,35 @@ impl Alarm {
     }
 }
 
-/// Waits until the link can be read, can be written if that is wanted, the deadline has passed, or `is_called` is
-/// ready.
+/// What a link is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) wants_read: bool,
+    pub(crate) wants_write: bool,
+}
+
+impl Ready<'_> {
+    /// Both are polled, so that each knows whom to wake. What is wrong with a link shows when it is used.
+    fn poll(&self, context: &mut Context<'_>) -> bool {
+        let readable = self.wants_read && self.socket.poll_readable(context).is_ready();
+        let writable = self.wants_write && self.socket.poll_writable(context).is_ready();
+        readable || writable
+    }
+}
+
+/// Waits until the link is ready, the deadline has passed, or `is_called` is ready.
 pub(crate) async fn wait(
-    link: Option<&TcpLink>,
-    wants_write: bool,
+    ready: Option<Ready<'_>>,
     alarm: &mut Alarm,
     deadline: Option<Instant>,
     mut is_called: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) {
     poll_fn(|context| {
-        // All are polled, so that each knows whom to wake. What is wrong with a link shows when it is used.
         let called = is_called(context).is_ready();
-        let readable = link.is_some_and(|link| link.poll_readable(context).is_ready());
-        let writable = wants_write && link.is_some_and(|link| link.poll_writable(context).is_ready());
+        let ready = ready.is_some_and(|ready| ready.poll(context));
         let passed = alarm.poll(deadline, context).is_ready();
-        if called || readable || writable || passed { Poll::Ready(()) } else { Poll::Pending }
+        if called || ready || passed { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

@@ -11,6 +11,12 @@ fn urls_say_host_port_and_credentials() {
         ("mqtt://[::1]:5", "::1", 5, None),
         ("mqtt://user@host", "host", 1883, Some(("user", None))),
         ("mqtt://us%20er:p%40%3As@host", "host", 1883, Some(("us er", Some("p@:s")))),
+        ("mqtts://host", "host", 8883, None),
+        ("ssl://[fe80::1]", "fe80::1", 8883, None),
+        ("ws://host/path?query", "host", 80, None),
+        ("wss://host:8443", "host", 8443, None),
+        ("unix:///run/mosquitto%20a.sock", "", 0, None),
+        ("unix://user@/run/s", "", 0, Some(("user", None))),
     ];
     for (url, host, port, credentials) in cases {
         let options = Options::from_url(url).expect(url);
@@ -34,14 +40,54 @@ fn other_urls_are_refused_with_the_reason() {
         ("mqtt:localhost", not_a_url("mqtt:localhost")),
         ("http://localhost", OptionsError::Scheme { scheme: "http".into() }),
         ("mqtt://", OptionsError::NoHost),
+        ("wss://", OptionsError::NoHost),
+        ("unix://host/path", not_a_url("unix://host/path")),
+        ("unix://", not_a_url("unix://")),
+        ("unix:/run/s", not_a_url("unix:/run/s")),
+        ("mqtts://host/topic", OptionsError::Path { path: "/topic".into() }),
         ("mqtt://host:0", OptionsError::Port { port: "0".into() }),
         ("mqtt://host:65536", OptionsError::Port { port: "65536".into() }),
         ("mqtt://host/topic", OptionsError::Path { path: "/topic".into() }),
         ("mqtt://host?a=b", OptionsError::Path { path: "?a=b".into() }),
-        ("mqtt://us%ffer@host", OptionsError::UserInfo),
+        ("mqtt://us%ffer@host", OptionsError::NotText),
     ];
     for (url, error) in cases {
         assert_eq!(Options::from_url(url).err(), Some(error), "{url}");
+    }
+}
+
+#[test]
+fn urls_say_the_path_of_websockets_and_unix_sockets() {
+    let cases = [
+        ("ws://host", "/mqtt", "ws://host:80/mqtt"),
+        ("ws://host/", "/mqtt", "ws://host:80/mqtt"),
+        ("wss://host/a/b?c=d", "/a/b?c=d", "wss://host:443/a/b?c=d"),
+        ("unix:///run/mosquitto%20a.sock", "/run/mosquitto a.sock", "unix:///run/mosquitto a.sock"),
+        ("mqtts://[::1]", "", "mqtts://[::1]:8883"),
+    ];
+    for (url, path, shown) in cases {
+        let server = Options::from_url(url).expect(url).server;
+        assert_eq!((server.path.as_str(), server.to_string().as_str()), (path, shown), "{url}");
+    }
+}
+
+#[test]
+fn server_references_leave_out_what_they_share_with_the_server() {
+    let server = Server { port: 8884, ..Server::new(Scheme::Mqtts, "host") };
+    for (reference, host, port) in [
+        ("other", "other", 8884),
+        ("other:1", "other", 1),
+        ("[::1]:1 third", "::1", 1),
+        ("[::1]", "::1", 8884),
+        ("fe80::1", "fe80::1", 8884),
+        ("other:port", "other", 8884),
+    ] {
+        let found = Server::from_reference(reference, &server);
+        assert_eq!(
+            (found.host.as_str(), found.port, found.scheme),
+            (host, port, Scheme::Mqtts),
+            "{reference}"
+        );
     }
 }
 

@@ -12,12 +12,15 @@ use mqtt_client::Link;
 use mqtt_parts::TransmitBuf;
 
 use super::shared::Shared;
-use crate::dial::TcpLink;
-use crate::wait::{Alarm, wait};
+use crate::dial::Socket;
+use crate::wait::{Alarm, Ready, wait};
 
 /// Serves a connection until either side closes it.
 pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: Async<TcpStream>) {
-    let Ok(link) = TcpLink::new(stream) else { return };
+    if stream.get_ref().set_nodelay(true).is_err() {
+        return;
+    }
+    let link = Socket::Tcp(Arc::new(stream));
     let id = shared.open();
     let mut connection =
         Connection { guard: Guard { shared, id }, link, input: BytesMut::new(), output: TransmitBuf::new() };
@@ -27,7 +30,7 @@ pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: Async<TcpStrea
 
 struct Connection {
     guard: Guard,
-    link: TcpLink,
+    link: Socket,
     /// The beginning of a packet whose rest has not arrived.
     input: BytesMut,
     output: TransmitBuf,
@@ -72,11 +75,9 @@ impl Connection {
                 yield_now().await;
                 continue;
             }
-            let wants_write = !self.output.is_empty();
-            wait(Some(&self.link), wants_write, &mut alarm, None, |context| {
-                shared.poll_connection(id, context)
-            })
-            .await;
+            let wants_read = self.output.len() <= OUTPUT_HIGH;
+            let ready = Ready { socket: &self.link, wants_read, wants_write: !self.output.is_empty() };
+            wait(Some(ready), &mut alarm, None, |context| shared.poll_connection(id, context)).await;
         }
     }
 

@@ -1,0 +1,80 @@
+//! The way to a server: what the adapter dials, and the layers over it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::link::{BoxedLink, Layer};
+use crate::server::{Scheme, Server};
+use crate::socket::SocketOptions;
+
+/// The way to a server.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// What the adapter dials.
+    pub dial: Dial,
+    /// How the socket is set up.
+    pub socket: SocketOptions,
+    server: Server,
+    /// From the socket upwards.
+    layers: Vec<Arc<dyn Layer>>,
+}
+
+/// What an adapter dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dial {
+    /// A TCP port of a host, by name or address.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix {
+        /// Path of its file.
+        path: String,
+    },
+}
+
+/// What options say about the way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ways {
+    pub(crate) tls: Option<Arc<dyn Layer>>,
+    pub(crate) websocket: Option<Arc<dyn Layer>>,
+    pub(crate) proxy: Option<(Server, Arc<dyn Layer>)>,
+    pub(crate) socket: SocketOptions,
+}
+
+impl Ways {
+    /// The way to that server; none if a layer is missing that its scheme needs.
+    pub(crate) fn to(&self, server: Server) -> Route {
+        let mut layers = Vec::new();
+        let mut dial = match server.scheme {
+            Scheme::Unix => Dial::Unix { path: server.path.clone() },
+            _ => Dial::Tcp { host: server.host.clone(), port: server.port },
+        };
+        if let (Some((proxy, layer)), Dial::Tcp { .. }) = (&self.proxy, &dial) {
+            dial = Dial::Tcp { host: proxy.host.clone(), port: proxy.port };
+            layers.push(Arc::clone(layer));
+        }
+        layers.extend(self.tls.iter().filter(|_| server.scheme.is_secure()).cloned());
+        layers.extend(self.websocket.iter().filter(|_| server.scheme.is_websocket()).cloned());
+        Route { dial, socket: self.socket.clone(), server, layers }
+    }
+}
+
+impl Route {
+    /// The link to the server over an open socket.
+    pub fn wrap(&self, socket: BoxedLink) -> io::Result<BoxedLink> {
+        self.layers.iter().try_fold(socket, |link, layer| layer.wrap(link, &self.server))
+    }
+
+    /// The server at its end.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+}
+
+/// How long one address gets before the next one is tried beside it.
+pub const ADDRESS_HEAD_START: Duration = Duration::from_millis(250);

@@ -1,0 +1,126 @@
+//! Where a server is, and by what kind of transport it is reached.
+
+use std::fmt;
+
+/// A server to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// How it is reached.
+    pub scheme: Scheme,
+    /// Name or address; an IPv6 address without brackets. Empty for a Unix socket.
+    pub host: String,
+    /// TCP port; 0 for a Unix socket.
+    pub port: u16,
+    /// Of a WebSocket the path of its URL, of a Unix socket the path of the file.
+    pub path: String,
+}
+
+/// By what a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain TCP, port 1883 unless said.
+    Mqtt,
+    /// TLS over TCP, port 8883 unless said.
+    Mqtts,
+    /// WebSocket over TCP, port 80 unless said. [5.0 MQTT-6.0.0-3]
+    Ws,
+    /// WebSocket over TLS, port 443 unless said.
+    Wss,
+    /// A Unix socket.
+    Unix,
+}
+
+impl Scheme {
+    /// The one that a URL names, in lower case; `tcp` and `ssl` are other words for `mqtt` and `mqtts`.
+    pub fn from_name(name: &str) -> Option<Scheme> {
+        Some(match name {
+            "mqtt" | "tcp" => Scheme::Mqtt,
+            "mqtts" | "ssl" => Scheme::Mqtts,
+            "ws" => Scheme::Ws,
+            "wss" => Scheme::Wss,
+            "unix" => Scheme::Unix,
+            _ => return None,
+        })
+    }
+
+    /// As URLs name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scheme::Mqtt => "mqtt",
+            Scheme::Mqtts => "mqtts",
+            Scheme::Ws => "ws",
+            Scheme::Wss => "wss",
+            Scheme::Unix => "unix",
+        }
+    }
+
+    /// The port unless another is said; none for a Unix socket.
+    pub const fn default_port(self) -> Option<u16> {
+        match self {
+            Scheme::Mqtt => Some(1883),
+            Scheme::Mqtts => Some(8883),
+            Scheme::Ws => Some(80),
+            Scheme::Wss => Some(443),
+            Scheme::Unix => None,
+        }
+    }
+
+    /// Whether TLS protects it.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Scheme::Mqtts | Scheme::Wss)
+    }
+
+    /// Whether WebSocket frames carry it.
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Scheme::Ws | Scheme::Wss)
+    }
+}
+
+/// The path of a WebSocket unless another is said; most servers listen there.
+const WEBSOCKET_PATH: &str = "/mqtt";
+
+impl Server {
+    /// A server at the scheme's own port.
+    pub fn new(scheme: Scheme, host: impl Into<String>) -> Server {
+        let path = if scheme.is_websocket() { WEBSOCKET_PATH } else { "" };
+        Server { scheme, host: host.into(), port: scheme.default_port().unwrap_or(0), path: path.into() }
+    }
+
+    /// A server behind a Unix socket.
+    pub fn unix(path: impl Into<String>) -> Server {
+        Server { path: path.into(), ..Server::new(Scheme::Unix, "") }
+    }
+
+    /// The host and, unless it is the scheme's own, the port, as HTTP names them.
+    pub fn authority(&self) -> String {
+        let Server { scheme, host, port, .. } = self;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        if Some(*port) == scheme.default_port() { host } else { format!("{host}:{port}") }
+    }
+
+    /// The first server of a Server Reference, such as `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; what it leaves out
+    /// is as with `other`.
+    pub(crate) fn from_reference(reference: &str, other: &Server) -> Server {
+        let first = reference.split_whitespace().next().unwrap_or_default();
+        let (host, port) = match first.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            // More than one colon without brackets: an address of its own.
+            None if first.matches(':').count() > 1 => (first, None),
+            None => first.split_once(':').map_or((first, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(other.port);
+        Server { host: host.into(), port, ..other.clone() }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Server { scheme, host, port, path } = self;
+        let name = scheme.name();
+        match scheme {
+            Scheme::Unix => write!(f, "{name}://{path}"),
+            _ if host.contains(':') => write!(f, "{name}://[{host}]:{port}{path}"),
+            _ => write!(f, "{name}://{host}:{port}{path}"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! How sockets are set up: plain values that every adapter follows.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How sockets are set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Whether small packets go out at once; true unless said. What can wait for more was gathered before.
+    pub nodelay: bool,
+    /// How long a silent connection is left alone before the system asks the other side; never unless said.
+    pub keep_alive: Option<Duration>,
+    /// Size of the system's send buffer in bytes; the system's choice unless said.
+    pub send_buffer_size: Option<usize>,
+    /// Size of the system's receive buffer in bytes; the system's choice unless said.
+    pub receive_buffer_size: Option<usize>,
+    /// Address from which connections are made; the system's choice unless said.
+    pub bind: Option<IpAddr>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> SocketOptions {
+        SocketOptions {
+            nodelay: true,
+            keep_alive: None,
+            send_buffer_size: None,
+            receive_buffer_size: None,
+            bind: None,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A link whose first bytes belong to a handshake, after which it is the plain link below.
+
+use std::io::{self, ErrorKind, IoSlice};
+
+use mqtt_client::{BoxedLink, Link};
+
+/// What is said before the link is open.
+pub(crate) trait Handshake: Send {
+    /// Looks at what has come and not been used; what is used is taken off its front, and what is to be sent is
+    /// appended to `out`. True once the link is open.
+    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool>;
+}
+
+/// A link behind a handshake.
+pub(crate) struct HandshakeLink<H> {
+    link: BoxedLink,
+    handshake: Option<H>,
+    /// What has come and is not used.
+    input: Vec<u8>,
+    /// What is to be sent.
+    out: Vec<u8>,
+    is_blocked: bool,
+}
+
+/// An answer that is larger is no answer.
+const INPUT_MAX: usize = 16 * 1024;
+
+impl<H: Handshake> HandshakeLink<H> {
+    pub(crate) fn new(link: BoxedLink, handshake: H) -> HandshakeLink<H> {
+        HandshakeLink {
+            link,
+            handshake: Some(handshake),
+            input: Vec::new(),
+            out: Vec::new(),
+            is_blocked: false,
+        }
+    }
+
+    /// Goes on with the handshake; would block until it is over.
+    fn open(&mut self) -> io::Result<()> {
+        while let Some(handshake) = &mut self.handshake {
+            let is_open = handshake.go_on(&mut self.input, &mut self.out)?;
+            self.flush()?;
+            if is_open {
+                self.handshake = None;
+                return Ok(());
+            }
+            let mut buf = [0; 1024];
+            match self.link.try_read(&mut buf)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                len => self.input.extend_from_slice(&buf[..len]),
+            }
+            if self.input.len() > INPUT_MAX {
+                return Err(io::Error::new(ErrorKind::InvalidData, "the proxy's answer is too long"));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.is_blocked = false;
+        while !self.out.is_empty() {
+            match self.link.try_write(&[IoSlice::new(&self.out)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => _ = self.out.drain(..len),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.is_blocked = error.kind() == ErrorKind::WouldBlock;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<H: Handshake> Link for HandshakeLink<H> {
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.open()?;
+        if self.input.is_empty() {
+            return self.link.try_read(buf);
+        }
+        let len = buf.len().min(self.input.len());
+        buf[..len].copy_from_slice(&self.input[..len]);
+        self.input.drain(..len);
+        Ok(len)
+    }
+
+    fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.open()?;
+        self.link.try_write(chunks)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        self.link.shutdown()
+    }
+
+    fn short_read_is_all(&self) -> bool {
+        false
+    }
+
+    fn wants_write(&self, has_output: bool) -> bool {
+        let has_output = if self.handshake.is_some() { self.is_blocked } else { has_output };
+        self.link.wants_write(has_output)
+    }
+}

@@ -1,0 +1,33 @@
+//! What stands between an MQTT client and a socket, whatever the runtime: TLS, WebSocket and proxies as layers over
+//! any link, the choice among a host's addresses, and how sockets are set up.
+//!
+//! A layer takes bytes from the link below and gives bytes to the one above; it has no socket and never waits. So
+//! all adapters share it, and it can be used over a link in memory just as well.
+//!
+//! Features: `tls` (rustls without a provider of cryptography), `ring` or `aws-lc-rs` (the provider; nothing is
+//! chosen unless one of them is named), `websocket`.
+
+#![forbid(unsafe_code)]
+
+mod stream;
+mod handshake;
+mod proxy;
+mod race;
+mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
+mod defaults;
+
+pub use defaults::with_defaults;
+pub use proxy::{HttpConnect, Socks5};
+pub use race::{race, take_turns};
+pub use socket::{open_socket, start_connect};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsBuilder, TlsError};
+#[cfg(feature = "websocket")]
+pub use websocket::WebSocket;
+
+#[cfg(feature = "tls")]
+pub use rustls;

@@ -1,0 +1,45 @@
+//! Sockets as the options want them.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+
+use mqtt_client::SocketOptions;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+/// A TCP connection to that address that is under way or open: once it can be written, it is open, or
+/// [`TcpStream::take_error`] says why not.
+pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+    let socket = open_socket(address, options)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_under_way(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(socket.into()),
+    }
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// A TCP socket for a connection to that address, set up and not yet connected.
+pub fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_tcp_nodelay(options.nodelay)?;
+    if let Some(after) = options.keep_alive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
+    }
+    if let Some(size) = options.send_buffer_size {
+        socket.set_send_buffer_size(size)?;
+    }
+    if let Some(size) = options.receive_buffer_size {
+        socket.set_recv_buffer_size(size)?;
+    }
+    if let Some(local) = options.bind {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    Ok(socket)
+}

@@ -1,0 +1,18 @@
+//! Every adapter, the same scenarios: over real sockets against the embedded broker and mosquitto, through every
+//! transport; and what the client says on the wire is the same for all.
+
+mod adapter;
+#[path = "../mosquitto/server.rs"]
+#[expect(dead_code, reason = "shared with the suite that needs all of it")]
+mod server;
+mod tap;
+mod scenario;
+mod certificates;
+mod relay;
+
+mod traces;
+mod transports;
+mod tls;
+mod proxies;
+mod dropping;
+mod wrappers;

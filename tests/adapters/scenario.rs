@@ -1,0 +1,156 @@
+//! What a program does with a client, step by step, so that each step decides what is said next.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use mqtt_smol::{Client, Options, Publish, QoS, ReasonCode, Subscribe, Version};
+
+use crate::adapter::Adapter;
+use crate::tap::Tap;
+
+/// A wait that is longer has failed.
+pub(crate) const TOO_LONG: Duration = Duration::from_secs(20);
+
+pub(crate) const ALL_QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    play: fn(&Client, &Tap),
+}
+
+pub(crate) const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "each QoS both ways", play: each_qos },
+    Scenario { name: "large messages", play: large },
+    Scenario { name: "callbacks", play: callbacks },
+    Scenario { name: "an outage", play: outage },
+    Scenario { name: "messages that are held", play: held },
+    Scenario { name: "many at once", play: many },
+];
+
+impl Scenario {
+    /// Plays it over a relay to that server, and returns what the client said.
+    pub(crate) fn play(&self, adapter: Adapter, server: SocketAddr, version: Version) -> Vec<String> {
+        let tap = Tap::start(server);
+        let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let options = Options::new("127.0.0.1")
+            .port(tap.port)
+            .client_id(
+                format!("{adapter:?}{version}{name}")
+                    .chars()
+                    .filter(|letter| *letter != '.')
+                    .take(20)
+                    .collect::<String>(),
+            )
+            .version(version)
+            .clean_session(false)
+            .reconnect_after(Duration::from_millis(10));
+        let client = adapter.connect(options).expect("the server accepts");
+        (self.play)(&client, &tap);
+        client.disconnect().expect("it is online").wait_for(TOO_LONG).expect("it disconnects");
+        tap.said()
+    }
+}
+
+fn subscribed(client: &Client, filter: &str) -> mqtt_smol::Subscription {
+    let mut messages =
+        client.subscribe(Subscribe::new(filter).qos(QoS::ExactlyOnce)).expect("it is accepted");
+    messages.wait_granted().expect("it is granted");
+    messages
+}
+
+fn publish(client: &Client, topic: &str, payload: Vec<u8>, qos: QoS) {
+    let token = client.publish(Publish::new(topic, payload).qos(qos)).expect("it is accepted");
+    token.wait_for(TOO_LONG).expect("it ends in time").expect("it is published");
+}
+
+fn next(messages: &mut mqtt_smol::Subscription) -> mqtt_smol::Message {
+    messages.wait_next_for(TOO_LONG).expect("it comes in time").expect("the stream goes on")
+}
+
+fn each_qos(client: &Client, _: &Tap) {
+    let mut messages = subscribed(client, "each/#");
+    for (number, qos) in ALL_QOS.into_iter().enumerate() {
+        publish(client, "each/qos", vec![number as u8], qos);
+        let message = next(&mut messages);
+        assert_eq!((message.qos(), message.payload()), (qos, &[number as u8][..]));
+    }
+}
+
+fn large(client: &Client, _: &Tap) {
+    let mut messages = subscribed(client, "large");
+    for size in [4_096, 4_097, 70_000, 900_000] {
+        let payload: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        publish(client, "large", payload.clone(), QoS::AtLeastOnce);
+        assert!(next(&mut messages).payload() == payload, "{size} bytes come back as they went");
+    }
+}
+
+fn callbacks(client: &Client, _: &Tap) {
+    let (sender, seen) = mpsc::channel();
+    let on = client.on("callback/+", move |client, message| {
+        // Everything may be called from inside.
+        assert!(client.is_connected());
+        if message.topic() == "callback/start" {
+            drop(client.publish(Publish::new("callback/stop", "").qos(QoS::AtLeastOnce)).expect("accepted"));
+        }
+        sender.send(message.topic().to_owned()).expect("the test listens");
+    });
+    on.expect("it is accepted").wait_for(TOO_LONG).expect("in time").expect("it is granted");
+    let runner = client.clone();
+    let run = thread::spawn(move || runner.wait_run());
+    publish(client, "callback/start", vec![], QoS::AtLeastOnce);
+    for topic in ["callback/start", "callback/stop"] {
+        assert_eq!(seen.recv_timeout(TOO_LONG).expect("the callback runs"), topic);
+    }
+    settle(client);
+    drop(client.disconnect().expect("it is online"));
+    run.join().expect("no callback panics").expect("it was asked to disconnect");
+    client.connect().expect("it may connect again").wait_for(TOO_LONG).expect("in time").expect("accepted");
+}
+
+/// Waits until server and client have answered all that was said before.
+fn settle(client: &Client) {
+    for _round in 0..2 {
+        publish(client, "settle", vec![], QoS::AtLeastOnce);
+    }
+}
+
+fn outage(client: &Client, tap: &Tap) {
+    let mut messages = subscribed(client, "outage");
+    let mut events = client.events();
+    publish(client, "outage", vec![0], QoS::ExactlyOnce);
+    assert_eq!(next(&mut messages).payload(), [0]);
+    settle(client);
+    tap.cut();
+    while !matches!(events.wait_next(), Some(mqtt_smol::ConnectionEvent::Online { .. })) {}
+    for number in 1..4 {
+        publish(client, "outage", vec![number], QoS::ExactlyOnce);
+        assert_eq!(next(&mut messages).payload(), [number]);
+    }
+    assert_eq!(client.stats().connections, 2);
+}
+
+fn held(client: &Client, _: &Tap) {
+    let mut messages = subscribed(client, "held");
+    publish(client, "held", vec![1], QoS::AtLeastOnce);
+    let mut first = messages.wait_next_held().expect("the stream goes on");
+    if client.stats().connections == 1 && first.refuse(ReasonCode::QuotaExceeded).is_err() {
+        // Before 5.0 there is no refusal; the end of this scope acknowledges.
+        drop(first);
+    }
+    publish(client, "held", vec![2], QoS::ExactlyOnce);
+    drop(messages.wait_next_held().expect("the stream goes on"));
+    publish(client, "other", vec![], QoS::AtLeastOnce);
+}
+
+fn many(client: &Client, _: &Tap) {
+    let tokens: Vec<_> = (0..200u8)
+        .map(|number| client.publish(Publish::new("many", vec![number]).qos(QoS::AtMostOnce)))
+        .collect();
+    for token in tokens {
+        token.expect("it is accepted").wait_for(TOO_LONG).expect("in time").expect("it is sent");
+    }
+    publish(client, "many/end", vec![], QoS::ExactlyOnce);
+}

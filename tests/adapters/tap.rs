@@ -1,0 +1,94 @@
+//! A relay between client and server that notes what the client says, and cuts connections when told to.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use mqtt_proto::{Context, Packet, Sender, Version, decode, frame_len};
+
+/// A relay that listens on a port of its own.
+pub(crate) struct Tap {
+    pub(crate) port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What clients said, packet by packet.
+    said: Vec<String>,
+    open: Vec<TcpStream>,
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tap {
+    /// Relays to that server until the test ends.
+    pub(crate) fn start(server: SocketAddr) -> Tap {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                relay(client, server, &shared);
+            }
+        });
+        Tap { port, state }
+    }
+
+    /// Cuts all connections without a packet.
+    pub(crate) fn cut(&self) {
+        for stream in lock(&self.state).open.drain(..) {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        lock(&self.state).said.clone()
+    }
+}
+
+fn relay(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
+    let copy = |stream: &TcpStream| stream.try_clone().expect("the system has room for a socket");
+    lock(state).open.extend([copy(&client), copy(&server)]);
+    let (from_server, to_client) = (copy(&server), copy(&client));
+    thread::spawn(move || pump(from_server, to_client, |_| {}));
+    let state = Arc::clone(state);
+    let mut heard = Vec::new();
+    let mut version = Version::V5_0;
+    thread::spawn(move || {
+        pump(client, server, |bytes| {
+            heard.extend_from_slice(bytes);
+            while let Ok(Some(len)) = frame_len(&heard, u32::MAX) {
+                if heard.len() < len {
+                    break;
+                }
+                let frame: Vec<u8> = heard.drain(..len).collect();
+                let packet = decode(&frame, Context { version, sender: Some(Sender::Client) });
+                if let Ok(Packet::Connect(connect)) = &packet {
+                    version = connect.version;
+                }
+                lock(&state)
+                    .said
+                    .push(packet.map_or_else(|error| error.to_string(), |packet| packet.to_string()));
+            }
+        });
+    });
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, mut note: impl FnMut(&[u8])) {
+    let mut buf = vec![0; 65_536];
+    while let Ok(len) = from.read(&mut buf) {
+        note(&buf[..len]);
+        if len == 0 || to.write_all(&buf[..len]).is_err() {
+            break;
+        }
+    }
+    // The other side may be gone already.
+    let _ = to.shutdown(Shutdown::Write);
+}

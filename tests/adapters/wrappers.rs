@@ -1,0 +1,143 @@
+//! TLS and WebSocket over links that misbehave: writers that take nothing, and sockets that are full in the middle
+//! of a handshake.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use mqtt_smol::transport::{Socks5, Tls, WebSocket, rustls};
+use mqtt_smol::{BoxedLink, Layer, Link, Scheme, Server};
+use rustls::ServerConnection;
+
+use crate::certificates::Authority;
+use crate::relay::server_config;
+
+/// A link in memory. It takes a few bytes at a time, and each other write would block.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Wires>>);
+
+#[derive(Default)]
+struct Wires {
+    up: VecDeque<u8>,
+    down: VecDeque<u8>,
+    writes: usize,
+    takes_nothing: bool,
+}
+
+/// Bytes that a write takes at the most.
+const WRITE_MAX: usize = 37;
+
+impl Link for Memory {
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut wires = self.0.lock().expect("nobody panics");
+        if wires.down.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let len = buf.len().min(11);
+        wires.down.read(&mut buf[..len])
+    }
+
+    fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut wires = self.0.lock().expect("nobody panics");
+        if wires.takes_nothing {
+            return Ok(0);
+        }
+        wires.writes += 1;
+        if wires.writes.is_multiple_of(2) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let first = chunks.iter().find(|chunk| !chunk.is_empty()).map_or(&[][..], |chunk| chunk);
+        let len = first.len().min(WRITE_MAX);
+        wires.up.extend(&first[..len]);
+        Ok(len)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn server(scheme: Scheme) -> Server {
+    Server::new(scheme, "broker.example")
+}
+
+#[test]
+fn a_handshake_goes_on_after_every_full_socket() {
+    let authority = Authority::new();
+    let tls = Tls::builder().roots_pem(authority.pem().as_bytes()).expect("a root").build().expect("TLS");
+    let memory = Memory::default();
+    let mut link = tls.wrap(Box::new(memory.clone()), &server(Scheme::Mqtts)).expect("a good name");
+    let config = server_config(&authority.certify("broker.example"), None);
+    let mut peer = ServerConnection::new(config).expect("the configuration is whole");
+    let message: Vec<u8> = (0..100_000u32).map(|number| (number % 251) as u8).collect();
+    let (mut written, mut heard, mut answered) = (0, Vec::new(), Vec::new());
+    for round in 0..100_000 {
+        if written < message.len() {
+            match link.try_write(&[IoSlice::new(&message[written..])]) {
+                Ok(len) => written += len,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        let mut buf = [0; 1000];
+        match link.try_read(&mut buf) {
+            Ok(len) => answered.extend_from_slice(&buf[..len]),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        let mut wires = memory.0.lock().expect("nobody panics");
+        let mut up: Vec<u8> = wires.up.drain(..).collect();
+        // What TLS could not write it wants to write; nothing else makes it wait for the socket.
+        assert!(round > 3 || !up.is_empty() || peer.is_handshaking());
+        let mut rest = &mut up[..];
+        while !rest.is_empty() {
+            let len = peer.read_tls(&mut &*rest).expect("bytes in memory");
+            peer.process_new_packets().expect("the client speaks TLS");
+            rest = &mut rest[len..];
+            while let Ok(len) = peer.reader().read(&mut buf) {
+                heard.extend_from_slice(&buf[..len]);
+                peer.writer().write_all(&buf[..len]).expect("bytes in memory");
+            }
+        }
+        while peer.wants_write() {
+            peer.write_tls(&mut wires.down).expect("bytes in memory");
+        }
+        if answered.len() == message.len() {
+            break;
+        }
+    }
+    assert!(heard == message && answered == message, "{} and {} bytes", heard.len(), answered.len());
+    drop(memory);
+    assert!(!link.wants_write(true), "an idle TLS waits for nothing");
+}
+
+#[test]
+fn a_writer_that_takes_nothing_is_an_error_and_no_endless_loop() {
+    let authority = Authority::new();
+    let tls = Tls::builder().roots_pem(authority.pem().as_bytes()).expect("a root").build().expect("TLS");
+    let layers: [(&dyn Layer, Scheme); 3] =
+        [(&tls, Scheme::Mqtts), (&WebSocket::new(), Scheme::Ws), (&Socks5::new(), Scheme::Mqtt)];
+    for (layer, scheme) in layers {
+        let memory = Memory::default();
+        memory.0.lock().expect("nobody panics").takes_nothing = true;
+        let wrapped: io::Result<BoxedLink> = layer.wrap(Box::new(memory), &server(scheme));
+        let result = wrapped.and_then(|mut link| link.try_read(&mut [0; 10]));
+        let error = result.expect_err("nothing can be written");
+        assert_ne!(error.kind(), ErrorKind::WouldBlock, "{layer:?}");
+    }
+}
+
+#[test]
+fn a_full_socket_is_waited_for_only_while_something_is_to_be_written() {
+    for (layer, scheme) in [(&WebSocket::new() as &dyn Layer, Scheme::Ws), (&Socks5::new(), Scheme::Mqtt)] {
+        let memory = Memory::default();
+        let mut link = layer.wrap(Box::new(memory.clone()), &server(scheme)).expect("a good name");
+        for _round in 0..50 {
+            match link.try_read(&mut [0; 10]) {
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{layer:?}"),
+                Ok(len) => panic!("{len} bytes from nobody"),
+            }
+        }
+        // The request is out; the answer is awaited, and no writability helps.
+        assert!(!link.wants_write(true), "{layer:?}");
+        assert!(!memory.0.lock().expect("nobody panics").up.is_empty());
+    }
+}
