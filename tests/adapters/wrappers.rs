@@ -6,13 +6,15 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use mqtt_smol::transport::{Socks5, Tls, WebSocket, rustls};
-use mqtt_smol::{BoxedLink, Layer, Link, Scheme, Server};
+use mqtt_smol::{
+    BoxedLink, Client, Goal, Layer, Link, Options, Publish, QoS, Scheme, Server, SystemClock, Turn,
+};
 use rustls::ServerConnection;
 
 use crate::certificates::Authority;
 use crate::relay::server_config;
 
-/// A link in memory. It takes a few bytes at a time, and each other write would block.
+/// A link in memory. A narrow one takes a few bytes at a time, and each other write would block.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Wires>>);
 
@@ -21,11 +23,22 @@ struct Wires {
     up: VecDeque<u8>,
     down: VecDeque<u8>,
     writes: usize,
+    is_narrow: bool,
     takes_nothing: bool,
+    /// How often the other side's system was to learn at once what had come.
+    hastened: usize,
 }
 
 /// Bytes that a write takes at the most.
 const WRITE_MAX: usize = 37;
+
+impl Memory {
+    fn narrow() -> Memory {
+        let memory = Memory::default();
+        memory.0.lock().expect("nobody panics").is_narrow = true;
+        memory
+    }
+}
 
 impl Link for Memory {
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -43,7 +56,7 @@ impl Link for Memory {
             return Ok(0);
         }
         wires.writes += 1;
-        if wires.writes.is_multiple_of(2) {
+        if wires.is_narrow && wires.writes.is_multiple_of(2) {
             return Err(ErrorKind::WouldBlock.into());
         }
         let first = chunks.iter().find(|chunk| !chunk.is_empty()).map_or(&[][..], |chunk| chunk);
@@ -55,6 +68,10 @@ impl Link for Memory {
     fn shutdown(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn hasten(&mut self) {
+        self.0.lock().expect("nobody panics").hastened += 1;
+    }
 }
 
 fn server(scheme: Scheme) -> Server {
@@ -65,7 +82,7 @@ fn server(scheme: Scheme) -> Server {
 fn a_handshake_goes_on_after_every_full_socket() {
     let authority = Authority::new();
     let tls = Tls::builder().roots_pem(authority.pem().as_bytes()).expect("a root").build().expect("TLS");
-    let memory = Memory::default();
+    let memory = Memory::narrow();
     let mut link = tls.wrap(Box::new(memory.clone()), &server(Scheme::Mqtts)).expect("a good name");
     let config = server_config(&authority.certify("broker.example"), None);
     let mut peer = ServerConnection::new(config).expect("the configuration is whole");
@@ -116,7 +133,7 @@ fn a_writer_that_takes_nothing_is_an_error_and_no_endless_loop() {
     let layers: [(&dyn Layer, Scheme); 3] =
         [(&tls, Scheme::Mqtts), (&WebSocket::new(), Scheme::Ws), (&Socks5::new(), Scheme::Mqtt)];
     for (layer, scheme) in layers {
-        let memory = Memory::default();
+        let memory = Memory::narrow();
         memory.0.lock().expect("nobody panics").takes_nothing = true;
         let wrapped: io::Result<BoxedLink> = layer.wrap(Box::new(memory), &server(scheme));
         let result = wrapped.and_then(|mut link| link.try_read(&mut [0; 10]));
@@ -128,7 +145,7 @@ fn a_writer_that_takes_nothing_is_an_error_and_no_endless_loop() {
 #[test]
 fn a_full_socket_is_waited_for_only_while_something_is_to_be_written() {
     for (layer, scheme) in [(&WebSocket::new() as &dyn Layer, Scheme::Ws), (&Socks5::new(), Scheme::Mqtt)] {
-        let memory = Memory::default();
+        let memory = Memory::narrow();
         let mut link = layer.wrap(Box::new(memory.clone()), &server(scheme)).expect("a good name");
         for _round in 0..50 {
             match link.try_read(&mut [0; 10]) {
@@ -140,4 +157,30 @@ fn a_full_socket_is_waited_for_only_while_something_is_to_be_written() {
         assert!(!link.wants_write(true), "{layer:?}");
         assert!(!memory.0.lock().expect("nobody panics").up.is_empty());
     }
+}
+
+/// A server that gathers small writes waits for an acknowledgement of the last one before it sends the next. What is
+/// read and followed by a write carries it; what is not must not wait for the system's own time.
+#[test]
+fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
+    let (client, mut driver) = Client::new(Options::new("h").client_id("c"), SystemClock, 1);
+    drop(client.connect().expect("accepted"));
+    let Goal::Link { attempt, .. } = driver.goal() else { panic!("it wants a link") };
+    let memory = Memory::default();
+    let mut link = memory.clone();
+    driver.on_opened(attempt);
+    let mut turn = |said: &[u8]| {
+        memory.0.lock().expect("nobody panics").down.extend(said);
+        for _turn in 0..20 {
+            assert_ne!(driver.turn(&mut link), Turn::Drop);
+        }
+        memory.0.lock().expect("nobody panics").hastened
+    };
+    assert_eq!(turn(b""), 0, "CONNECT goes out, and nothing has come");
+    assert_eq!(turn(b"\x20\x03\x00\x00\x00"), 1, "CONNACK comes, and nothing goes out");
+    let publish = Publish::new("a", "x").qos(QoS::ExactlyOnce);
+    drop(client.publish(publish).expect("accepted"));
+    assert_eq!(turn(b""), 1);
+    assert_eq!(turn(b"\x50\x02\x00\x01"), 1, "PUBREC comes, and PUBREL goes out");
+    assert_eq!(turn(b"\x70\x02\x00\x01"), 2, "PUBCOMP comes, and nothing goes out");
 }

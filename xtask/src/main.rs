@@ -52,6 +52,8 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench"] => bench::run(root, "codec-table", None),
         ["bench", "--session"] => bench::run(root, "session-table", None),
         ["bench", "--session", wanted] => bench::run(root, "session-table", Some(wanted)),
+        ["bench", "--e2e"] => bench::run(root, "e2e-table", None),
+        ["bench", "--e2e", wanted] => bench::run(root, "e2e-table", Some(wanted)),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
@@ -69,6 +71,7 @@ Tasks of this workspace:
   cargo xtask no-std                the crates without I/O link without std
   cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
   cargo xtask bench --session       what exchanges cost through the session
+  cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask help                  this text
 ";

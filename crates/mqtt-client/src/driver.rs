@@ -30,6 +30,9 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
+    /// Bytes of this turn.
+    read_len: usize,
+    written_len: usize,
     /// Memory for what is woken after a turn.
     wakers: Vec<Waker>,
 }
@@ -76,6 +79,9 @@ pub enum Turn {
 /// Bytes that are read at once.
 const READ_SIZE: usize = 64 * 1024;
 
+/// Fewer bytes than this in a turn are sparse traffic, whose end the other side's system may be holding back.
+const SPARSE_MAX: usize = 4096;
+
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
 
@@ -101,6 +107,8 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
+            read_len: 0,
+            written_len: 0,
             wakers: Vec::new(),
         }
     }
@@ -181,12 +189,16 @@ impl Driver {
     /// Reads, decides, writes: everything that can be done without waiting.
     pub fn turn(&mut self, link: &mut impl Link) -> Turn {
         let is_held_back = !self.wants_read();
+        (self.read_len, self.written_len) = (0, 0);
         let is_more_to_read = match self.read(link) {
             Ok(is_more) => is_more,
             Err(error) => return self.close(OfflineCause::TransportClosed, error),
         };
         if let Err(error) = self.write(link) {
             return self.close(OfflineCause::TransportClosed, Some(error));
+        }
+        if self.written_len == 0 && (1..SPARSE_MAX).contains(&self.read_len) {
+            link.hasten();
         }
         let now = self.shared.now();
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
@@ -228,6 +240,7 @@ impl Driver {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(Some(error)),
                 };
+                self.read_len += len;
                 self.input.extend_from_slice(&scratch[..len]);
                 self.handle_input();
                 if len < READ_SIZE && link.short_read_is_all() {
@@ -296,6 +309,7 @@ impl Driver {
             match link.try_write(&chunks[..count]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(len) => {
+                    self.written_len += len;
                     self.output.advance(len);
                     self.progress_at = self.shared.now();
                 }

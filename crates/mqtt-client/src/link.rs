@@ -24,6 +24,10 @@ pub trait Link {
         has_output
     }
 
+    /// What was read is not followed by a write, so that the other side's system should learn at once that it came:
+    /// a server that gathers small writes holds the next one back until then. Does nothing where it cannot be told.
+    fn hasten(&mut self) {}
+
     /// Whether a read that does not fill its buffer has taken all that there was; a layer that keeps bytes of its own
     /// says no, and is read until it would block.
     fn short_read_is_all(&self) -> bool {
@@ -49,6 +53,10 @@ impl<L: Link + ?Sized> Link for Box<L> {
 
     fn wants_write(&self, has_output: bool) -> bool {
         (**self).wants_write(has_output)
+    }
+
+    fn hasten(&mut self) {
+        (**self).hasten();
     }
 
     fn short_read_is_all(&self) -> bool {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use async_io::{Async, Timer};
 use mqtt_client::{BoxedLink, Dial, Link, Route, SocketOptions};
-use mqtt_transport::{race, start_connect};
+use mqtt_transport::{SockRef, hasten_acknowledgement, race, start_connect};
 
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
@@ -52,6 +52,12 @@ impl Link for Socket {
             Socket::Tcp(stream) => stream.get_ref().write_vectored(chunks),
             #[cfg(unix)]
             Socket::Unix(stream) => stream.get_ref().write_vectored(chunks),
+        }
+    }
+
+    fn hasten(&mut self) {
+        if let Socket::Tcp(stream) = self {
+            hasten_acknowledgement(SockRef::from(stream.get_ref()));
         }
     }
 

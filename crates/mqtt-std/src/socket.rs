@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use mqtt_client::Link;
+use mqtt_transport::{SockRef, hasten_acknowledgement};
 
 /// A socket whose clones are the same one.
 #[derive(Clone, Debug)]
@@ -98,6 +99,12 @@ impl Link for Socket {
             Socket::Tcp(stream) => (&**stream).write_vectored(chunks),
             #[cfg(unix)]
             Socket::Unix(stream) => (&**stream).write_vectored(chunks),
+        }
+    }
+
+    fn hasten(&mut self) {
+        if let Socket::Tcp(stream) = self {
+            hasten_acknowledgement(SockRef::from(&**stream));
         }
     }
 

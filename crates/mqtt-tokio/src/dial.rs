@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mqtt_client::{BoxedLink, Dial, Link, Route, SocketOptions};
-use mqtt_transport::{open_socket, race};
+use mqtt_transport::{SockRef, hasten_acknowledgement, open_socket, race};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::sleep;
 
@@ -56,11 +56,17 @@ impl Link for Socket {
         }
     }
 
+    fn hasten(&mut self) {
+        if let Socket::Tcp(stream) = self {
+            hasten_acknowledgement(SockRef::from(&**stream));
+        }
+    }
+
     fn shutdown(&mut self) -> io::Result<()> {
         match self {
-            Socket::Tcp(stream) => socket2::SockRef::from(&**stream).shutdown(Shutdown::Write),
+            Socket::Tcp(stream) => SockRef::from(&**stream).shutdown(Shutdown::Write),
             #[cfg(unix)]
-            Socket::Unix(stream) => socket2::SockRef::from(&**stream).shutdown(Shutdown::Write),
+            Socket::Unix(stream) => SockRef::from(&**stream).shutdown(Shutdown::Write),
         }
     }
 }

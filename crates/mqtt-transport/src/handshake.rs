@@ -95,6 +95,10 @@ impl<H: Handshake> Link for HandshakeLink<H> {
         self.link.shutdown()
     }
 
+    fn hasten(&mut self) {
+        self.link.hasten();
+    }
+
     fn short_read_is_all(&self) -> bool {
         false
     }

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "tls", feature = "websocket"))]
 mod stream;
 mod handshake;
 mod proxy;
@@ -23,7 +24,8 @@ mod defaults;
 pub use defaults::with_defaults;
 pub use proxy::{HttpConnect, Socks5};
 pub use race::{race, take_turns};
-pub use socket::{open_socket, start_connect};
+pub use socket::{hasten_acknowledgement, open_socket, start_connect};
+pub use socket2::SockRef;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
 #[cfg(feature = "websocket")]

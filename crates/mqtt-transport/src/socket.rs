@@ -17,6 +17,16 @@ pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result
     }
 }
 
+/// Has the system acknowledge what it has received at once; a failure costs only time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn hasten_acknowledgement(socket: socket2::SockRef<'_>) {
+    let _ = socket.set_tcp_quickack(true);
+}
+
+/// Other systems cannot be told to acknowledge at once.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn hasten_acknowledgement(_: socket2::SockRef<'_>) {}
+
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {

@@ -277,6 +277,10 @@ impl Link for TlsLink {
         self.flush()
     }
 
+    fn hasten(&mut self) {
+        self.stream.link.hasten();
+    }
+
     fn short_read_is_all(&self) -> bool {
         false
     }

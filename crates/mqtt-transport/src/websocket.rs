@@ -194,6 +194,12 @@ impl Link for WebSocketLink {
         }
     }
 
+    fn hasten(&mut self) {
+        if let State::Open(socket) = &mut self.state {
+            socket.get_mut().link.hasten();
+        }
+    }
+
     fn short_read_is_all(&self) -> bool {
         false
     }
