@@ -20,6 +20,8 @@ mod bench;
 
 mod explore;
 
+mod sim;
+
 mod ci;
 
 use std::path::Path;
@@ -54,6 +56,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--session", wanted] => bench::run(root, "session-table", Some(wanted)),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
+        ["sim", words @ ..] => sim::run(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -70,5 +73,7 @@ Tasks of this workspace:
   cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
   cargo xtask bench --session       what exchanges cost through the session
   cargo xtask explore               every order of two messages and three cuts, against a model
+  cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
+  cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
   cargo xtask help                  this text
 ";

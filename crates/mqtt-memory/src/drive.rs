@@ -58,8 +58,13 @@ async fn open(
 
 async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut link: End) {
     driver.on_opened(attempt);
+    let (mut turns, mut since) = (0, driver.now());
     loop {
-        match driver.turn(&mut link) {
+        let turn = driver.turn(&mut link);
+        turns = if driver.now() == since { turns + 1 } else { 0 };
+        since = driver.now();
+        assert!(turns < TURNS_MAX, "at {since:?} the driver is never done: {turn:?}");
+        match turn {
             Turn::Drop => return,
             // The others of this moment come first.
             Turn::Again => yield_now().await,
@@ -69,6 +74,9 @@ async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut link: End
         }
     }
 }
+
+/// Turns at one moment after which a driver counts as going round in circles.
+const TURNS_MAX: u32 = 100_000;
 
 async fn yield_now() {
     let mut is_polled = false;

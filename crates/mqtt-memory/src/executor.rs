@@ -91,7 +91,7 @@ pub(crate) enum Halt {
 const MAIN: usize = usize::MAX;
 
 /// Steps at one moment after which a program counts as going round in circles.
-const STEPS_MAX: u32 = 5_000_000;
+const STEPS_MAX: u32 = 500_000;
 
 impl Executor {
     pub(crate) fn now(&self) -> Instant {

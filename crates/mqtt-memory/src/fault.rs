@@ -171,6 +171,12 @@ impl Plan {
     }
 }
 
+impl Plan {
+    pub(crate) fn is_tight(&self) -> bool {
+        self.up.room < ROOM || self.down.room < ROOM
+    }
+}
+
 /// Whether something that so many of a hundred have is drawn.
 pub(crate) fn hits(rng: &mut Rng, percent: u8) -> bool {
     rng.below(100) < u64::from(percent)

@@ -51,6 +51,8 @@ impl Wire {
         }
         let (first, other) = (first as usize, 1 - first as usize);
         self.broken_at[first] = Some(now);
+        // It breaks once; until the news arrives, what is written is accepted.
+        self.pipes.iter_mut().for_each(|pipe| pipe.way.cut_at = None);
         // Half of the time what is under way still arrives, else it is overtaken by the news.
         let news = now + self.pipes[first].way.latency / 2;
         let arrives = self.late > Duration::ZERO || self.rng.below(2) == 0;

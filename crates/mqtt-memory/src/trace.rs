@@ -76,6 +76,13 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct PlanText(pub(crate) Box<Plan>);
 
+impl PlanText {
+    /// Whether the link takes only a few bytes at a time.
+    pub fn is_tight(&self) -> bool {
+        self.0.is_tight()
+    }
+}
+
 impl fmt::Display for PlanText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
