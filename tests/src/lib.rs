@@ -7,3 +7,5 @@ pub mod story;
 pub mod oracle;
 pub mod life;
 pub mod sim;
+#[cfg(feature = "planted")]
+pub mod planted;

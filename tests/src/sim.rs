@@ -35,7 +35,12 @@ pub fn run(seed: u64, clients: Option<usize>) -> Verdict {
     let evidence = if violations.is_empty() { String::new() } else { evidence(&world) };
     let links = u64::from(world.links_dialled());
     let virtual_secs = world.now().as_millis() / 1000;
-    Verdict { seed, links, virtual_secs, digest: world.digest(), violations, evidence }
+    let digest = world.digest();
+    if lived.is_err() {
+        // What is left of it could panic once more when it is dropped.
+        std::mem::forget(world);
+    }
+    Verdict { seed, links, virtual_secs, digest, violations, evidence }
 }
 
 /// Everything that happened in one seed, in words.

@@ -75,5 +75,6 @@ Tasks of this workspace:
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
+  cargo xtask sim --planted         faults planted on purpose, and how many seeds it takes to find each
   cargo xtask help                  this text
 ";

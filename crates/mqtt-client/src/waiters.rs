@@ -31,7 +31,12 @@ impl Waiters {
         let entry = self.entries.get_mut(&ticket)?;
         match std::mem::replace(entry, Waiter::Ended(outcome)) {
             Waiter::Open(waker) => waker,
-            Waiter::Ended(_) => None,
+            Waiter::Ended(before) => {
+                // In a panic the driver is dropped wherever it stood.
+                let is_panic = std::thread::panicking();
+                debug_assert!(is_panic, "ticket {} has ended before: {before}, now {outcome}", ticket.get());
+                None
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::frame::{Frame, Sending};
 use crate::negotiated::{Emit, Negotiated};
+use crate::planted::{self, Planted};
 use crate::queue::{OVERHEAD, Queue};
 use slots::{Slot, Slots, Stored};
 
@@ -122,7 +123,7 @@ impl Outbox {
                 if let Some(terms) = terms {
                     frame.check_terms(terms)?;
                 }
-                if messages >= messages_max {
+                if messages >= messages_max && !planted::is(Planted::UnboundedQueue) {
                     return Err(RefusedReason::QueueFull { messages_max });
                 }
                 if bytes + frame.packet_size() + OVERHEAD > bytes_max {
@@ -185,17 +186,20 @@ impl Outbox {
         let Some(&packet_id) = self.replay.front() else { return false };
         match self.slots.get(packet_id) {
             Slot::Free | Slot::Reserved => {}
+            Slot::Released { .. } if planted::is(Planted::ForgetPubrelOnReplay) => {}
             Slot::Released { .. } => {
                 let pubrel = Packet::Pubrel(Ack::success(packet_id));
                 emit.out.put(&pubrel, self.version).expect("it has no variable part");
                 emit.stats.packets_sent.count(mqtt_proto::PacketKind::Pubrel);
             }
             Slot::MaybeSent(_) if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
+            Slot::MaybeSent(_) if planted::is(Planted::DropOnReplay) => {}
             Slot::MaybeSent(stored) => {
                 let frame = stored.frame();
                 match frame.check_terms(emit.terms) {
                     Ok(()) => {
-                        frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup: true }, emit.out);
+                        let dup = !planted::is(Planted::NoDupOnReplay);
+                        frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup }, emit.out);
                         self.in_flight += 1;
                         emit.count_publish(true);
                     }
@@ -244,8 +248,12 @@ impl Outbox {
 
     /// An identifier, if the window lets another message be sent.
     fn take_id(&self, emit: &mut Emit<'_>) -> Option<PacketId> {
-        if self.in_flight >= usize::from(emit.terms.in_flight_max) {
+        let is_full = self.in_flight >= usize::from(emit.terms.in_flight_max);
+        if is_full && !planted::is(Planted::IgnoreReceiveMaximum) {
             return None;
+        }
+        if planted::is(Planted::ReuseIdentifier) {
+            return Some(PacketId::MIN);
         }
         emit.ids.take()
     }
@@ -272,6 +280,9 @@ impl Outbox {
             frame.put_short(sending, &mut self.aliases, emit.terms.packet_size_max, emit.out);
         }
         emit.count_publish(false);
+        if packet_id.is_some() && planted::is(Planted::EndWhenSent) {
+            emit.end(ticket, Outcome::Done(ReasonCode::Success));
+        }
         match packet_id {
             Some(id) => {
                 self.in_flight += 1;
@@ -295,6 +306,9 @@ impl Outbox {
 
     /// An exchange is over. What waits to be repeated does not count yet, though a server may answer it early.
     fn leave_window(&mut self, id: PacketId) {
+        if planted::is(Planted::LeakWindow) {
+            return;
+        }
         if !self.leave_replay(id) || matches!(self.slots.get(id), Slot::Released { .. }) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
@@ -335,7 +349,8 @@ impl Outbox {
             Slot::MaybeSent(_) | Slot::Reserved | Slot::Free => return None,
         };
         self.leave_window(ack.packet_id);
-        self.slots.end(ack.packet_id, ids, Outcome::Done(reason))
+        let ended = self.slots.end(ack.packet_id, ids, Outcome::Done(reason));
+        ended.filter(|_| !planted::is(Planted::NeverEnd))
     }
 
     /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
@@ -343,7 +358,10 @@ impl Outbox {
         if self.queue.withdraw(ticket) {
             return Some(Outcome::Rejected(Rejected::TimedOut));
         }
-        let outcome = Outcome::Indeterminate(Indeterminate::TimedOut);
+        let mut outcome = Outcome::Indeterminate(Indeterminate::TimedOut);
+        if planted::is(Planted::CallItRejected) {
+            outcome = Outcome::Rejected(Rejected::TimedOut);
+        }
         if let Ok(index) = self.again.binary_search_by_key(&ticket.get(), |stored| stored.order) {
             let stored = self.again.remove(index)?;
             self.again_bytes -= stored.size();
@@ -383,7 +401,10 @@ impl Outbox {
 
     /// A connection was accepted: aliases start afresh. [5.0 MQTT-3.3.2-7]
     pub(crate) fn on_online(&mut self, terms: &Negotiated) {
-        self.aliases.reset(terms.topic_aliases_max);
+        let has_none = matches!(self.aliases.naming(b"any/longer/topic"), mqtt_parts::Naming::Name);
+        if has_none || !planted::is(Planted::KeepAliases) {
+            self.aliases.reset(terms.topic_aliases_max);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ struct Arguments {
     minutes: Option<u64>,
     clients: Option<usize>,
     shows_trace: bool,
+    shows_planted: bool,
 }
 
 fn main() -> ExitCode {
@@ -38,6 +39,7 @@ fn arguments() -> Result<Arguments, String> {
             "--count" => arguments.count = Some(number()?),
             "--minutes" => arguments.minutes = Some(number()?),
             "--clients" => arguments.clients = Some(number()? as usize),
+            "--planted" => arguments.shows_planted = true,
             "--trace" => arguments.shows_trace = true,
             _ => return Err(format!("`{word}` is unknown")),
         }
@@ -46,7 +48,10 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn simulate(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { seed, count, minutes, clients, shows_trace } = arguments;
+    let Arguments { seed, count, minutes, clients, shows_trace, shows_planted } = arguments;
+    if *shows_planted {
+        return planted();
+    }
     if let (Some(seed), true) = (seed, shows_trace) {
         print!("{}", sim::trace(*seed, *clients));
     }
@@ -82,6 +87,16 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
         seeds as f64 / secs,
     );
     if failed == 0 { Ok(()) } else { Err(format!("{failed} seeds broke a promise")) }
+}
+
+#[cfg(feature = "planted")]
+fn planted() -> Result<(), String> {
+    tests::planted::table()
+}
+
+#[cfg(not(feature = "planted"))]
+fn planted() -> Result<(), String> {
+    Err("built without the feature `planted`".into())
 }
 
 fn report(verdict: &sim::Verdict, clients: Option<usize>) {

@@ -16,6 +16,8 @@ struct Model {
     sessions: BTreeMap<usize, Session>,
     /// The stream for which a filter of a SUBSCRIBE was sent.
     requested: BTreeMap<(u32, u16, String), usize>,
+    /// Links that take bytes slowly: what leaves there may be older than what the program wants by now.
+    tight: BTreeSet<u32>,
     /// Streams of the programs, by client and filter.
     streams: BTreeMap<(usize, String), usize>,
     /// Times that the broker has taken each message for a new one.
@@ -60,6 +62,7 @@ pub fn check(story: &Story) -> Vec<String> {
                     model.on_packet(story, client, *link, *point, &packet.kind);
                 }
             }
+            What::Dialled { link, is_tight: true, .. } => drop(model.tight.insert(*link)),
             What::BrokerStopped { keeps_sessions: false } => {
                 model.sessions.clear();
                 model.owed.clear();
@@ -77,7 +80,7 @@ pub fn check(story: &Story) -> Vec<String> {
 impl Model {
     fn on_packet(&mut self, story: &Story, client: usize, link: u32, point: Point, kind: &Kind) {
         match (point, kind) {
-            (Point::ClientOut, Kind::Subscribe(id, filters)) => {
+            (Point::ClientOut, Kind::Subscribe(id, filters)) if !self.tight.contains(&link) => {
                 for (filter, _) in filters {
                     if let Some(stream) = self.streams.get(&(client, filter.clone())) {
                         self.requested.insert((link, *id, filter.clone()), *stream);
