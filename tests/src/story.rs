@@ -402,4 +402,30 @@ impl Story {
         });
         dialled.collect()
     }
+
+    /// Clients whose session was lost without their knowing.
+    ///
+    /// The CONNACK that said so was lost itself, and the next one says that there is a session. No client can tell
+    /// this from the session that it knows, so that what was under way then may be lost or doubled.
+    pub fn mistaken(&self) -> BTreeSet<usize> {
+        let clients = self.clients_by_link();
+        let mut mistaken = BTreeSet::new();
+        // Clients that have yet to read that there is no session.
+        let mut unread = BTreeSet::new();
+        for step in &self.steps {
+            let What::Packet { link, point, packet } = &step.what else { continue };
+            let (Some(client), Kind::Connack { is_success: true, session_present, .. }) =
+                (clients.get(link), &packet.kind)
+            else {
+                continue;
+            };
+            match (point, session_present) {
+                (Point::BrokerOut, false) => drop(unread.insert(*client)),
+                (Point::ClientIn, false) => drop(unread.remove(client)),
+                (Point::ClientIn, true) if unread.remove(client) => drop(mistaken.insert(*client)),
+                _ => {}
+            }
+        }
+        mistaken
+    }
 }

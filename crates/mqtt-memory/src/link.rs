@@ -263,6 +263,8 @@ impl fmt::Debug for End {
 }
 
 /// Waits as an adapter does: for the link, for the alarm, or until `is_called` is ready.
+///
+/// If there is nothing to wait for, the others who can run at this moment come first all the same.
 pub(crate) async fn wait(
     end: Option<&End>,
     wants_write: bool,
@@ -270,15 +272,23 @@ pub(crate) async fn wait(
     deadline: Option<Instant>,
     mut is_called: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) {
+    let (mut is_first, mut is_ready) = (true, false);
     std::future::poll_fn(|context| {
-        let is_called = is_called(context).is_ready();
-        let next = match end.map(|end| end.poll_ready(wants_write, context)) {
-            Some(Ok(())) => return Poll::Ready(()),
-            Some(Err(next)) => next,
-            None => None,
-        };
-        let deadline = deadline.into_iter().chain(next).min();
-        if is_called || alarm.poll(deadline, context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        if !is_ready {
+            let is_called = is_called(context).is_ready();
+            let link = end.map_or(Err(None), |end| end.poll_ready(wants_write, context));
+            let next = link.err().flatten();
+            let deadline = deadline.into_iter().chain(next).min();
+            is_ready = is_called || link.is_ok() || alarm.poll(deadline, context).is_ready();
+        }
+        match (is_ready, std::mem::replace(&mut is_first, false)) {
+            (true, false) => Poll::Ready(()),
+            (true, true) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (false, _) => Poll::Pending,
+        }
     })
     .await;
 }

@@ -89,7 +89,11 @@ impl Network {
         }
         let (cut_after, silent_after) = (plan.cut_after, plan.silent_after);
         let wire_rng = Rng::new(rng.next_u64());
-        let wire = Wire::new(number, name, plan, wire_rng);
+        let mut wire = Wire::new(number, name, plan, wire_rng);
+        if self.state.borrow().faults == Faults::none() {
+            // Faults may have ended while it was dialled.
+            wire.heal(self.executor.now(), &mut Vec::new());
+        }
         let [client, broker] = ends(wire, &self.executor, &self.trace);
         let weak = Rc::downgrade(&client.wire);
         {

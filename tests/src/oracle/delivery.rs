@@ -30,13 +30,8 @@ struct Model {
     connections: BTreeMap<usize, usize>,
     /// Clients whose messages a broker has denied although it took them.
     deceived: BTreeSet<usize>,
-    /// Clients whose session was lost without their knowing.
-    ///
-    /// The CONNACK that said so was lost itself, and the next one says that there is a session. No client can tell
-    /// this from the session that it knows.
+    /// See [`Story::mistaken`].
     mistaken: BTreeSet<usize>,
-    /// Links whose CONNACK said that there is no session, until it is read.
-    unread: BTreeMap<u32, usize>,
     violations: Vec<String>,
 }
 
@@ -51,7 +46,7 @@ struct Session {
 /// Runs the model over the story.
 pub fn check(story: &Story) -> Vec<String> {
     let clients = story.clients_by_link();
-    let mut model = Model::default();
+    let mut model = Model { mistaken: story.mistaken(), ..Model::default() };
     for (index, step) in story.steps.iter().enumerate() {
         match &step.what {
             What::Packet { link, point, packet } => {
@@ -113,18 +108,10 @@ impl Model {
             }
             (Point::BrokerOut, Kind::Connack { is_success: true, session_present, .. }) => {
                 *self.connections.entry(client).or_default() += 1;
-                let was_unread = self.unread.values().any(|unread| *unread == client);
-                if *session_present && was_unread {
-                    self.mistaken.insert(client);
-                }
                 if !session_present {
-                    self.unread.insert(link, client);
                     self.sessions.remove(&client);
                     self.owed.retain(|(owner, ..)| *owner != client);
                 }
-            }
-            (Point::ClientIn, Kind::Connack { is_success: true, session_present: false, .. }) => {
-                self.unread.retain(|_, unread| *unread != client);
             }
             _ => {}
         }

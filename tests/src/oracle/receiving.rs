@@ -16,7 +16,7 @@ pub fn check(story: &Story) -> Vec<String> {
     let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
     // Filters of subscriptions that were dropped with what they held.
     let mut dropped: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    let mut spoilt: BTreeSet<usize> = BTreeSet::new();
+    let mut spoilt: BTreeSet<usize> = story.mistaken();
     for step in &story.steps {
         match &step.what {
             What::Fact(client, Fact::Taken { message, .. }) => drop(taken.insert((*client, *message))),
