@@ -43,3 +43,8 @@ pub use mqtt_parts::Rng;
 pub use task::Task;
 pub use trace::{Event, PlanText, Point, Record, Side};
 pub use world::{Config as WorldConfig, Stalled, World};
+
+/// The guide's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/testing-against-outages.md")]
+struct Guide;
