@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tests::sim;
+use tests::{fleet, sim};
 
 fn check(seeds: impl Iterator<Item = u64>) {
     for seed in seeds {
@@ -38,4 +38,14 @@ fn the_same_seed_is_the_same_simulation() {
     for seed in 1..20 {
         assert_eq!(sim::run(seed, None).digest, sim::run(seed, None).digest);
     }
+}
+
+#[test]
+fn a_fleet_comes_back_spread_over_time() {
+    let (jitter, none) = (fleet::run(500, true), fleet::run(500, false));
+    let peak = |connects: &[usize]| connects.iter().copied().max().unwrap_or(0);
+    assert_eq!(jitter.connects.iter().sum::<usize>(), 500);
+    assert_eq!(none.connects.iter().sum::<usize>(), 500);
+    assert_eq!(peak(&none.connects), 500, "without jitter all come in one second");
+    assert!(peak(&jitter.connects) < 100, "{:?}", jitter.connects);
 }

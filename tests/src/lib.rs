@@ -7,5 +7,6 @@ pub mod story;
 pub mod oracle;
 pub mod life;
 pub mod sim;
+pub mod fleet;
 #[cfg(feature = "planted")]
 pub mod planted;

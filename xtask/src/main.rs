@@ -76,5 +76,6 @@ Tasks of this workspace:
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
   cargo xtask sim --planted         faults planted on purpose, and how many seeds it takes to find each
+  cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
   cargo xtask help                  this text
 ";

@@ -32,7 +32,7 @@ impl Backoff {
         let factor = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
         self.attempts = self.attempts.saturating_add(1).min(EXPONENT_MAX);
         let limit = self.policy.after.saturating_mul(factor).min(self.policy.after_max);
-        now + rng.duration_up_to(limit)
+        now + if self.policy.jitter { rng.duration_up_to(limit) } else { limit }
     }
 }
 

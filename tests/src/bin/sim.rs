@@ -14,6 +14,7 @@ struct Arguments {
     clients: Option<usize>,
     shows_trace: bool,
     shows_planted: bool,
+    shows_fleet: bool,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +41,7 @@ fn arguments() -> Result<Arguments, String> {
             "--minutes" => arguments.minutes = Some(number()?),
             "--clients" => arguments.clients = Some(number()? as usize),
             "--planted" => arguments.shows_planted = true,
+            "--fleet" => arguments.shows_fleet = true,
             "--trace" => arguments.shows_trace = true,
             _ => return Err(format!("`{word}` is unknown")),
         }
@@ -48,7 +50,11 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn simulate(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { seed, count, minutes, clients, shows_trace, shows_planted } = arguments;
+    let Arguments { seed, count, minutes, clients, shows_trace, shows_planted, shows_fleet } = arguments;
+    if *shows_fleet {
+        tests::fleet::print(clients.unwrap_or(FLEET_SIZE));
+        return Ok(());
+    }
     if *shows_planted {
         return planted();
     }
@@ -117,3 +123,6 @@ fn fresh_seed() -> u64 {
 
 /// Failing seeds after which the run ends.
 const FAILURES_MAX: u64 = 10;
+
+/// Sessions of a fleet, unless said.
+const FLEET_SIZE: usize = 100_000;
