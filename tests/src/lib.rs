@@ -1,1 +1,12 @@
-//! tests of the workspace.
+//! Tests of the workspace, and the simulation that checks its promises against all that can go wrong.
+
+#![forbid(unsafe_code)]
+
+pub mod scenario;
+pub mod story;
+pub mod oracle;
+pub mod life;
+pub mod sim;
+pub mod fleet;
+#[cfg(feature = "planted")]
+pub mod planted;

@@ -97,7 +97,13 @@ const STEPS: [Step; 9] = [
     Step { name: "doc", work: Work::Cargo(&["doc --workspace --all-features --no-deps --locked"]) },
     Step { name: "test", work: Work::Cargo(&["test --workspace --all-features --locked"]) },
     Step { name: "bench", work: Work::Cargo(&["test --package benches --benches --locked"]) },
-    Step { name: "example", work: Work::Cargo(&["run --quiet --locked --example quickstart"]) },
+    Step {
+        name: "example",
+        work: Work::Cargo(&[
+            "run --quiet --locked --example quickstart",
+            "run --quiet --locked --example outage",
+        ]),
+    },
 ];
 
 #[cfg(test)]

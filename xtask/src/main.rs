@@ -20,6 +20,8 @@ mod bench;
 
 mod explore;
 
+mod sim;
+
 mod ci;
 
 use std::path::Path;
@@ -56,6 +58,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--e2e", wanted] => bench::run(root, "e2e-table", Some(wanted)),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
+        ["sim", words @ ..] => sim::run(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -73,5 +76,9 @@ Tasks of this workspace:
   cargo xtask bench --session       what exchanges cost through the session
   cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
   cargo xtask explore               every order of two messages and three cuts, against a model
+  cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
+  cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
+  cargo xtask sim --planted         faults planted on purpose, and how many seeds it takes to find each
+  cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
   cargo xtask help                  this text
 ";

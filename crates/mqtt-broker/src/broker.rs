@@ -11,6 +11,7 @@ mod acknowledge;
 mod subscribe;
 mod dispatch;
 mod transmit;
+mod sys;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -49,6 +50,9 @@ pub struct Broker {
     subscriptions: Subscriptions,
     retained: Retained,
     timers: Timers,
+    sys_timer: Option<Instant>,
+    /// When the counters were first published.
+    started_at: Option<Instant>,
     /// Only what is counted; what is held is filled in when asked for.
     stats: Stats,
     /// Memory that is used again for each message that comes in.
@@ -71,6 +75,8 @@ impl Broker {
             subscriptions: Subscriptions::default(),
             retained: Retained::default(),
             timers: Timers::default(),
+            sys_timer: None,
+            started_at: None,
             stats: Stats::default(),
             matches: Vec::new(),
             hop_properties: Vec::new(),
@@ -82,6 +88,7 @@ impl Broker {
     /// Past [`Config::connections_max`] the connection is to be closed at once.
     pub fn handle_opened(&mut self, now: Instant) -> ConnectionId {
         self.now = now;
+        self.start_sys(now);
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         self.stats.connections_opened += 1;
@@ -133,6 +140,7 @@ impl Broker {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Connection(id) => self.on_connection_timer(now, id),
+                Timer::Sys => self.on_sys_timer(now),
                 Timer::Session(key) => {
                     if let Some(session) = self.sessions.get_mut(key) {
                         session.timer = None;
@@ -199,6 +207,7 @@ impl Broker {
             self.subscriptions.clear();
             self.retained.clear();
             self.timers = Timers::default();
+            self.sys_timer = None;
         }
     }
 

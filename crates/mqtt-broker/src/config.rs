@@ -73,6 +73,10 @@ pub struct Config {
     /// Acknowledgements and answers that wait to be sent on one connection; 65,536. A client that causes more
     /// without reading them is disconnected.
     pub control_packets_max: usize,
+    /// How often the broker publishes what it counts, as retained messages below `$SYS/broker/`; never unless said.
+    ///
+    /// Less than a second counts as one.
+    pub sys_interval: Option<Duration>,
     /// Who may connect; if it is empty, anyone with any user name and password. None.
     pub users: Vec<User>,
     /// Whether clients may connect without user name although there are [`Config::users`]; false.
@@ -110,6 +114,7 @@ impl Default for Config {
             queue_bytes_max: 256 * MIB,
             queues_qos0_offline: false,
             control_packets_max: 65_536,
+            sys_interval: None,
             users: Vec::new(),
             allows_anonymous: false,
             rules: Vec::new(),

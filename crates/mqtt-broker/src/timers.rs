@@ -14,6 +14,8 @@ use crate::ids::{ConnectionId, SessionKey};
 pub(crate) enum Timer {
     /// CONNECT or the next packet is due.
     Connection(ConnectionId),
+    /// The counters are published.
+    Sys,
     /// A will is due, or the session's end.
     Session(SessionKey),
 }

@@ -31,7 +31,12 @@ impl Waiters {
         let entry = self.entries.get_mut(&ticket)?;
         match std::mem::replace(entry, Waiter::Ended(outcome)) {
             Waiter::Open(waker) => waker,
-            Waiter::Ended(_) => None,
+            Waiter::Ended(before) => {
+                // In a panic the driver is dropped wherever it stood.
+                let is_panic = std::thread::panicking();
+                debug_assert!(is_panic, "ticket {} has ended before: {before}, now {outcome}", ticket.get());
+                None
+            }
         }
     }
 
@@ -52,11 +57,17 @@ impl Waiters {
 
     /// All who wait; each finds out for itself what has changed.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let open = self.entries.values_mut().filter_map(|entry| match entry {
-            Waiter::Open(waker) => waker.take(),
-            Waiter::Ended(_) => None,
-        });
-        open.collect()
+        let mut open: Vec<(Ticket, Waker)> = self
+            .entries
+            .iter_mut()
+            .filter_map(|(ticket, entry)| match entry {
+                Waiter::Open(waker) => Some((*ticket, waker.take()?)),
+                Waiter::Ended(_) => None,
+            })
+            .collect();
+        // In the order of submission: a hash map has another order in each run.
+        open.sort_unstable_by_key(|(ticket, _)| *ticket);
+        open.into_iter().map(|(_, waker)| waker).collect()
     }
 }
 

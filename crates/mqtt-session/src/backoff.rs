@@ -27,7 +27,7 @@ impl Backoff {
         let factor = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
         self.attempts = self.attempts.saturating_add(1).min(EXPONENT_MAX);
         let limit = policy.after.saturating_mul(factor).min(policy.after_max);
-        now + rng.duration_up_to(limit)
+        now + if policy.jitter { rng.duration_up_to(limit) } else { limit }
     }
 }
 

@@ -271,6 +271,9 @@ pub struct Reconnect {
     pub stable_after: Duration,
     /// Whether a first connection that fails is tried again too; false unless said.
     pub retry_first: bool,
+    /// Whether waits are drawn; true unless said. Without it each wait is as long as it may be, and all clients of
+    /// one server come back from an outage in the same moment.
+    pub jitter: bool,
 }
 
 impl Default for Reconnect {
@@ -280,6 +283,7 @@ impl Default for Reconnect {
             after_max: Duration::from_secs(120),
             stable_after: Duration::from_secs(30),
             retry_first: false,
+            jitter: true,
         }
     }
 }

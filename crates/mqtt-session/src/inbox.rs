@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use mqtt_proto::{PacketId, QoS, ReasonCode};
 
 use crate::event::Receipt;
+use crate::planted::{self, Planted};
 
 /// Messages that have arrived and are not yet acknowledged.
 #[derive(Debug, Default)]
@@ -69,9 +70,11 @@ impl Inbox {
         let arrival = self.first + self.arrivals.len() as u64;
         let receipt = Receipt { arrival, packet_id, qos, session: self.session };
         let is_known = qos == QoS::ExactlyOnce && self.known.contains(packet_id);
+        let is_known = is_known && !planted::is(Planted::DeliverTwice);
         let is_answered = is_known && !self.held.contains(packet_id);
         let answer =
             is_answered.then(|| self.refused.get(&packet_id).copied().unwrap_or(ReasonCode::Success));
+        let answer = answer.filter(|_| !planted::is(Planted::IgnoreRepetition));
         self.arrivals.push_back(Arrival { packet_id, qos, is_repeated: is_known, answer });
         self.repeated += usize::from(is_known);
         match qos {
@@ -146,6 +149,13 @@ impl Inbox {
     ///
     /// A refusal ends the exchange, also with QoS 2. [5.0 MQTT-4.3.3-9]
     pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS, ReasonCode)> {
+        if planted::is(Planted::AcknowledgeBackwards) {
+            let arrivals = self.arrivals.make_contiguous();
+            let answered = arrivals.iter().rposition(|arrival| arrival.answer.is_some()).unwrap_or(0);
+            if answered > 0 {
+                arrivals.swap(0, answered);
+            }
+        }
         let reason = self.arrivals.front()?.answer?;
         let Arrival { packet_id, qos, is_repeated, .. } = self.arrivals.pop_front()?;
         self.first += 1;

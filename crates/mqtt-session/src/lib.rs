@@ -48,6 +48,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod planted;
 mod config;
 mod error;
 mod command;
@@ -68,6 +69,10 @@ mod subscriptions;
 mod state;
 mod explain;
 mod session;
+
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub use planted::{Planted, plant};
 
 pub use command::{Command, Disconnect, Publish, Refused, Subscribe};
 pub use config::{

@@ -20,6 +20,7 @@ use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::frame::{Frame, Sending};
 use crate::negotiated::{Emit, Negotiated};
+use crate::planted::{self, Planted};
 use crate::queue::{OVERHEAD, Queue};
 use slots::{SlotState, Slots, Stored};
 
@@ -122,7 +123,7 @@ impl Outbox {
                 if let Some(terms) = terms {
                     frame.check_terms(terms)?;
                 }
-                if messages >= messages_max {
+                if messages >= messages_max && !planted::is(Planted::UnboundedQueue) {
                     return Err(RefusedReason::QueueFull { messages_max });
                 }
                 if bytes + frame.packet_size() + OVERHEAD > bytes_max {
@@ -186,17 +187,20 @@ impl Outbox {
         let slot = self.slots.get(packet_id);
         match slot.state {
             SlotState::Free | SlotState::Reserved => {}
+            SlotState::Released { .. } if planted::is(Planted::ForgetPubrelOnReplay) => {}
             SlotState::Released { .. } => {
                 let pubrel = Packet::Pubrel(Ack::success(packet_id));
                 emit.out.put(&pubrel, self.version).expect("it has no variable part");
                 emit.stats.packets_sent.count(mqtt_proto::PacketKind::Pubrel);
             }
             SlotState::MaybeSent if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
+            SlotState::MaybeSent if planted::is(Planted::DropOnReplay) => {}
             SlotState::MaybeSent => {
                 let frame = slot.frame();
                 match frame.check_terms(emit.terms) {
                     Ok(()) => {
-                        frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup: true }, emit.out);
+                        let dup = !planted::is(Planted::NoDupOnReplay);
+                        frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup }, emit.out);
                         self.in_flight += 1;
                         emit.count_publish(true);
                     }
@@ -244,8 +248,12 @@ impl Outbox {
 
     /// An identifier, if the window lets another message be sent.
     fn take_id(&self, emit: &mut Emit<'_>) -> Option<PacketId> {
-        if self.in_flight >= usize::from(emit.terms.in_flight_max) {
+        let is_full = self.in_flight >= usize::from(emit.terms.in_flight_max);
+        if is_full && !planted::is(Planted::IgnoreReceiveMaximum) {
             return None;
+        }
+        if planted::is(Planted::ReuseIdentifier) {
+            return Some(PacketId::MIN);
         }
         emit.ids.take()
     }
@@ -272,6 +280,9 @@ impl Outbox {
             frame.put_short(sending, &mut self.aliases, emit.terms.packet_size_max, emit.out);
         }
         emit.count_publish(false);
+        if packet_id.is_some() && planted::is(Planted::EndWhenSent) {
+            emit.end(ticket, Outcome::Done(ReasonCode::Success));
+        }
         match packet_id {
             Some(id) => {
                 self.in_flight += 1;
@@ -294,6 +305,9 @@ impl Outbox {
 
     /// An exchange is over. What waits to be repeated does not count yet, though a server may answer it early.
     fn leave_window(&mut self, id: PacketId) {
+        if planted::is(Planted::LeakWindow) {
+            return;
+        }
         if !self.leave_replay(id) || matches!(self.slots.get(id).state, SlotState::Released { .. }) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
@@ -337,7 +351,8 @@ impl Outbox {
     pub(crate) fn on_pubcomp(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Ended> {
         let SlotState::Released { reason, .. } = self.slots.get(ack.packet_id).state else { return None };
         self.leave_window(ack.packet_id);
-        self.slots.end(ack.packet_id, ids, Outcome::Done(reason))
+        let ended = self.slots.end(ack.packet_id, ids, Outcome::Done(reason));
+        ended.filter(|_| !planted::is(Planted::NeverEnd))
     }
 
     /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
@@ -345,7 +360,10 @@ impl Outbox {
         if self.queue.withdraw(ticket) {
             return Some(Outcome::Rejected(Rejected::TimedOut));
         }
-        let outcome = Outcome::Indeterminate(Indeterminate::TimedOut);
+        let mut outcome = Outcome::Indeterminate(Indeterminate::TimedOut);
+        if planted::is(Planted::CallItRejected) {
+            outcome = Outcome::Rejected(Rejected::TimedOut);
+        }
         if let Ok(index) = self.again.binary_search_by_key(&ticket.get(), |stored| stored.order) {
             let stored = self.again.remove(index)?;
             self.again_bytes -= stored.size();
@@ -385,7 +403,10 @@ impl Outbox {
 
     /// A connection was accepted: aliases start afresh. [5.0 MQTT-3.3.2-7]
     pub(crate) fn on_online(&mut self, terms: &Negotiated) {
-        self.aliases.reset(terms.topic_aliases_max);
+        let has_none = matches!(self.aliases.naming(b"any/longer/topic"), mqtt_parts::Naming::Name);
+        if has_none || !planted::is(Planted::KeepAliases) {
+            self.aliases.reset(terms.topic_aliases_max);
+        }
     }
 }
 

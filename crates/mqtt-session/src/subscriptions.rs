@@ -21,6 +21,7 @@ use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::negotiated::{Emit, Negotiated};
+use crate::planted::{self, Planted};
 
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -447,7 +448,9 @@ impl Subscriptions {
         while let Some((packet_id, requests)) = self.sent.pop_back() {
             ids.release(packet_id);
             for request in requests.into_iter().rev() {
-                self.queue.push_front(request);
+                if !planted::is(Planted::ForgetSubscribe) {
+                    self.queue.push_front(request);
+                }
             }
         }
         for wanted in self.wanted.iter_mut().flatten() {
@@ -482,6 +485,9 @@ impl Subscriptions {
             self.pending += usize::from(!is_pending(wanted.status));
             wanted.status = SubscriptionStatus::Wanted;
             again.push((wanted.order, filter));
+        }
+        if planted::is(Planted::ForgetSubscriptions) {
+            again.clear();
         }
         again.sort_unstable();
         let again = again.into_iter();

@@ -12,7 +12,7 @@ use Allowed::{Any, Only};
 pub(super) const PURE_CRATES: [&str; 4] = ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 13] = [
+const LAYERS: [Layer; 14] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -30,6 +30,12 @@ const LAYERS: [Layer; 13] = [
     Layer { package: "mqtt-transport", members: Only(&["mqtt-client"]), outside: Any },
     Layer { package: "mqtt-tokio", members: Only(&["mqtt-client", "mqtt-transport"]), outside: Any },
     Layer { package: "mqtt-std", members: Only(&["mqtt-client", "mqtt-transport"]), outside: Any },
+    // Simulation: the client and the broker in one thread.
+    Layer {
+        package: "mqtt-memory",
+        members: Only(&["mqtt-client", "mqtt-broker", "mqtt-proto", "mqtt-parts"]),
+        outside: Only(&["bytes"]),
+    },
     // The broker only to serve it on sockets, as an optional feature.
     Layer {
         package: "mqtt-smol",

@@ -13,3 +13,4 @@ mod retained;
 mod limits;
 mod input;
 mod random;
+mod sys;

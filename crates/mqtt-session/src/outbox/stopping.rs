@@ -10,11 +10,15 @@ use crate::config::{Lost, QueuePolicy};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
 use crate::event::Outcome;
 use crate::events::Events;
+use crate::planted::{self, Planted};
 
 impl Outbox {
     /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
     pub(crate) fn on_connection_lost(&mut self, cause: OfflineCause, events: &mut Events) {
         self.forget_connection();
+        if planted::is(Planted::LoseNeverSent) {
+            self.queue.pop();
+        }
         match self.policy {
             QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => {}
             QueuePolicy::KeepAboveQoS0 => {
@@ -41,6 +45,9 @@ impl Outbox {
     /// The server kept the session: PUBRELs in the order of their PUBRECs, then messages in their order.
     pub(crate) fn start_replay(&mut self) {
         self.in_flight = self.slots.put_replay(&mut self.replay);
+        if planted::is(Planted::ReplayBackwards) {
+            self.replay.make_contiguous().reverse();
+        }
     }
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the

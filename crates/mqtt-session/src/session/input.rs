@@ -14,6 +14,7 @@ use crate::error::{OfflineCause, PeerFault, RefusedReason};
 use crate::event::{AliasedTopic, Event, Message, Receipt};
 use crate::inbox::Arrived;
 use crate::outbox::Ended;
+use crate::planted::{self, Planted};
 use crate::state::State;
 
 impl Session {
@@ -210,10 +211,18 @@ impl Session {
             Arrived::TooMany => Err(PeerFault::ReceiveMaximumExceeded),
             Arrived::New(receipt) => {
                 self.stats.messages_received += 1;
+                if planted::is(Planted::AcknowledgeBeforeDelivery) {
+                    self.acknowledge(receipt);
+                }
+                if planted::is(Planted::DropRepetition) && publish.dup && publish.qos == QoS::AtLeastOnce {
+                    self.acknowledge(receipt);
+                    return Ok(Delivery::Drop);
+                }
                 Ok(Delivery::Deliver(Some(receipt)))
             }
             Arrived::Duplicate => {
                 self.stats.duplicates_dropped += 1;
+                self.stats.messages_received += u64::from(planted::is(Planted::CountRepetition));
                 self.put_acknowledgements();
                 Ok(Delivery::Drop)
             }
@@ -245,6 +254,7 @@ impl Session {
         self.progress.on_progress(now);
         match self.outbox.on_pubrec(ack, &mut self.ids) {
             Ok(ended) if ack.reason.is_error() => self.end_exchange(now, ended),
+            Ok(_) if planted::is(Planted::ForgetPubrel) => {}
             Ok(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
             Err(_) if ack.reason.is_error() => {}
             Err(_) => self.put_reason(Packet::Pubrel, ack, ReasonCode::PacketIdentifierNotFound),

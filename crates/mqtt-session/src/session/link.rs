@@ -13,6 +13,7 @@ use crate::error::{ConnectRefusal, OfflineCause, PeerFault, Rejected};
 use crate::event::{Event, Outcome};
 use crate::keepalive::{KeepAlive, KeepAliveAction};
 use crate::negotiated::Negotiated;
+use crate::planted::{self, Planted};
 use crate::progress::Progress;
 use crate::state::{Expired, Next, State};
 
@@ -116,7 +117,7 @@ impl Session {
         if let Some(ticket) = self.connecting.take() {
             self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
-        if connack.session_present {
+        if connack.session_present || planted::is(Planted::BelieveSessionPresent) && was_online {
             if !was_online {
                 self.subscriptions.on_heirloom();
             }
@@ -283,7 +284,11 @@ impl Session {
     fn check_keep_alive(&mut self, now: Instant) {
         match self.keep_alive.on_timeout(now) {
             KeepAliveAction::Nothing => {}
+            KeepAliveAction::Ping if planted::is(Planted::NoPing) => {}
             KeepAliveAction::Ping => self.put_ping(),
+            KeepAliveAction::GiveUp if planted::is(Planted::IgnorePingTimeout) => {
+                self.keep_alive.on_ping_answered();
+            }
             KeepAliveAction::GiveUp => return self.lose(now, OfflineCause::PingTimedOut, None),
         }
         if self.progress.on_timeout(now) && self.keep_alive.probe(now) {

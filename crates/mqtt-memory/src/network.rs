@@ -1,0 +1,224 @@
+//! The network between clients and the broker: dials, links, who is cut off, and when faults strike.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use mqtt_parts::Rng;
+
+use crate::executor::{Alarm, Executor};
+use crate::fault::{Dial, Faults, Plan};
+use crate::link::{End, Wire, ends};
+use crate::server::Server;
+use crate::trace::{Event, PlanText, Side, Trace};
+
+/// The network of one world.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) executor: Rc<Executor>,
+    pub(crate) trace: Rc<RefCell<Trace>>,
+    pub(crate) server: Rc<Server>,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    faults: Faults,
+    rng: Rng,
+    links: Vec<Weak<RefCell<Wire>>>,
+    /// Links that were ever dialled.
+    dialled: u32,
+    /// Names of clients that nothing gets through to.
+    parted: BTreeSet<String>,
+    /// Those who dial and get no answer.
+    waiting: Vec<Waker>,
+}
+
+impl Network {
+    pub(crate) fn new(
+        faults: Faults,
+        seed: u64,
+        executor: &Rc<Executor>,
+        trace: &Rc<RefCell<Trace>>,
+        server: &Rc<Server>,
+    ) -> Rc<Network> {
+        let rng = Rng::new(seed);
+        let (parted, waiting, links) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let state = State { faults, rng, links, dialled: 0, parted, waiting };
+        Rc::new(Network {
+            executor: Rc::clone(executor),
+            trace: Rc::clone(trace),
+            server: Rc::clone(server),
+            state: RefCell::new(state),
+        })
+    }
+
+    /// Opens a link, with what the seed has in store for it. Dropping the future ends the attempt.
+    pub(crate) async fn dial(self: Rc<Network>, name: Rc<str>) -> io::Result<End> {
+        let (number, plan, mut rng) = {
+            let mut state = self.state.borrow_mut();
+            state.dialled += 1;
+            let mut rng = Rng::new(state.rng.next_u64());
+            let plan = Plan::draw(&state.faults, &mut rng);
+            (state.dialled, plan, rng)
+        };
+        let (link, plan_text) = (number, PlanText(Box::new(plan.clone())));
+        self.push(Event::Dialled { link, name: name.to_string(), plan: plan_text });
+        self.sleep(plan.up.latency + plan.down.latency).await;
+        match plan.dial {
+            Dial::Opens => {}
+            Dial::Refused => return Err(ErrorKind::ConnectionRefused.into()),
+            Dial::OpensAfter(long) => self.sleep(long).await,
+            Dial::Hangs => std::future::pending().await,
+        }
+        poll_fn(|context| {
+            let mut state = self.state.borrow_mut();
+            if state.parted.contains(&*name) {
+                state.waiting.push(context.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        if !self.server.is_up() {
+            return Err(ErrorKind::ConnectionRefused.into());
+        }
+        let (cut_after, silent_after) = (plan.cut_after, plan.silent_after);
+        let wire_rng = Rng::new(rng.next_u64());
+        let mut wire = Wire::new(number, name, plan, wire_rng);
+        if self.state.borrow().faults == Faults::none() {
+            // Faults may have ended while it was dialled.
+            wire.heal(self.executor.now(), &mut Vec::new());
+        }
+        let [client, broker] = ends(wire, &self.executor, &self.trace);
+        let weak = Rc::downgrade(&client.wire);
+        {
+            let mut state = self.state.borrow_mut();
+            state.links.retain(|link| link.strong_count() > 0);
+            state.links.push(Weak::clone(&weak));
+        }
+        self.executor.spawn(Rc::clone(&self.server).serve(broker, rng));
+        if let Some(after) = cut_after {
+            self.executor.spawn(Rc::clone(&self).strike(Weak::clone(&weak), after, Strike::Cut));
+        }
+        if let Some(after) = silent_after {
+            self.executor.spawn(Rc::clone(&self).strike(weak, after, Strike::Silence));
+        }
+        Ok(client)
+    }
+
+    /// What the plan has for a certain moment.
+    async fn strike(self: Rc<Network>, link: Weak<RefCell<Wire>>, after: Duration, what: Strike) {
+        self.sleep(after).await;
+        let is_over = self.state.borrow().faults == Faults::none();
+        let Some(link) = link.upgrade().filter(|_| !is_over) else { return };
+        let mut wakers = Vec::new();
+        let number = link.borrow().number;
+        let text = match what {
+            Strike::Cut => {
+                let first = if number % 2 == 0 { Side::Client } else { Side::Broker };
+                link.borrow_mut().cut(self.executor.now(), first, &mut wakers);
+                "breaks"
+            }
+            Strike::Silence => {
+                link.borrow_mut().silence();
+                "falls silent"
+            }
+        };
+        self.push(Event::Fault { link: Some(number), text });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Breaks the links of a client, or of all.
+    pub(crate) fn cut(&self, name: Option<&str>) -> usize {
+        let now = self.executor.now();
+        let mut wakers = Vec::new();
+        let mut count = 0;
+        for link in self.links(name) {
+            link.borrow_mut().cut(now, Side::Client, &mut wakers);
+            let number = link.borrow().number;
+            self.push(Event::Fault { link: Some(number), text: "is cut" });
+            count += 1;
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        count
+    }
+
+    fn links(&self, name: Option<&str>) -> Vec<Rc<RefCell<Wire>>> {
+        let state = self.state.borrow();
+        let links = state.links.iter().filter_map(Weak::upgrade);
+        links.filter(|link| name.is_none_or(|name| &*link.borrow().name == name)).collect()
+    }
+
+    /// Lets nothing through to or from a client until it is told otherwise.
+    pub(crate) fn part(&self, name: &str, is_parted: bool) {
+        let mut wakers = Vec::new();
+        for link in self.links(Some(name)) {
+            link.borrow_mut().part(is_parted, &mut wakers);
+        }
+        let mut state = self.state.borrow_mut();
+        if is_parted {
+            state.parted.insert(name.into());
+        } else {
+            state.parted.remove(name);
+        }
+        wakers.append(&mut state.waiting);
+        drop(state);
+        self.push(Event::Fault { link: None, text: if is_parted { "partition" } else { "partition ends" } });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// No faults from now on, for the links that there are, either.
+    pub(crate) fn heal(&self) {
+        let parted = {
+            let mut state = self.state.borrow_mut();
+            state.faults = Faults::none();
+            std::mem::take(&mut state.parted)
+        };
+        for name in parted {
+            self.part(&name, false);
+        }
+        let now = self.executor.now();
+        let mut wakers = Vec::new();
+        for link in self.links(None) {
+            link.borrow_mut().heal(now, &mut wakers);
+        }
+        self.push(Event::Fault { link: None, text: "faults end" });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.state.borrow_mut().faults = faults;
+    }
+
+    /// Links that were ever dialled.
+    pub(crate) fn dialled(&self) -> u32 {
+        self.state.borrow().dialled
+    }
+
+    /// A seed for something else.
+    pub(crate) fn next_seed(&self) -> u64 {
+        self.state.borrow_mut().rng.next_u64()
+    }
+
+    pub(crate) fn push(&self, event: Event) {
+        self.trace.borrow_mut().push(self.executor.now(), event);
+    }
+
+    pub(crate) async fn sleep(&self, long: Duration) {
+        let deadline = Some(self.executor.now() + long);
+        let mut alarm = Alarm::new(&self.executor);
+        poll_fn(|context| alarm.poll(deadline, context)).await;
+    }
+}
+
+/// A fault that has its moment.
+#[derive(Clone, Copy, Debug)]
+enum Strike {
+    Cut,
+    Silence,
+}

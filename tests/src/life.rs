@@ -1,0 +1,408 @@
+//! What the programs of a simulation do: they publish, subscribe, read, change their minds, go away and come back.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use mqtt_memory::{
+    Client, ConnectionEvent, Disconnect, Instant, Publish, QoS, Rng, Status, Subscribe, SubscriptionStatus,
+    Version, World, WorldConfig, broker,
+};
+
+use crate::scenario::{Plan, SETTLES_WITHIN, Scenario, one_in, qos};
+use crate::story::{ClientEnd, Fact, Meant, Story, merge, message_number, payload, without_unread};
+
+/// Stands for what no stream takes: this less the number of the client.
+pub const REST: usize = usize::MAX;
+
+/// What the programs write down.
+#[derive(Default)]
+struct Notes {
+    messages: RefCell<Vec<Meant>>,
+    facts: RefCell<Vec<(u64, Instant, usize, Fact)>>,
+    streams: Cell<usize>,
+    /// Messages whose token is awaited.
+    open: Cell<usize>,
+    is_over: Cell<bool>,
+    /// Whether all is written into the trace too.
+    is_told: bool,
+}
+
+/// One client and its program.
+struct Actor {
+    number: usize,
+    plan: Plan,
+    client: Client,
+    world: World,
+    notes: Rc<Notes>,
+    queued_most: Cell<usize>,
+    broker: broker::Config,
+    /// Whether the program wants to be connected.
+    wants_connection: Cell<bool>,
+}
+
+impl Actor {
+    fn note(&self, fact: Fact) {
+        if self.notes.is_told {
+            self.world.note(format!("{}: {fact:?}", self.plan.name));
+        }
+        let entry = (self.world.records_count(), self.world.now(), self.number, fact);
+        self.notes.facts.borrow_mut().push(entry);
+    }
+}
+
+/// The world of a scenario, ready to be run.
+pub fn world(seed: u64, scenario: &Scenario) -> World {
+    let mut config = WorldConfig::new(seed);
+    config.faults = scenario.faults;
+    config.broker = scenario.broker.clone();
+    World::with(config)
+}
+
+/// Runs a scenario to its end and tells its story.
+///
+/// If `is_told`, the trace has what the programs did and saw, too.
+pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
+    let notes = Rc::new(Notes { is_told, ..Notes::default() });
+    let actors: Vec<Rc<Actor>> = scenario
+        .clients
+        .iter()
+        .enumerate()
+        .map(|(number, plan)| {
+            Rc::new(Actor {
+                number,
+                plan: plan.clone(),
+                client: world.client(plan.options.clone()),
+                world: world.clone(),
+                notes: Rc::clone(&notes),
+                queued_most: Cell::new(0),
+                broker: scenario.broker.clone(),
+                wants_connection: Cell::new(true),
+            })
+        })
+        .collect();
+    let mut unsettled = Vec::new();
+    let mut healed_at = Instant::ORIGIN;
+    let outcome = world.run_until(async {
+        for actor in &actors {
+            actor.begin();
+        }
+        world.spawn(trouble(world.clone(), scenario.clone(), Rc::clone(&notes)));
+        world.sleep(scenario.storm).await;
+        notes.is_over.set(true);
+        for actor in &actors {
+            actor.wants_connection.set(true);
+        }
+        world.heal();
+        healed_at = world.now();
+        settle(world, &actors, &notes, &mut unsettled).await;
+        // What works now is shown by one more message of each client and QoS.
+        for actor in &actors {
+            for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::AtMostOnce] {
+                actor.publish(0, qos, false);
+            }
+        }
+        settle(world, &actors, &notes, &mut unsettled).await;
+        // Messages whose tokens were dropped are waited for by nobody.
+        world.sleep(Duration::from_secs(5)).await;
+        for actor in &actors {
+            actor.wants_connection.set(false);
+            if let Ok(token) = actor.client.disconnect_with(Disconnect::within(Duration::from_secs(5))) {
+                token.await;
+            }
+        }
+        world.sleep(Duration::from_secs(1)).await;
+    });
+    if let Err(stalled) = outcome {
+        unsettled.push(stalled.to_string());
+    }
+    let ends = actors
+        .iter()
+        .map(|actor| ClientEnd {
+            stats: actor.client.stats(),
+            dropped: actor.client.messages_dropped(),
+            queued_most: actor.queued_most.get(),
+        })
+        .collect();
+    let mut records = Vec::new();
+    world.for_each_record(|record| records.push(record.clone()));
+    let names: Vec<String> = scenario.clients.iter().map(|plan| plan.name.clone()).collect();
+    let steps = without_unread(&names, merge(records.iter(), notes.facts.take()));
+    Story { scenario, steps, messages: notes.messages.take(), ends, healed_at, unsettled }
+}
+
+/// Waits until nothing is open any more; says what is if it takes too long.
+async fn settle(world: &World, actors: &[Rc<Actor>], notes: &Notes, unsettled: &mut Vec<String>) {
+    let until = world.now() + SETTLES_WITHIN;
+    loop {
+        world.sleep(Duration::from_millis(500)).await;
+        let open = what_is_open(world, actors, notes);
+        if open.is_empty() {
+            return;
+        }
+        if world.now() >= until {
+            return unsettled.extend(open);
+        }
+    }
+}
+
+fn what_is_open(world: &World, actors: &[Rc<Actor>], notes: &Notes) -> Vec<String> {
+    let mut open = Vec::new();
+    if notes.open.get() > 0 {
+        open.push(format!("{} tokens are unresolved", notes.open.get()));
+    }
+    for actor in actors {
+        let (name, client) = (&actor.plan.name, &actor.client);
+        if !client.is_connected() {
+            open.push(format!("{name} is not connected: {}", client.status()));
+        }
+        let pending = client.pending_subscriptions();
+        if pending > 0 {
+            open.push(format!("{name} has {pending} subscriptions pending"));
+        }
+        for (filter, _) in &actor.plan.filters {
+            if client.subscription_status(filter).is_some_and(|status| {
+                matches!(status, SubscriptionStatus::Wanted | SubscriptionStatus::Pending)
+            }) {
+                open.push(format!("{name} is not subscribed to {filter}"));
+            }
+        }
+        if client.messages_queued() > 0 {
+            open.push(format!("{name} has {} messages waiting", client.messages_queued()));
+        }
+    }
+    let stats = world.broker(|broker, _| broker.stats());
+    if stats.queued + stats.inflight > 0 && stats.sessions_online >= stats.sessions {
+        open.push(format!("the broker has {} messages queued, {} sent", stats.queued, stats.inflight));
+    }
+    open
+}
+
+/// What happens to the broker and to the links beyond the plans of the links.
+async fn trouble(world: World, scenario: Scenario, notes: Rc<Notes>) {
+    if scenario.faults == mqtt_memory::Faults::none() {
+        return;
+    }
+    let mut rng = Rng::new(world.random(u64::MAX));
+    loop {
+        world.sleep(rng.duration_up_to(Duration::from_secs(40))).await;
+        if notes.is_over.get() {
+            return;
+        }
+        let victim = scenario.clients[rng.below(scenario.clients.len() as u64) as usize].name.clone();
+        match rng.below(8) {
+            0 | 1 => world.restart_broker(true),
+            2 => world.restart_broker(false),
+            3 => {
+                world.stop_broker(one_in(&mut rng, 2));
+                world.sleep(rng.duration_up_to(Duration::from_secs(20))).await;
+                world.start_broker();
+            }
+            4 | 5 => {
+                world.partition(&victim, true);
+                world.sleep(rng.duration_up_to(Duration::from_secs(30))).await;
+                world.partition(&victim, false);
+            }
+            6 if scenario.has_thief => take_over(&world, &victim, &mut rng).await,
+            _ => drop(world.cut(&victim)),
+        }
+    }
+}
+
+/// Another client of the same name connects, which ends the session.
+async fn take_over(world: &World, victim: &str, rng: &mut Rng) {
+    let options = mqtt_memory::Options::new("broker").client_id(victim).clean_session(true);
+    let thief = world.client(options);
+    if let Ok(token) = thief.connect() {
+        // Whether it succeeds is up to the network.
+        let _ = token.await;
+    }
+    world.sleep(rng.duration_up_to(Duration::from_secs(5))).await;
+}
+
+impl Actor {
+    fn begin(self: &Rc<Self>) {
+        let world = &self.world;
+        world.spawn(Rc::clone(self).watch_connection());
+        world.spawn(Rc::clone(self).stay_connected());
+        world.spawn(Rc::clone(self).watch_memory());
+        world.spawn(Rc::clone(self).read_rest());
+        self.connect();
+        for (filter, qos) in self.plan.filters.clone() {
+            world.spawn(Rc::clone(self).read(filter, qos));
+        }
+        world.spawn(Rc::clone(self).write());
+        if self.plan.goes_away {
+            world.spawn(Rc::clone(self).go_away());
+        }
+    }
+
+    fn connect(self: &Rc<Self>) {
+        let Ok(token) = self.client.connect() else { return };
+        let actor = Rc::clone(self);
+        self.world.spawn(async move {
+            if let Err(error) = token.await {
+                actor.note(Fact::NotConnected(error));
+            }
+        });
+    }
+
+    /// Connects again whenever the client has given up and the program wants to be connected.
+    async fn stay_connected(self: Rc<Self>) {
+        loop {
+            self.world.sleep(Duration::from_millis(100 + self.world.random(2000))).await;
+            if self.wants_connection.get() && self.client.status() == Status::Idle {
+                self.connect();
+            }
+        }
+    }
+
+    async fn watch_connection(self: Rc<Self>) {
+        let mut news = self.client.events();
+        while let Some(event) = news.next().await {
+            match event {
+                ConnectionEvent::Online { .. } => self.note(Fact::Online),
+                ConnectionEvent::Offline { cause, .. } => self.note(Fact::Offline(cause)),
+                _ => {}
+            }
+        }
+    }
+
+    async fn watch_memory(self: Rc<Self>) {
+        loop {
+            self.world.sleep(Duration::from_millis(700)).await;
+            self.queued_most.set(self.queued_most.get().max(self.client.messages_queued()));
+        }
+    }
+
+    /// Takes what no subscription takes.
+    async fn read_rest(self: Rc<Self>) {
+        loop {
+            match self.client.receive().await {
+                Some(message) => self.note_taken(REST - self.number, &message),
+                // Disconnected for now.
+                None => self.world.sleep(Duration::from_millis(300)).await,
+            }
+        }
+    }
+
+    fn note_taken(&self, stream: usize, message: &mqtt_memory::Message) {
+        self.note(Fact::Taken {
+            stream,
+            message: message_number(message.payload()),
+            qos: message.qos(),
+            retain: message.retain(),
+            dup: message.dup(),
+            topic: message.topic().into(),
+        });
+    }
+
+    /// Reads from one filter, perhaps through several subscriptions one after the other.
+    async fn read(self: Rc<Self>, filter: String, qos: QoS) {
+        loop {
+            let Ok(mut inbox) = self.client.subscribe(Subscribe::new(&filter).qos(qos)) else {
+                // Refused while it disconnects.
+                self.world.sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            let stream = self.notes.streams.replace(self.notes.streams.get() + 1);
+            self.note(Fact::Subscribed { stream, filter: filter.clone() });
+            let is_final = self.notes.is_over.get() || !self.plan.changes_mind;
+            let ends_at = self.world.now() + Duration::from_millis(self.world.random(40_000));
+            loop {
+                let is_due = self.world.now() >= ends_at && !self.notes.is_over.get();
+                if !is_final && is_due {
+                    break;
+                }
+                if let Some(message) = inbox.try_next() {
+                    self.note_taken(stream, &message);
+                    if !self.plan.reads_within.is_zero() && !self.notes.is_over.get() {
+                        let within = self.plan.reads_within.as_millis() as u64;
+                        self.world.sleep(Duration::from_millis(self.world.random(within + 1))).await;
+                    }
+                    continue;
+                }
+                if is_final {
+                    match inbox.next().await {
+                        Some(message) => self.note_taken(stream, &message),
+                        None => self.world.sleep(Duration::from_millis(500)).await,
+                    }
+                } else {
+                    self.world.sleep(Duration::from_millis(250)).await;
+                }
+            }
+            self.note(Fact::Dropped { stream, filter: filter.clone() });
+            drop(inbox);
+            self.world.sleep(Duration::from_millis(self.world.random(3000))).await;
+        }
+    }
+
+    async fn write(self: Rc<Self>) {
+        let mut rng = Rng::new(self.world.random(u64::MAX));
+        for _ in 0..self.plan.messages {
+            self.world.sleep(rng.duration_up_to(self.plan.pause)).await;
+            if self.notes.is_over.get() {
+                return;
+            }
+            for _ in 0..=rng.below(3) {
+                self.publish(rng.below(64) as usize, qos(&mut rng), one_in(&mut rng, 6));
+            }
+        }
+    }
+
+    /// Publishes one message, and has its token awaited.
+    fn publish(self: &Rc<Self>, size: usize, qos: QoS, retain: bool) {
+        // Before 5.0 a server cannot say what it does not take, and ends the connection.
+        let is_told = self.plan.options.config.version == Version::V5_0;
+        let qos = if is_told { qos } else { qos.min(self.broker.qos_max) };
+        let retain = retain && (is_told || self.broker.retain_available);
+        let number = {
+            let mut messages = self.notes.messages.borrow_mut();
+            let kind = if retain { "r" } else { "t" };
+            let topic = format!("{kind}/{}/{}", self.plan.name, messages.len() % 3);
+            messages.push(Meant { client: self.number, topic, qos, retain });
+            messages.len() - 1
+        };
+        let topic = self.notes.messages.borrow()[number].topic.clone();
+        let number = number as u32;
+        let mut publish = Publish::new(&topic, payload(number, size)).qos(qos).retain(retain);
+        let fate = self.world.random(10);
+        if fate == 0 && !self.notes.is_over.get() {
+            publish = publish.timeout(Duration::from_millis(self.world.random(20_000)));
+        }
+        match self.client.publish(publish) {
+            Err(_) => self.note(Fact::NotAccepted(number)),
+            Ok(token) => {
+                self.note(Fact::Accepted(number));
+                if fate == 1 && !self.notes.is_over.get() {
+                    // Dropping a token cancels nothing.
+                    return;
+                }
+                self.notes.open.set(self.notes.open.get() + 1);
+                let actor = Rc::clone(self);
+                self.world.spawn(async move {
+                    let outcome = token.await;
+                    actor.notes.open.set(actor.notes.open.get() - 1);
+                    actor.note(Fact::Ended(number, outcome));
+                });
+            }
+        }
+    }
+
+    /// Disconnects now and then, and comes back.
+    async fn go_away(self: Rc<Self>) {
+        loop {
+            self.world.sleep(Duration::from_millis(self.world.random(60_000))).await;
+            if self.notes.is_over.get() {
+                return;
+            }
+            self.wants_connection.set(false);
+            let drain = Duration::from_millis(self.world.random(4000));
+            if let Ok(token) = self.client.disconnect_within(drain) {
+                token.await;
+            }
+            self.world.sleep(Duration::from_millis(self.world.random(10_000))).await;
+            self.wants_connection.set(true);
+        }
+    }
+}
