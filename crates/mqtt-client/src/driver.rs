@@ -13,6 +13,8 @@ use bytes::BytesMut;
 use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::link::Link;
+#[cfg(feature = "tracing")]
+use crate::log;
 use crate::route::Route;
 use crate::shared::{Shared, State};
 
@@ -30,6 +32,9 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
+    /// The last attempt that was told to the log.
+    #[cfg(feature = "tracing")]
+    logged_attempt: u64,
     /// Bytes of this turn.
     read_len: usize,
     written_len: usize,
@@ -107,6 +112,8 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
+            #[cfg(feature = "tracing")]
+            logged_attempt: 0,
             read_len: 0,
             written_len: 0,
             wakers: Vec::new(),
@@ -136,6 +143,13 @@ impl Driver {
     /// What the link should be now.
     pub fn goal(&mut self) -> Goal {
         let goal = self.next_goal();
+        #[cfg(feature = "tracing")]
+        if let Goal::Link { attempt, .. } = goal {
+            if attempt != self.logged_attempt {
+                self.logged_attempt = attempt;
+                log::dialling(attempt, self.route().server());
+            }
+        }
         self.shared.answer_credentials();
         goal
     }
@@ -161,6 +175,8 @@ impl Driver {
 
     /// The link of that attempt is open. Turns follow.
     pub fn on_opened(&mut self, attempt: u64) {
+        #[cfg(feature = "tracing")]
+        log::opened(attempt);
         let now = self.shared.now();
         self.attempt = attempt;
         self.input.clear();
@@ -180,6 +196,8 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
+            #[cfg(feature = "tracing")]
+            log::link_failed(attempt, Some(&error));
             state.link_error = Some(Arc::new(error));
             state.session.handle_closed(shared.now(), OfflineCause::DialFailed);
         }
@@ -322,6 +340,8 @@ impl Driver {
     }
 
     fn close(&mut self, cause: OfflineCause, error: Option<io::Error>) -> Turn {
+        #[cfg(feature = "tracing")]
+        log::link_failed(self.attempt, error.as_ref());
         let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();

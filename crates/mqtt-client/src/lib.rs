@@ -12,6 +12,8 @@ mod link;
 mod error;
 mod socket;
 mod route;
+#[cfg(feature = "tracing")]
+mod log;
 mod options;
 mod request;
 mod waiters;

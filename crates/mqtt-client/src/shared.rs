@@ -15,6 +15,8 @@ use mqtt_session::{
 
 use crate::clock::Clock;
 use crate::error::ConnectError;
+#[cfg(feature = "tracing")]
+use crate::log;
 use crate::news::{ConnectionEvent, EventQueues};
 use crate::options::{CredentialsSource, Options};
 use crate::route::{Route, Ways};
@@ -53,6 +55,9 @@ pub(crate) struct State {
     pub(crate) link_error: Option<Arc<io::Error>>,
     /// Why no connection is wanted any more.
     pub(crate) stopped: Option<OfflineCause>,
+    /// Counters when packets were last told to the log.
+    #[cfg(feature = "tracing")]
+    logged: mqtt_session::Stats,
     /// Whether those who wait for messages know of it.
     is_stop_told: bool,
     /// To be woken once the lock is released; kept for its memory.
@@ -86,6 +91,8 @@ impl Shared {
             wants_credentials: false,
             link_error: None,
             stopped: None,
+            #[cfg(feature = "tracing")]
+            logged: mqtt_session::Stats::default(),
             is_stop_told: false,
             wakers: Vec::new(),
         };
@@ -208,7 +215,11 @@ impl State {
     }
 
     fn pass_events_on(&mut self) {
+        #[cfg(feature = "tracing")]
+        self.log_packets();
         while let Some(event) = self.session.poll_event() {
+            #[cfg(feature = "tracing")]
+            log::event(&event);
             match event {
                 Event::Message(message) => self.routes.route(message, &self.session, &mut self.wakers),
                 Event::Ended { ticket, outcome } => {
@@ -235,6 +246,13 @@ impl State {
             }
         }
         self.tell_if_stopped();
+    }
+
+    #[cfg(feature = "tracing")]
+    fn log_packets(&mut self) {
+        let stats = self.session.stats();
+        log::packets(&self.logged, &stats);
+        self.logged = stats;
     }
 
     /// Those who wait for messages learn that none will come: once the last link is closed, not before.

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use mqtt_proto::{PropertyBuf, QoS, Version};
+use zeroize::Zeroize;
 
 /// Settings of a session.
 #[derive(Clone, Debug)]
@@ -140,13 +141,19 @@ const DEFAULT_WINDOW: NonZeroU16 = NonZeroU16::new(1024).expect("not 0");
 /// What a mosquitto with its defaults takes of a client of 3.1.1.
 const DEFAULT_WINDOW_V3: NonZeroU16 = NonZeroU16::new(20).expect("not 0");
 
-/// User name and password. `Debug` shows neither.
+/// User name and password. `Debug` shows neither, and the password is wiped from memory when this is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// Before 5.0 a password needs one.
     pub user_name: Option<String>,
     /// Any bytes, 65,535 at most.
     pub password: Option<Vec<u8>>,
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.password.zeroize();
+    }
 }
 
 impl fmt::Debug for Credentials {

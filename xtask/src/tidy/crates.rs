@@ -19,7 +19,7 @@ const LAYERS: [Layer; 14] = [
     Layer {
         package: "mqtt-session",
         members: Only(&["mqtt-proto", "mqtt-parts"]),
-        outside: Only(&["bytes"]),
+        outside: Only(&["bytes", "zeroize"]),
     },
     Layer { package: "mqtt-broker", members: Only(&["mqtt-proto", "mqtt-parts"]), outside: Only(&["bytes"]) },
     Layer {

@@ -1,0 +1,62 @@
+//! What is told to `tracing`, with the feature of that name; without it this file is not compiled.
+//!
+//! The life of connections is told at `debug`, packets at `trace`: by kind and number, and never what is in them.
+
+use std::io;
+
+use mqtt_proto::PacketKind;
+use mqtt_session::{Event, Stats};
+use tracing::{debug, trace};
+
+use crate::server::Server;
+
+/// A link is being opened.
+pub(crate) fn dialling(attempt: u64, server: &Server) {
+    debug!(attempt, %server, "opening a link");
+}
+
+/// A link is open.
+pub(crate) fn opened(attempt: u64) {
+    debug!(attempt, "the link is open");
+}
+
+/// A link broke or could not be had.
+pub(crate) fn link_failed(attempt: u64, error: Option<&io::Error>) {
+    match error {
+        Some(error) => debug!(attempt, %error, "the link failed"),
+        None => debug!(attempt, "the link ended"),
+    }
+}
+
+/// Something happened that the application learns too.
+pub(crate) fn event(event: &Event) {
+    match event {
+        Event::Online { session_present } => {
+            debug!(session_present, "the server has accepted the connection");
+        }
+        Event::Offline { cause, retry_at } => {
+            debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
+        }
+        Event::CredentialsWanted { attempt } => debug!(attempt, "credentials are wanted"),
+        Event::Ended { ticket, outcome } => trace!(ticket = ticket.get(), %outcome, "an operation has ended"),
+        Event::Message(message) => trace!(qos = %message.qos(), size = message.payload().len(), "a message"),
+        _ => {}
+    }
+}
+
+/// Packets went or came between two looks at the counters.
+pub(crate) fn packets(before: &Stats, after: &Stats) {
+    if !tracing::enabled!(tracing::Level::TRACE) {
+        return;
+    }
+    for kind in PacketKind::ALL {
+        let sent = after.packets_sent.get(kind) - before.packets_sent.get(kind);
+        let received = after.packets_received.get(kind) - before.packets_received.get(kind);
+        if sent > 0 {
+            trace!(%kind, count = sent, "sent");
+        }
+        if received > 0 {
+            trace!(%kind, count = received, "received");
+        }
+    }
+}
