@@ -335,7 +335,6 @@ pub fn merge<'a>(
 
 /// Leaves out what a client reads from a link that it has given up: it only waits for the end there.
 pub fn without_unread(names: &[String], steps: Vec<Step>) -> Vec<Step> {
-    let mut current: BTreeMap<usize, u32> = BTreeMap::new();
     let mut owners: BTreeMap<u32, usize> = BTreeMap::new();
     let mut given_up: BTreeSet<u32> = BTreeSet::new();
     let keeps = steps.into_iter().filter(|step| {
@@ -346,9 +345,6 @@ pub fn without_unread(names: &[String], steps: Vec<Step>) -> Vec<Step> {
                 }
             }
             What::Packet { link, point: Point::ClientOut, packet } => {
-                if matches!(packet.kind, Kind::Connect { .. }) {
-                    current.extend(owners.get(link).map(|client| (*client, *link)));
-                }
                 if matches!(packet.kind, Kind::Disconnect(_)) {
                     given_up.insert(*link);
                 }
@@ -360,7 +356,11 @@ pub fn without_unread(names: &[String], steps: Vec<Step>) -> Vec<Step> {
                 }
                 return is_read;
             }
-            What::Fact(client, Fact::Offline(_)) => given_up.extend(current.get(client)),
+            // All of its links until now, also one whose CONNECT is not written yet.
+            What::Fact(client, Fact::Offline(_)) => {
+                given_up.extend(owners.iter().filter(|(_, owner)| *owner == client).map(|(link, _)| *link));
+                owners.retain(|_, owner| owner != client);
+            }
             _ => {}
         }
         true
