@@ -5,6 +5,7 @@
 
 mod route;
 mod ending;
+mod authenticate;
 mod connect;
 mod publish;
 mod acknowledge;

@@ -1,18 +1,22 @@
 //! What a broker offers, and the bounds of all that it keeps.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use mqtt_proto::QoS;
 
 use crate::access::{Rule, User};
+use crate::authentication::Authenticator;
 
 /// What a broker offers, and how much it takes; every queue has its bound here.
 ///
 /// What 5.0 can announce is announced in CONNACK.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long a connection may exist without CONNECT; 10 seconds.
+    /// Who knows methods of enhanced authentication; nobody.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// How long a connection may exist without CONNECT, or without the end of its authentication; 10 seconds.
     pub connect_timeout: Duration,
     /// Largest packet taken, in bytes of the whole packet; 1 MiB. 0 counts as 1.
     pub packet_size_max: u32,
@@ -88,6 +92,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
+            authenticator: None,
             connect_timeout: Duration::from_secs(10),
             packet_size_max: MIB as u32,
             receive_max: 1024,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mqtt_parts::{AliasesIn, AliasesOut, Instant};
 use mqtt_proto::{Connect, Version};
 
+use crate::authentication::Authentication;
 use crate::config::Config;
 use crate::control::{Control, Limits};
 use crate::ids::SessionKey;
@@ -22,6 +23,7 @@ pub(crate) struct Connection {
     pub(crate) session_expiry_secs: u32,
     pub(crate) aliases_in: AliasesIn<Bytes>,
     pub(crate) aliases_out: AliasesOut,
+    pub(crate) authentication: Option<Authentication>,
     pub(crate) control: VecDeque<Control>,
     /// QoS 1 and 2 messages that came in, whose last acknowledgement is not sent.
     pub(crate) unacknowledged: u32,
@@ -56,6 +58,7 @@ impl Connection {
             session_expiry_secs: 0,
             aliases_in: AliasesIn::default(),
             aliases_out: AliasesOut::default(),
+            authentication: None,
             control: VecDeque::new(),
             unacknowledged: 0,
             silence_max: None,

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use mqtt_parts::TransmitBuf;
 use mqtt_proto::{
-    Ack, Connack, Disconnect, Packet, PacketId, Properties, Property, QoS, ReasonCode, ReasonCodes, Suback,
-    Unsuback, Version,
+    Ack, Auth, Connack, Disconnect, Packet, PacketId, Properties, Property, QoS, ReasonCode, ReasonCodes,
+    Suback, Unsuback, Version,
 };
 
 use crate::config::Config;
@@ -41,6 +41,11 @@ pub(crate) enum Control {
         codes: Vec<ReasonCode>,
     },
     Pingresp,
+    Auth {
+        reason: ReasonCode,
+        method: Arc<str>,
+        data: Vec<u8>,
+    },
     Disconnect {
         reason: ReasonCode,
         text: Cow<'static, str>,
@@ -64,6 +69,8 @@ pub(crate) struct Welcome {
     pub(crate) assigned_client_id: Option<Arc<str>>,
     /// A Session Expiry Interval that is not the one asked for.
     pub(crate) session_expiry_secs: Option<u32>,
+    /// The method of its authentication, and the last data.
+    pub(crate) authentication: Option<(Arc<str>, Vec<u8>)>,
 }
 
 /// What a client takes, as its CONNECT says.
@@ -121,6 +128,12 @@ impl Control {
                 )
             }
             Control::Pingresp => put(&Packet::Pingresp, limits, out),
+            // [5.0 MQTT-4.12.0-2] [5.0 MQTT-4.12.0-5]
+            Control::Auth { reason, method, data } => {
+                let list = [Property::AuthenticationMethod(method), Property::AuthenticationData(data)];
+                let properties = Properties::new(if data.is_empty() { &list[..1] } else { &list });
+                put(&Packet::Auth(Auth { reason: *reason, properties }), limits, out)
+            }
             Control::Disconnect { reason, text } => put_with_text(text, limits, out, |properties, out| {
                 put(&Packet::Disconnect(Disconnect { reason: *reason, properties }), limits, out)
             }),
@@ -172,6 +185,10 @@ impl Welcome {
                 list.push(Property::SharedSubscriptionAvailable(0));
             }
             list.extend(config.server_keep_alive_secs.map(Property::ServerKeepAlive));
+            if let Some((method, data)) = &self.authentication {
+                list.push(Property::AuthenticationMethod(method));
+                list.extend(Some(Property::AuthenticationData(data)).filter(|_| !data.is_empty()));
+            }
         }
         let properties = Properties::new(&list);
         let (session_present, reason) = (self.session_present, ReasonCode::Success);

@@ -37,6 +37,7 @@ extern crate alloc;
 extern crate std;
 
 mod access;
+mod authentication;
 mod config;
 mod stats;
 mod ids;
@@ -53,6 +54,7 @@ mod connection;
 mod broker;
 
 pub use access::{Deny, Rule, User};
+pub use authentication::{Authenticator, Dialogue, Step};
 pub use broker::Broker;
 pub use config::Config;
 pub use ids::ConnectionId;

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
 use mqtt_proto::{Connect, PacketKind, ReasonCode, Version, Will as WillPacket};
@@ -19,12 +20,27 @@ use crate::will::Will;
 
 impl Broker {
     /// [5.0 MQTT-3.1.4-5] [3.1.1 MQTT-3.1.4-4]
-    pub(super) fn on_connect(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>) {
+    pub(super) fn on_connect(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>, frame: &[u8]) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.set_limits(connect, &self.config);
         }
-        match self.check_connect(connect) {
-            Ok(()) => self.accept(now, id, connect),
+        match connect.properties.authentication_method() {
+            Some(method) => self.begin_authentication(now, id, connect, method, frame),
+            // No AUTH is ever sent. [5.0 MQTT-4.12.0-4]
+            None => self.finish_connect(now, id, connect, None),
+        }
+    }
+
+    /// Accepts or refuses a client whose authentication, if it asked for one, has succeeded with these data.
+    pub(super) fn finish_connect(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        authentication: Option<Vec<u8>>,
+    ) {
+        match self.check_connect(connect, authentication.is_some()) {
+            Ok(()) => self.accept(now, id, connect, authentication),
             Err(fault) => self.refuse(now, id, connect.version, fault),
         }
     }
@@ -47,10 +63,11 @@ impl Broker {
         self.close(now, id, ending::Will::Stays);
     }
 
-    fn check_connect(&self, connect: &Connect<'_>) -> Result<(), Fault> {
-        check_authentication(connect)?;
+    fn check_connect(&self, connect: &Connect<'_>, is_authenticated: bool) -> Result<(), Fault> {
         self.check_client_id(connect)?;
-        self.check_user(connect)?;
+        if !is_authenticated {
+            self.check_user(connect)?;
+        }
         if let Some(will) = &connect.will {
             self.check_will(connect.user_name, will)?;
         }
@@ -118,7 +135,13 @@ impl Broker {
     /// [5.0 MQTT-3.1.2-5] [5.0 MQTT-3.1.2-6] [5.0 MQTT-3.1.4-3] [5.0 MQTT-3.1.4-4] [5.0 MQTT-3.2.2-2]
     /// [5.0 MQTT-3.2.2-3] [3.1.1 MQTT-3.1.4-2] [3.1.1 MQTT-3.1.4-3] [3.1.1 MQTT-3.2.2-1] [3.1.1 MQTT-3.2.2-2]
     /// [3.1.1 MQTT-3.2.2-3]
-    fn accept(&mut self, now: Instant, id: ConnectionId, connect: &Connect<'_>) {
+    fn accept(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        authentication: Option<Vec<u8>>,
+    ) {
         let assigned = connect.client_id.is_empty().then(|| self.assign_client_id());
         let client_id = assigned.clone().unwrap_or_else(|| connect.client_id.into());
         if let Some(old) = self.connection_of(&client_id) {
@@ -135,7 +158,11 @@ impl Broker {
         self.go_online(now, id, key, connect, expiry);
         // The CONNACK of 3.1 cannot say it.
         let session_present = kept.is_some() && connect.version != Version::V3_1;
-        let welcome = Welcome { session_present, assigned_client_id: assigned, session_expiry_secs };
+        let method =
+            self.connections.get(&id).and_then(|it| Some(Arc::clone(&it.authentication.as_ref()?.method)));
+        let authentication = method.zip(authentication);
+        let welcome =
+            Welcome { session_present, assigned_client_id: assigned, session_expiry_secs, authentication };
         self.welcome(id, key, welcome);
     }
 
@@ -216,18 +243,6 @@ impl Broker {
             session.expiry = Expiry::from_secs(secs.min(self.config.session_expiry_secs_max));
         }
         Ok(())
-    }
-}
-
-/// No method is supported, so that no AUTH is ever sent; a method that is would begin here.
-///
-/// [5.0 MQTT-4.12.0-1] [5.0 MQTT-4.12.0-4]
-fn check_authentication(connect: &Connect<'_>) -> Result<(), Fault> {
-    match connect.properties.authentication_method() {
-        Some(_) => {
-            Err(Fault::new(ReasonCode::BadAuthenticationMethod, "no authentication method is supported"))
-        }
-        None => Ok(()),
     }
 }
 

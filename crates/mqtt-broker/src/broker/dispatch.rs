@@ -38,7 +38,7 @@ impl Broker {
                 outcome
             }
             State::Handshake => {
-                self.on_first_packet(now, id, decode(&input[..len], context));
+                self.on_first_packet(now, id, &input[..len], context);
                 input.advance(len);
                 Ok(())
             }
@@ -50,9 +50,11 @@ impl Broker {
     }
 
     /// CONNECT comes first, in a version that we know. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
-    fn on_first_packet(&mut self, now: Instant, id: ConnectionId, packet: Result<Packet<'_>, DecodeError>) {
-        match packet {
-            Ok(Packet::Connect(connect)) => self.on_connect(now, id, &connect),
+    fn on_first_packet(&mut self, now: Instant, id: ConnectionId, frame: &[u8], context: Context) {
+        let is_authenticating = self.connections.get(&id).is_some_and(|it| it.authentication.is_some());
+        match decode(frame, context) {
+            Ok(packet) if is_authenticating => self.on_packet_before_connack(now, id, &packet),
+            Ok(Packet::Connect(connect)) => self.on_connect(now, id, &connect, frame),
             Err(error) if error.packet == Some(PacketKind::Connect) => self.on_bad_connect(now, id, error),
             // There is no version to answer in.
             Ok(_) | Err(_) => self.close(now, id, Will::Stays),
@@ -96,10 +98,7 @@ impl Broker {
             Packet::Disconnect(disconnect) => self.on_disconnect(now, id, disconnect),
             // [5.0 MQTT-3.1.0-2] [3.1.1 MQTT-3.1.0-2]
             Packet::Connect(_) => Err(Fault::new(ReasonCode::ProtocolError, "a second CONNECT")),
-            // [5.0 MQTT-4.12.0-6]
-            Packet::Auth(_) => {
-                Err(Fault::new(ReasonCode::ProtocolError, "AUTH without an Authentication Method in CONNECT"))
-            }
+            Packet::Auth(auth) => self.on_auth(id, auth),
             Packet::Publish(_)
             | Packet::Connack(_)
             | Packet::Suback(_)

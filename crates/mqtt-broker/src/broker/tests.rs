@@ -14,3 +14,4 @@ mod limits;
 mod input;
 mod random;
 mod sys;
+mod authentication;
