@@ -20,8 +20,23 @@ fn known_seeds_keep_all_promises() {
 /// Seeds that once broke a promise, of the code or of an oracle.
 #[test]
 fn seeds_that_failed_once_keep_all_promises() {
-    let seeds =
-        [2042, 2711, 3256, 3266, 4374, 4815, 6159, 6959, 13_540, 13_902, 28_759, 29_607, 49_346, 58_007];
+    let seeds = [
+        2042,
+        2711,
+        3256,
+        3266,
+        4374,
+        4815,
+        6159,
+        6959,
+        13_540,
+        13_902,
+        28_759,
+        29_607,
+        49_346,
+        58_007,
+        7_012_939_491_947_518,
+    ];
     check(seeds.into_iter());
 }
 

@@ -39,6 +39,8 @@ struct Actor {
     broker: broker::Config,
     /// Whether the program wants to be connected.
     wants_connection: Cell<bool>,
+    /// Whether it has asked to disconnect and is not back.
+    is_away: Cell<bool>,
 }
 
 impl Actor {
@@ -78,6 +80,7 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
                 queued_most: Cell::new(0),
                 broker: scenario.broker.clone(),
                 wants_connection: Cell::new(true),
+                is_away: Cell::new(false),
             })
         })
         .collect();
@@ -153,6 +156,9 @@ fn what_is_open(world: &World, actors: &[Rc<Actor>], notes: &Notes) -> Vec<Strin
     }
     for actor in actors {
         let (name, client) = (&actor.plan.name, &actor.client);
+        if actor.is_away.get() {
+            open.push(format!("{name} has not come back"));
+        }
         if !client.is_connected() {
             open.push(format!("{name} is not connected: {}", client.status()));
         }
@@ -396,6 +402,7 @@ impl Actor {
             if self.notes.is_over.get() {
                 return;
             }
+            self.is_away.set(true);
             self.wants_connection.set(false);
             let drain = Duration::from_millis(self.world.random(4000));
             if let Ok(token) = self.client.disconnect_within(drain) {
@@ -403,6 +410,7 @@ impl Actor {
             }
             self.world.sleep(Duration::from_millis(self.world.random(10_000))).await;
             self.wants_connection.set(true);
+            self.is_away.set(false);
         }
     }
 }
