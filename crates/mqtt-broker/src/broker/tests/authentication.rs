@@ -67,7 +67,7 @@ fn online(w: &mut World) -> crate::ids::ConnectionId {
     id
 }
 
-/// [5.0 MQTT-4.12.0-2] [5.0 MQTT-4.12.0-3] [5.0 MQTT-4.12.0-5]
+/// [5.0 MQTT-4.12.0-2] [5.0 MQTT-4.12.0-5]
 #[test]
 fn a_client_is_accepted_when_the_dialogue_says_so() {
     let mut w = world();
@@ -92,7 +92,6 @@ fn failures_and_foreign_methods_are_refused() {
     w.see(id, &["connack BadAuthenticationMethod", "closed"]);
 }
 
-/// [5.0 MQTT-3.1.2-30]
 #[test]
 fn nothing_but_auth_and_disconnect_comes_before_connack() {
     let mut w = world();
@@ -106,7 +105,7 @@ fn nothing_but_auth_and_disconnect_comes_before_connack() {
     w.see(id, &["connack ProtocolError", "closed"]);
 }
 
-/// [5.0 MQTT-4.12.1-1] [5.0 MQTT-4.12.1-2]
+/// [5.0 MQTT-4.12.1-2]
 #[test]
 fn a_client_that_is_online_may_prove_again_who_it_is() {
     let mut w = world();

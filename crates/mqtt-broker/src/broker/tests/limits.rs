@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use mqtt_proto::{Connect, Packet, Properties, Property, Publish, QoS};
+use mqtt_proto::{Connect, Packet, Properties, Property, Publish, QoS, SubscribeOptions};
 
 use super::harness::{World, lasting, message, qos1, secs, v3, v5};
 use crate::config::Config;
@@ -96,4 +96,18 @@ fn an_answer_that_the_client_cannot_take_ends_the_connection() {
 fn a_broker_can_be_sent_to_another_thread() {
     fn assert_send<T: Send>(_: &T) {}
     assert_send(&World::new().broker);
+}
+
+/// SUBACK and UNSUBACK have no properties that might not fit, whatever they refuse.
+///
+/// [5.0 MQTT-3.9.2-1] [5.0 MQTT-3.9.2-2] [5.0 MQTT-3.11.2-1] [5.0 MQTT-3.11.2-2]
+#[test]
+fn answers_to_requests_are_only_their_codes() {
+    let mut w = World::with(Config { subscriptions_max: 0, ..Config::default() });
+    let limit = [Property::MaximumPacketSize(64)];
+    let id = w.joined(Connect { properties: Properties::new(&limit), ..v5("a") });
+    w.subscribe_with(id, "a", SubscribeOptions::with_qos(QoS::AtMostOnce), None);
+    assert_eq!(w.take_bytes(id), [0x90, 4, 0, 1, 0, 0x97]);
+    w.unsubscribe(id, &["a"]);
+    assert_eq!(w.take_bytes(id), [0xb0, 4, 0, 2, 0, 0x11]);
 }
