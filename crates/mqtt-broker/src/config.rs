@@ -1,5 +1,6 @@
 //! What a broker offers, and the bounds of all that it keeps.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,6 +15,8 @@ use crate::authentication::Authenticator;
 /// What 5.0 can announce is announced in CONNACK.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What 5.0 clients that ask for it are told to build their response topics from; nothing.
+    pub response_information: Option<String>,
     /// Who knows methods of enhanced authentication; nobody.
     pub authenticator: Option<Arc<dyn Authenticator>>,
     /// How long a connection may exist without CONNECT, or without the end of its authentication; 10 seconds.
@@ -92,6 +95,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
+            response_information: None,
             authenticator: None,
             connect_timeout: Duration::from_secs(10),
             packet_size_max: MIB as u32,

@@ -49,8 +49,12 @@ pub(crate) enum State {
 
 impl Connection {
     pub(crate) fn new(now: Instant, state: State) -> Connection {
-        let limits =
-            Limits { version: Version::V3_1_1, packet_size_max: usize::MAX, wants_problem_information: true };
+        let limits = Limits {
+            version: Version::V3_1_1,
+            packet_size_max: usize::MAX,
+            wants_problem_information: true,
+            wants_response_information: false,
+        };
         Connection {
             state,
             limits,
@@ -76,6 +80,7 @@ impl Connection {
             version: connect.version,
             packet_size_max: packet_size_max.map_or(usize::MAX, |max| max as usize),
             wants_problem_information: properties.request_problem_information() != Some(0),
+            wants_response_information: properties.request_response_information() == Some(1),
         };
         self.window_max = properties.receive_maximum().unwrap_or(u16::MAX).min(config.inflight_max);
         self.session_expiry_secs = properties.session_expiry_interval().unwrap_or(0);

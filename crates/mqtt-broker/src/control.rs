@@ -80,6 +80,7 @@ pub(crate) struct Limits {
     /// In bytes of the whole packet. [5.0 MQTT-3.1.2-24]
     pub(crate) packet_size_max: usize,
     pub(crate) wants_problem_information: bool,
+    pub(crate) wants_response_information: bool,
 }
 
 /// No packet that says this fits into the client's Maximum Packet Size, or none exists in its version.
@@ -153,7 +154,8 @@ impl AckKind {
 }
 
 impl Welcome {
-    /// CONNACK with all that differs from what its absence would say; no Response Information and no User Properties.
+    /// CONNACK with all that differs from what its absence would say; no User Properties, and Response Information
+    /// only for a client that asks for it.
     ///
     /// [5.0 MQTT-3.2.2-9] [5.0 MQTT-3.2.2-16] [5.0 MQTT-3.1.3-7] [5.0 MQTT-3.1.2-28]
     /// [5.0 MQTT-3.2.2-20]
@@ -185,6 +187,10 @@ impl Welcome {
                 list.push(Property::SharedSubscriptionAvailable(0));
             }
             list.extend(config.server_keep_alive_secs.map(Property::ServerKeepAlive));
+            let response = config.response_information.as_deref();
+            list.extend(
+                response.filter(|_| limits.wants_response_information).map(Property::ResponseInformation),
+            );
             if let Some((method, data)) = &self.authentication {
                 list.push(Property::AuthenticationMethod(method));
                 list.extend(Some(Property::AuthenticationData(data)).filter(|_| !data.is_empty()));

@@ -229,6 +229,18 @@ fn nothing_is_read_behind_a_refused_connect() {
     assert_eq!(w.broker.stats().messages_in, 0);
 }
 
+/// [5.0 MQTT-3.1.2-28]
+#[test]
+fn response_information_is_for_those_who_ask() {
+    let config = Config { response_information: Some("answers/".to_string()), ..Config::default() };
+    for (asked, answer) in [(0, "connack Success"), (1, "connack Success ResponseInformation(\"answers/\")")]
+    {
+        let mut w = World::with(config.clone());
+        let list = [Property::RequestResponseInformation(asked)];
+        w.join(Connect { properties: Properties::new(&list), ..v5("a") }, answer);
+    }
+}
+
 /// [5.0 MQTT-3.1.2-28] [5.0 MQTT-3.2.2-20]
 #[test]
 fn nobody_gets_response_information() {
