@@ -15,5 +15,4 @@ mod transports;
 mod tls;
 mod proxies;
 mod dropping;
-mod logging;
 mod wrappers;

@@ -1,4 +1,4 @@
-//! What the log says, and what it must never say.
+//! What the log says, and what it must never say. A process of its own, since a log belongs to the whole process.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -30,18 +30,16 @@ fn the_log_tells_connections_and_packets_but_no_secrets() {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let options =
-            Options::from_url(&broker.url()).expect("a good URL").credentials("someone", "password-1");
-        let (client, drive) = mqtt_smol::client(options).expect("good options");
-        let work = async move {
-            client.connect().expect("accepted").await.expect("the broker accepts");
-            let publish = Publish::new("topic-1", "payload-1").qos(QoS::ExactlyOnce);
-            client.publish(publish).expect("accepted").await.expect("published");
-            client.disconnect().expect("online").await;
-        };
-        smol::block_on(or(work, drive));
-    });
+    tracing::subscriber::set_global_default(subscriber).expect("this is the only test here");
+    let options = Options::from_url(&broker.url()).expect("a good URL").credentials("someone", "password-1");
+    let (client, drive) = mqtt_smol::client(options).expect("good options");
+    let work = async move {
+        client.connect().expect("accepted").await.expect("the broker accepts");
+        let publish = Publish::new("topic-1", "payload-1").qos(QoS::ExactlyOnce);
+        client.publish(publish).expect("accepted").await.expect("published");
+        client.disconnect().expect("online").await;
+    };
+    smol::block_on(or(work, drive));
     let log = String::from_utf8(lines.0.lock().expect("nobody panics").clone()).expect("the log is text");
     let told = [
         "opening a link",
