@@ -36,6 +36,7 @@ fn seeds_that_failed_once_keep_all_promises() {
         49_346,
         58_007,
         7_012_939_491_947_518,
+        7_012_944_513_868_498,
     ];
     check(seeds.into_iter());
 }

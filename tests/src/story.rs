@@ -335,13 +335,13 @@ pub fn merge<'a>(
 
 /// Leaves out what a client reads from a link that it has given up: it only waits for the end there.
 pub fn without_unread(names: &[String], steps: Vec<Step>) -> Vec<Step> {
-    let mut owners: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut owners: BTreeMap<u32, (usize, Instant)> = BTreeMap::new();
     let mut given_up: BTreeSet<u32> = BTreeSet::new();
     let keeps = steps.into_iter().filter(|step| {
         match &step.what {
             What::Dialled { link, name, .. } => {
                 if let Some(client) = names.iter().position(|known| known == name) {
-                    owners.insert(*link, client);
+                    owners.insert(*link, (client, step.at));
                 }
             }
             What::Packet { link, point: Point::ClientOut, packet } => {
@@ -356,10 +356,17 @@ pub fn without_unread(names: &[String], steps: Vec<Step>) -> Vec<Step> {
                 }
                 return is_read;
             }
-            // All of its links until now, also one whose CONNECT is not written yet.
+            // All of its links until now, also one whose CONNECT is not written yet; but not one that was dialled at
+            // this moment to take the place of another.
             What::Fact(client, Fact::Offline(_)) => {
-                given_up.extend(owners.iter().filter(|(_, owner)| *owner == client).map(|(link, _)| *link));
-                owners.retain(|_, owner| owner != client);
+                let old = owners.values().filter(|(owner, at)| owner == client && *at < step.at).count();
+                owners.retain(|link, (owner, at)| {
+                    let is_kept = owner != client || old > 0 && *at == step.at;
+                    if !is_kept {
+                        given_up.insert(*link);
+                    }
+                    is_kept
+                });
             }
             _ => {}
         }
