@@ -184,3 +184,14 @@ fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
     assert_eq!(turn(b"\x50\x02\x00\x01"), 1, "PUBREC comes, and PUBREL goes out");
     assert_eq!(turn(b"\x70\x02\x00\x01"), 2, "PUBCOMP comes, and nothing goes out");
 }
+
+/// Whoever makes a driver without the layers that its scheme needs gets no plain link instead.
+#[test]
+fn a_secure_url_without_a_layer_never_leads_to_a_plain_link() {
+    for url in ["mqtts://h", "ws://h", "wss://h"] {
+        let options = Options::from_url(url).expect("a good URL");
+        let (_client, driver) = Client::new(options, SystemClock, 1);
+        let wrapped = driver.route().wrap(Box::new(Memory::default()));
+        assert_eq!(wrapped.err().map(|error| error.kind()), Some(ErrorKind::Unsupported), "{url}");
+    }
+}

@@ -18,6 +18,8 @@ pub struct Route {
     server: Server,
     /// From the socket upwards.
     layers: Vec<Arc<dyn Layer>>,
+    /// The option that would give a layer which the scheme needs.
+    missing: Option<&'static str>,
 }
 
 /// What an adapter dials.
@@ -47,7 +49,7 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// The way to that server; none if a layer is missing that its scheme needs.
+    /// The way to that server. One that needs a layer which nobody gave leads nowhere, and never to a plain link.
     pub(crate) fn to(&self, server: Server) -> Route {
         let mut layers = Vec::new();
         let mut dial = match server.scheme {
@@ -58,15 +60,28 @@ impl Ways {
             dial = Dial::Tcp { host: proxy.host.clone(), port: proxy.port };
             layers.push(Arc::clone(layer));
         }
-        layers.extend(self.tls.iter().filter(|_| server.scheme.is_secure()).cloned());
-        layers.extend(self.websocket.iter().filter(|_| server.scheme.is_websocket()).cloned());
-        Route { dial, socket: self.socket.clone(), server, layers }
+        let mut missing = None;
+        let needed = [
+            (server.scheme.is_secure(), &self.tls, "Options::tls"),
+            (server.scheme.is_websocket(), &self.websocket, "Options::websocket"),
+        ];
+        for (_, layer, option) in needed.into_iter().filter(|(is_needed, ..)| *is_needed) {
+            match layer {
+                Some(layer) => layers.push(Arc::clone(layer)),
+                None => missing = Some(option),
+            }
+        }
+        Route { dial, socket: self.socket.clone(), server, layers, missing }
     }
 }
 
 impl Route {
-    /// The link to the server over an open socket.
+    /// The link to the server over an open socket; fails if the options lack a layer that its scheme needs.
     pub fn wrap(&self, socket: BoxedLink) -> io::Result<BoxedLink> {
+        if let Some(option) = self.missing {
+            let text = format!("{} needs a layer; give it by {option}", self.server);
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
         self.layers.iter().try_fold(socket, |link, layer| layer.wrap(link, &self.server))
     }
 
