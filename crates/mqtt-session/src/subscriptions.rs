@@ -5,8 +5,9 @@
 //! without an answer go out again; otherwise the whole set is subscribed anew, in its original order. A request
 //! keeps its ticket through all of that.
 
+mod request;
+
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use mqtt_parts::{PacketIds, TransmitBuf};
@@ -22,6 +23,7 @@ use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
+use request::{Change, Request};
 
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,25 +72,6 @@ struct Wanted {
     was_sent: bool,
 }
 
-#[derive(Debug)]
-struct Request {
-    filter: String,
-    change: Change,
-    /// Whether the server may know of it.
-    was_sent: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    /// The options are those of `wanted`, unless another request has taken its place.
-    Subscribe {
-        order: Ticket,
-    },
-    Unsubscribe {
-        ticket: Ticket,
-    },
-}
-
 /// The highest identifier that the standard allows.
 const IDENTIFIER_MAX: u32 = 268_435_455;
 
@@ -97,20 +80,6 @@ const IDENTIFIER_LEN_MAX: usize = 5;
 
 /// Filters of one packet at the most, so that a server answers step by step.
 const FILTERS_PER_PACKET: usize = 64;
-
-impl Request {
-    fn new(filter: &str, change: Change) -> Request {
-        Request { filter: filter.into(), change, was_sent: false }
-    }
-
-    fn filter(&self) -> TopicFilter<'_> {
-        TopicFilter::new(&self.filter).expect("it was a filter when it was accepted")
-    }
-
-    fn is_subscribe(&self) -> bool {
-        matches!(self.change, Change::Subscribe { .. })
-    }
-}
 
 impl Subscriptions {
     pub(crate) fn new(config: &Config) -> Subscriptions {

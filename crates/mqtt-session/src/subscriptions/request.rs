@@ -1,0 +1,40 @@
+//! One change of a subscription on its way to the server.
+
+use alloc::string::String;
+
+use mqtt_proto::TopicFilter;
+
+use crate::event::Ticket;
+
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) filter: String,
+    pub(super) change: Change,
+    /// Whether the server may know of it.
+    pub(super) was_sent: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// The options are those of `wanted`, unless another request has taken its place.
+    Subscribe {
+        order: Ticket,
+    },
+    Unsubscribe {
+        ticket: Ticket,
+    },
+}
+
+impl Request {
+    pub(super) fn new(filter: &str, change: Change) -> Request {
+        Request { filter: filter.into(), change, was_sent: false }
+    }
+
+    pub(super) fn filter(&self) -> TopicFilter<'_> {
+        TopicFilter::new(&self.filter).expect("it was a filter when it was accepted")
+    }
+
+    pub(super) fn is_subscribe(&self) -> bool {
+        matches!(self.change, Change::Subscribe { .. })
+    }
+}
