@@ -1,6 +1,6 @@
 //! Prints what an exchange costs through the session, and whether that stays the same under load.
 //!
-//! Fails if a warm exchange allocates.
+//! Fails if a warm exchange allocates, or if an idle session takes more than 1 KiB.
 
 use benches::contest::{FLOOR, OURS};
 use benches::session::{by_in_flight, by_subscriptions, idle_bytes, session_cases};
@@ -40,6 +40,8 @@ fn main() {
     for (count, nanos) in by_subscriptions(&[1, 100, 10_000, 100_000]) {
         println!("a subscription made and dropped beside {count} others: {nanos:.0} ns");
     }
-    println!("an idle session: {} bytes", idle_bytes());
+    let idle = idle_bytes();
+    println!("an idle session: {idle} bytes");
+    assert!(idle <= 1024, "an idle session takes at most 1 KiB");
     assert!(allocating.is_empty(), "these exchanges allocate once warm: {allocating:?}");
 }

@@ -78,7 +78,7 @@ impl<W: World> Drop for Guard<'_, W> {
 /// A session as text, without what only counts.
 pub(crate) fn session_state(session: &mqtt_session::Session) -> String {
     let text = format!("{session:?}");
-    let stats = text.find(", stats: ").expect("a session has counters");
+    let counters = text.find(", counters: ").expect("a session has counters");
     let tickets = text.find(", tickets: ").expect("a session has tickets");
-    format!("{}{}", &text[..stats], &text[tickets..])
+    format!("{}{}", &text[..counters], &text[tickets..])
 }

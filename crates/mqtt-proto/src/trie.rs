@@ -23,6 +23,7 @@ impl FilterId {
 /// A set of topic filters that is asked which of them match a topic.
 #[derive(Clone, Debug)]
 pub struct FilterTrie {
+    /// The first is the root; none before the first filter.
     nodes: Vec<Node>,
     free_nodes: Vec<u32>,
     /// Open addressing, at most half full; an entry is the child's index plus one, 0 is empty.
@@ -59,11 +60,10 @@ impl Default for FilterTrie {
 }
 
 impl FilterTrie {
-    /// A set without filters.
-    pub fn new() -> FilterTrie {
-        let root = Node::new(ROOT, b"");
+    /// A set without filters; allocates nothing.
+    pub const fn new() -> FilterTrie {
         FilterTrie {
-            nodes: alloc::vec![root],
+            nodes: Vec::new(),
             free_nodes: Vec::new(),
             edges: Vec::new(),
             edge_count: 0,
@@ -84,6 +84,9 @@ impl FilterTrie {
 
     /// The number of a filter, which is inserted if it is new.
     pub fn insert(&mut self, filter: TopicFilter<'_>) -> FilterId {
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::new(ROOT, b""));
+        }
         let mut node = ROOT;
         for level in levels(filter) {
             node = match self.child(node, level) {
@@ -130,7 +133,7 @@ impl FilterTrie {
     pub fn for_each_match(&self, topic: TopicName<'_>, mut found: impl FnMut(FilterId)) {
         let is_internal = topic.as_bytes().starts_with(b"$");
         let mut pending = Pending::new();
-        let mut next = Some((ROOT, Some(topic.as_bytes())));
+        let mut next = (!self.nodes.is_empty()).then_some((ROOT, Some(topic.as_bytes())));
         while let Some((index, rest)) = next {
             let node = &self.nodes[index as usize];
             let wildcards_match = index != ROOT || !is_internal;
@@ -168,6 +171,7 @@ impl FilterTrie {
     }
 
     fn node_of(&self, filter: TopicFilter<'_>) -> Option<u32> {
+        self.nodes.first()?;
         levels(filter).try_fold(ROOT, |node, level| self.child(node, level))
     }
 

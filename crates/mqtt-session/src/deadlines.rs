@@ -5,15 +5,22 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use mqtt_parts::Instant;
 
 use crate::event::Ticket;
+use crate::lazy::unused;
 
 /// Which operations end at the latest when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Deadlines {
     by_time: BTreeSet<(Instant, Ticket)>,
     by_ticket: BTreeMap<Ticket, Instant>,
 }
 
+unused!(Deadlines, Deadlines::new());
+
 impl Deadlines {
+    const fn new() -> Deadlines {
+        Deadlines { by_time: BTreeSet::new(), by_ticket: BTreeMap::new() }
+    }
+
     /// Sets or replaces a deadline.
     pub(crate) fn set(&mut self, ticket: Ticket, at: Instant) {
         self.remove(ticket);

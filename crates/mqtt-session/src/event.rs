@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU64;
 
 use bytes::Bytes;
 use mqtt_parts::Instant;
@@ -12,12 +13,23 @@ use crate::error::{Indeterminate, OfflineCause, Rejected};
 
 /// Names an operation of the application; later ones have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub(crate) u64);
+pub struct Ticket(NonZeroU64);
 
 impl Ticket {
     /// The number, from 1.
     pub const fn get(self) -> u64 {
-        self.0
+        self.0.get()
+    }
+
+    /// The ticket after `count` others.
+    #[inline]
+    pub(crate) const fn after(count: u64) -> Ticket {
+        Ticket(NonZeroU64::MIN.saturating_add(count))
+    }
+
+    #[inline]
+    pub(crate) const fn next(self) -> Ticket {
+        Ticket(self.0.saturating_add(1))
     }
 }
 

@@ -10,13 +10,14 @@ use mqtt_proto::ReasonCode;
 
 use crate::deadlines::Deadlines;
 use crate::event::{Event, Outcome, Ticket};
+use crate::lazy::Lazy;
 use crate::planted::{self, Planted};
 
 /// Events in their order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<Told>,
-    deadlines: Deadlines,
+    deadlines: Lazy<Deadlines>,
 }
 
 #[derive(Debug)]
@@ -24,19 +25,26 @@ enum Told {
     Event(Event),
     /// The tickets from `next` to `last` have ended with success.
     Done {
-        next: u64,
-        last: u64,
+        next: Ticket,
+        last: Ticket,
     },
 }
 
 impl Events {
+    pub(crate) fn new() -> Events {
+        Events { queue: VecDeque::with_capacity(FIRST_CAPACITY), deadlines: Lazy::new() }
+    }
+
+    #[inline]
     pub(crate) fn push(&mut self, event: Event) {
         self.queue.push_back(Told::Event(event));
     }
 
     #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        self.deadlines.remove(ticket);
+        if let Some(deadlines) = self.deadlines.used() {
+            deadlines.remove(ticket);
+        }
         if planted::is(Planted::EndTwice) {
             self.push(Event::Ended { ticket, outcome });
         }
@@ -44,8 +52,8 @@ impl Events {
             return self.push(Event::Ended { ticket, outcome });
         }
         match self.queue.back_mut() {
-            Some(Told::Done { last, .. }) if *last + 1 == ticket.get() => *last += 1,
-            _ => self.queue.push_back(Told::Done { next: ticket.get(), last: ticket.get() }),
+            Some(Told::Done { last, .. }) if last.next() == ticket => *last = ticket,
+            _ => self.queue.push_back(Told::Done { next: ticket, last: ticket }),
         }
     }
 
@@ -57,11 +65,11 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         match self.queue.front_mut()? {
             Told::Done { next, last } => {
-                let ticket = Ticket(*next);
+                let ticket = *next;
                 if next == last {
                     self.queue.pop_front();
                 } else {
-                    *next += 1;
+                    *next = ticket.next();
                 }
                 Some(Event::Ended { ticket, outcome: DONE })
             }
@@ -74,7 +82,7 @@ impl Events {
 
     /// Sets or replaces the deadline of an operation that has not ended.
     pub(crate) fn set_deadline(&mut self, ticket: Ticket, at: Instant) {
-        self.deadlines.set(ticket, at);
+        self.deadlines.make().set(ticket, at);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -83,9 +91,12 @@ impl Events {
 
     /// The next operation whose deadline has passed; its deadline is removed.
     pub(crate) fn pop_passed(&mut self, now: Instant) -> Option<Ticket> {
-        self.deadlines.pop_passed(now)
+        self.deadlines.used()?.pop_passed(now)
     }
 }
+
+/// Room for the first events, which is all that a quiet session needs: that it is online, and how it came to be.
+const FIRST_CAPACITY: usize = 2;
 
 /// How most operations end.
 const DONE: Outcome = Outcome::Done(ReasonCode::Success);

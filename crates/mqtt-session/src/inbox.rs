@@ -11,10 +11,11 @@ use alloc::vec::Vec;
 use mqtt_proto::{PacketId, QoS, ReasonCode};
 
 use crate::event::Receipt;
+use crate::lazy::unused;
 use crate::planted::{self, Planted};
 
 /// Messages that have arrived and are not yet acknowledged.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
     /// In the order of arrival on this connection; the first is the oldest not yet acknowledged.
     arrivals: VecDeque<Arrival>,
@@ -58,7 +59,24 @@ pub(crate) enum Arrived {
     TooMany,
 }
 
+unused!(Inbox, Inbox::new());
+
 impl Inbox {
+    const fn new() -> Inbox {
+        Inbox {
+            arrivals: VecDeque::new(),
+            repeated: 0,
+            first: 0,
+            known: IdBits::new(),
+            held: IdBits::new(),
+            carried: BTreeMap::new(),
+            open: IdBits::new(),
+            refused: BTreeMap::new(),
+            in_flight: 0,
+            session: 0,
+        }
+    }
+
     /// A QoS 1 or 2 message. [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.3.3-8] [5.0 MQTT-4.3.3-10] [3.1.1 MQTT-4.3.3-2]
     pub(crate) fn on_publish(&mut self, packet_id: PacketId, qos: QoS, receive_maximum: u16) -> Arrived {
         // A repetition on the same connection counts once more, so that they are bounded too.
@@ -211,12 +229,16 @@ impl Inbox {
 }
 
 /// A set of packet identifiers that grows with the highest one in it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct IdBits {
     words: Vec<u64>,
 }
 
 impl IdBits {
+    const fn new() -> IdBits {
+        IdBits { words: Vec::new() }
+    }
+
     fn position(id: PacketId) -> (usize, u64) {
         (usize::from(id.get()) / 64, 1 << (id.get() % 64))
     }

@@ -10,10 +10,8 @@ use mqtt_parts::Instant;
 /// The clock of one connection.
 #[derive(Debug)]
 pub(crate) struct KeepAlive {
-    /// Longest silence before a ping; none turns pings off.
-    interval: Option<Duration>,
-    /// Longest wait for the answer.
-    answer_within: Duration,
+    /// Longest silence before a ping, in milliseconds; 0 turns pings off.
+    interval_millis: u32,
     last_sent: Instant,
     last_received: Instant,
     /// When the ping that is not yet answered was sent.
@@ -30,17 +28,9 @@ pub(crate) enum KeepAliveAction {
 
 impl KeepAlive {
     /// The clock of a connection that was accepted `now`; the server counts from the CONNECT.
-    pub(crate) fn new(
-        connect_sent: Instant,
-        now: Instant,
-        keep_alive_secs: u16,
-        answer_within: Duration,
-    ) -> KeepAlive {
-        let interval = match keep_alive_secs {
-            0 => None,
-            secs => Some(Duration::from_secs(u64::from(secs)) - margin(secs)),
-        };
-        KeepAlive { interval, answer_within, last_sent: connect_sent, last_received: now, pinged: None }
+    pub(crate) fn new(connect_sent: Instant, now: Instant, keep_alive_secs: u16) -> KeepAlive {
+        let interval_millis = u32::from(keep_alive_secs) * 1000 - margin_millis(keep_alive_secs);
+        KeepAlive { interval_millis, last_sent: connect_sent, last_received: now, pinged: None }
     }
 
     pub(crate) fn last_sent(&self) -> Instant {
@@ -75,10 +65,14 @@ impl KeepAlive {
         is_due
     }
 
-    /// When to look again.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let answer_due = self.pinged.map(|pinged| self.answer_due(pinged));
-        let ping_due = self.interval.map(|interval| match self.pinged {
+    fn interval(&self) -> Option<Duration> {
+        (self.interval_millis > 0).then(|| Duration::from_millis(u64::from(self.interval_millis)))
+    }
+
+    /// When to look again, if answers may take so long.
+    pub(crate) fn deadline(&self, answer_within: Duration) -> Option<Instant> {
+        let answer_due = self.pinged.map(|pinged| self.answer_due(pinged, answer_within));
+        let ping_due = self.interval().map(|interval| match self.pinged {
             // The answer is awaited; silence in our direction still ends with a ping.
             Some(_) => self.last_sent + interval,
             None => self.last_sent.min(self.last_received) + interval,
@@ -86,16 +80,16 @@ impl KeepAlive {
         answer_due.into_iter().chain(ping_due).min()
     }
 
-    fn answer_due(&self, pinged: Instant) -> Instant {
-        pinged.max(self.last_received) + self.answer_within
+    fn answer_due(&self, pinged: Instant, answer_within: Duration) -> Instant {
+        pinged.max(self.last_received) + answer_within
     }
 
     /// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> KeepAliveAction {
-        if self.pinged.is_some_and(|pinged| now >= self.answer_due(pinged)) {
+    pub(crate) fn on_timeout(&mut self, now: Instant, answer_within: Duration) -> KeepAliveAction {
+        if self.pinged.is_some_and(|pinged| now >= self.answer_due(pinged, answer_within)) {
             return KeepAliveAction::GiveUp;
         }
-        let Some(interval) = self.interval else { return KeepAliveAction::Nothing };
+        let Some(interval) = self.interval() else { return KeepAliveAction::Nothing };
         let is_silent = now >= self.last_sent + interval;
         let is_deaf = self.pinged.is_none() && now >= self.last_received + interval;
         if is_silent || is_deaf {
@@ -108,6 +102,6 @@ impl KeepAlive {
 }
 
 /// How much earlier than allowed a ping is sent, so that it is on the wire in time.
-fn margin(secs: u16) -> Duration {
-    Duration::from_millis(u64::from(secs) * 250).min(Duration::from_secs(1))
+fn margin_millis(secs: u16) -> u32 {
+    (u32::from(secs) * 250).min(1000)
 }

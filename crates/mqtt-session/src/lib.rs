@@ -54,6 +54,7 @@ mod error;
 mod command;
 mod event;
 mod stats;
+mod lazy;
 mod backoff;
 mod keepalive;
 mod progress;

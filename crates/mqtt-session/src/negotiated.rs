@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::RefusedReason;
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
-use crate::stats::Stats;
+use crate::stats::Counters;
 
 /// The terms of the connection that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,30 +102,26 @@ impl Negotiated {
 /// Where packets that are due go, and what they go by: lent to a machine while it is polled.
 pub(crate) struct Emit<'a> {
     pub(crate) now: Instant,
+    pub(crate) config: &'a Config,
     pub(crate) terms: &'a Negotiated,
     pub(crate) ids: &'a mut PacketIds,
     pub(crate) out: &'a mut TransmitBuf,
     pub(crate) events: &'a mut Events,
-    pub(crate) stats: &'a mut Stats,
+    pub(crate) counters: &'a mut Counters,
 }
 
 impl Emit<'_> {
     /// A PUBLISH was appended.
     #[inline]
     pub(crate) fn count_publish(&mut self, is_repeated: bool) {
-        self.stats.packets_sent.count(PacketKind::Publish);
-        if is_repeated {
-            self.stats.messages_resent += 1;
-        } else {
-            self.stats.messages_sent += 1;
-        }
+        self.counters.count_sent(PacketKind::Publish);
+        self.counters.messages_resent += u64::from(is_repeated);
     }
 
     /// So many PUBLISH were appended for the first time.
     #[inline]
     pub(crate) fn count_publishes(&mut self, count: u64) {
-        self.stats.packets_sent.add(PacketKind::Publish, count);
-        self.stats.messages_sent += count;
+        self.counters.add_sent(PacketKind::Publish, count);
     }
 
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {

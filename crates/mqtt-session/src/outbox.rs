@@ -11,14 +11,15 @@ mod stopping;
 use alloc::collections::VecDeque;
 
 use mqtt_parts::{AliasesOut, PacketIds};
-use mqtt_proto::{Ack, Packet, PacketId, QoS, ReasonCode, Version};
+use mqtt_proto::{Ack, Packet, PacketId, QoS, ReasonCode};
 
 use crate::command::Publish;
-use crate::config::{Config, QueuePolicy, SessionLoss};
+use crate::config::{Config, QueuePolicy};
 use crate::error::{Indeterminate, RefusedReason, Rejected};
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::frame::{Frame, Sending};
+use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
 use crate::queue::{OVERHEAD, Queue};
@@ -29,11 +30,6 @@ pub(crate) use slots::Ended;
 /// All messages that were accepted and have not ended.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    version: Version,
-    queue_messages_max: usize,
-    queue_bytes_max: usize,
-    policy: QueuePolicy,
-    session_loss: SessionLoss,
     /// Never sent.
     queue: Queue,
     /// Sent in a session that the server has lost since, to be sent anew before the queue.
@@ -47,6 +43,8 @@ pub(crate) struct Outbox {
     in_flight: usize,
     aliases: AliasesOut,
 }
+
+unused!(Outbox, Outbox::new());
 
 /// Where a message is that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,17 +60,12 @@ pub(crate) enum Place {
 }
 
 impl Outbox {
-    pub(crate) fn new(config: &Config) -> Outbox {
+    const fn new() -> Outbox {
         Outbox {
-            version: config.version,
-            queue_messages_max: config.queue_messages_max,
-            queue_bytes_max: config.queue_bytes_max,
-            policy: config.queue_policy,
-            session_loss: config.session_loss,
-            queue: Queue::new(config.version),
+            queue: Queue::new(),
             again: VecDeque::new(),
             again_bytes: 0,
-            slots: Slots::default(),
+            slots: Slots::new(),
             replay: VecDeque::new(),
             in_flight: 0,
             aliases: AliasesOut::new(),
@@ -105,10 +98,11 @@ impl Outbox {
         ticket: Ticket,
         publish: &Publish<'_>,
         now: mqtt_parts::Instant,
+        config: &Config,
         terms: Option<&Negotiated>,
         events: &mut Events,
     ) -> Result<(), RefusedReason> {
-        let is_kept = match self.policy {
+        let is_kept = match config.queue_policy {
             QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => true,
             QueuePolicy::KeepAboveQoS0 => terms.is_some() || publish.qos > QoS::AtMostOnce,
             QueuePolicy::RefuseOffline => terms.is_some(),
@@ -118,7 +112,7 @@ impl Outbox {
         }
         loop {
             let (messages, bytes) = (self.queued(), self.queue.bytes() + self.again_bytes);
-            let (messages_max, bytes_max) = (self.queue_messages_max, self.queue_bytes_max);
+            let (messages_max, bytes_max) = (config.queue_messages_max, config.queue_bytes_max);
             let check = |frame: &Frame<'_>| {
                 if let Some(terms) = terms {
                     frame.check_terms(terms)?;
@@ -132,10 +126,10 @@ impl Outbox {
                 Ok(())
             };
             let reason =
-                match self.queue.push(now, ticket, publish, check) {
+                match self.queue.push(now, ticket, publish, config.version, check) {
                     Err(
                         reason @ (RefusedReason::QueueFull { .. } | RefusedReason::QueueBytesFull { .. }),
-                    ) if self.policy == QueuePolicy::DropOldestQoS0 => reason,
+                    ) if config.queue_policy == QueuePolicy::DropOldestQoS0 => reason,
                     result => return result,
                 };
             let dropped = self.queue.withdraw_at_most_once().ok_or(reason)?;
@@ -190,8 +184,8 @@ impl Outbox {
             SlotState::Released { .. } if planted::is(Planted::ForgetPubrelOnReplay) => {}
             SlotState::Released { .. } => {
                 let pubrel = Packet::Pubrel(Ack::success(packet_id));
-                emit.out.put(&pubrel, self.version).expect("it has no variable part");
-                emit.stats.packets_sent.count(mqtt_proto::PacketKind::Pubrel);
+                emit.out.put(&pubrel, emit.config.version).expect("it has no variable part");
+                emit.counters.count_sent(mqtt_proto::PacketKind::Pubrel);
             }
             SlotState::MaybeSent if self.in_flight >= usize::from(emit.terms.in_flight_max) => return false,
             SlotState::MaybeSent if planted::is(Planted::DropOnReplay) => {}
@@ -364,7 +358,7 @@ impl Outbox {
         if planted::is(Planted::CallItRejected) {
             outcome = Outcome::Rejected(Rejected::TimedOut);
         }
-        if let Ok(index) = self.again.binary_search_by_key(&ticket.get(), |stored| stored.order) {
+        if let Ok(index) = self.again.binary_search_by_key(&ticket, |stored| stored.order) {
             let stored = self.again.remove(index)?;
             self.again_bytes -= stored.size();
             return Some(outcome);
@@ -377,7 +371,7 @@ impl Outbox {
         match self.queue.qos(ticket) {
             Some(qos) => qos > QoS::AtMostOnce,
             None => {
-                self.again.binary_search_by_key(&ticket.get(), |stored| stored.order).is_ok()
+                self.again.binary_search_by_key(&ticket, |stored| stored.order).is_ok()
                     || self.slots.find(ticket).is_some()
             }
         }
@@ -388,7 +382,7 @@ impl Outbox {
         if let Some((ahead, qos)) = self.queue.position(ticket) {
             return Some(Place::Queued { ahead: ahead + self.again.len() + self.replay.len(), qos });
         }
-        if self.again.binary_search_by_key(&ticket.get(), |stored| stored.order).is_ok() {
+        if self.again.binary_search_by_key(&ticket, |stored| stored.order).is_ok() {
             return Some(Place::Again);
         }
         let id = self.slots.find(ticket)?;
@@ -401,7 +395,7 @@ impl Outbox {
         }
     }
 
-    /// A connection was accepted: aliases start afresh. [5.0 MQTT-3.3.2-7]
+    /// A connection was accepted, or these are the terms of the last one: aliases start afresh. [5.0 MQTT-3.3.2-7]
     pub(crate) fn on_online(&mut self, terms: &Negotiated) {
         let has_none = matches!(self.aliases.naming(b"any/longer/topic"), mqtt_parts::Naming::Name);
         if has_none || !planted::is(Planted::KeepAliases) {

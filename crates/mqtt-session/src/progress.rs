@@ -11,7 +11,6 @@ use mqtt_parts::Instant;
 /// The watch of one connection.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    timeout: Option<Duration>,
     /// When something was acknowledged, or the wait began.
     since: Instant,
     /// Whether something waits for an acknowledgement.
@@ -20,8 +19,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) const fn new(timeout: Option<Duration>) -> Progress {
-        Progress { timeout, since: Instant::ORIGIN, is_awaited: false, is_probed: false }
+    pub(crate) const fn new() -> Progress {
+        Progress { since: Instant::ORIGIN, is_awaited: false, is_probed: false }
     }
 
     /// Something was acknowledged, or is still being written.
@@ -39,14 +38,14 @@ impl Progress {
     }
 
     /// When to look again; once the server was asked, its answer is waited for elsewhere.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let timeout = self.timeout?;
+    pub(crate) fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
+        let timeout = timeout?;
         (self.is_awaited && !self.is_probed).then(|| self.since + timeout)
     }
 
     /// Whether the server should be asked now.
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> bool {
-        let is_due = self.deadline().is_some_and(|deadline| now >= deadline);
+    pub(crate) fn on_timeout(&mut self, now: Instant, timeout: Option<Duration>) -> bool {
+        let is_due = self.deadline(timeout).is_some_and(|deadline| now >= deadline);
         self.is_probed |= is_due;
         is_due
     }

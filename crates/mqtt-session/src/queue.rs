@@ -19,7 +19,6 @@ use crate::frame::{Frame, Shape, encode};
 /// What waits.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    version: Version,
     entries: VecDeque<Entry>,
     /// The frames of `entries`, in their order, behind what was taken out at the front.
     frames: Vec<u8>,
@@ -30,7 +29,7 @@ pub(crate) struct Queue {
     /// Messages of QoS 0.
     at_most_once: usize,
     /// No message of QoS 0 has a lower number.
-    at_most_once_from: u64,
+    at_most_once_from: Ticket,
     /// What counts against the bound of bytes.
     bytes: usize,
     /// Memory to put properties in order.
@@ -39,7 +38,7 @@ pub(crate) struct Queue {
 
 #[derive(Debug)]
 struct Entry {
-    order: u64,
+    ticket: Ticket,
     shape: Shape,
     frame_len: u32,
     qos: QoS,
@@ -69,15 +68,14 @@ const GAPS_MIN: usize = 64;
 const UNUSED_MIN: usize = 65_536;
 
 impl Queue {
-    pub(crate) fn new(version: Version) -> Queue {
+    pub(crate) const fn new() -> Queue {
         Queue {
-            version,
             entries: VecDeque::new(),
             frames: Vec::new(),
             first_at: 0,
             gaps: 0,
             at_most_once: 0,
-            at_most_once_from: 0,
+            at_most_once_from: Ticket::after(0),
             bytes: 0,
             scratch: PropertyBuf::new(),
         }
@@ -103,10 +101,11 @@ impl Queue {
         now: Instant,
         ticket: Ticket,
         publish: &Publish<'_>,
+        version: Version,
         check: impl FnOnce(&Frame<'_>) -> Result<(), RefusedReason>,
     ) -> Result<(), RefusedReason> {
         let start = self.frames.len();
-        let encoded = encode(publish, now, self.version, &mut self.scratch, &mut self.frames);
+        let encoded = encode(publish, now, version, &mut self.scratch, &mut self.frames);
         let (shape, payload) = encoded.inspect_err(|_| self.frames.truncate(start))?;
         let frame = Frame { bytes: &self.frames[start..], payload: payload.as_ref(), shape };
         let size = frame.packet_size() + OVERHEAD;
@@ -118,12 +117,12 @@ impl Queue {
         self.bytes += size;
         if publish.qos == QoS::AtMostOnce {
             if self.at_most_once == 0 {
-                self.at_most_once_from = ticket.get();
+                self.at_most_once_from = ticket;
             }
             self.at_most_once += 1;
         }
-        let (order, qos) = (ticket.get(), publish.qos);
-        self.entries.push_back(Entry { order, shape, frame_len, qos, is_gap: false, payload });
+        let qos = publish.qos;
+        self.entries.push_back(Entry { ticket, shape, frame_len, qos, is_gap: false, payload });
         Ok(())
     }
 
@@ -132,7 +131,7 @@ impl Queue {
     pub(crate) fn first(&self) -> Option<(Ticket, Frame<'_>)> {
         let entry = self.entries.front()?;
         let bytes = &self.frames[self.first_at..self.first_at + entry.frame_len as usize];
-        Some((Ticket(entry.order), Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }))
+        Some((entry.ticket, Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }))
     }
 
     /// The oldest messages, as far as they go out as they are and `is_taken` wants them with their flags and sizes:
@@ -168,7 +167,7 @@ impl Queue {
             self.frames.drain(..self.first_at);
             self.first_at = 0;
         }
-        Some(Ticket(entry.order))
+        Some(entry.ticket)
     }
 
     #[inline]
@@ -192,20 +191,20 @@ impl Queue {
 
     /// How many messages go before this one, and its QoS; none if it does not wait here.
     pub(crate) fn position(&self, ticket: Ticket) -> Option<(usize, QoS)> {
-        let index = self.entries.binary_search_by_key(&ticket.get(), |entry| entry.order).ok()?;
+        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
         let entry = self.entries.get(index).filter(|entry| !entry.is_gap)?;
         Some((index - self.entries.range(..index).filter(|entry| entry.is_gap).count(), entry.qos))
     }
 
     /// The QoS of a message; none if it does not wait here.
     pub(crate) fn qos(&self, ticket: Ticket) -> Option<QoS> {
-        let index = self.entries.binary_search_by_key(&ticket.get(), |entry| entry.order).ok()?;
+        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
         self.entries.get(index).filter(|entry| !entry.is_gap).map(|entry| entry.qos)
     }
 
     /// Takes a message out wherever it stands; false if it does not wait here.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        match self.entries.binary_search_by_key(&ticket.get(), |entry| entry.order) {
+        match self.entries.binary_search_by_key(&ticket, |entry| entry.ticket) {
             Ok(index) if !self.entries[index].is_gap => {
                 self.take_out(index);
                 true
@@ -219,13 +218,13 @@ impl Queue {
         if self.at_most_once == 0 {
             return None;
         }
-        let start = self.entries.partition_point(|entry| entry.order < self.at_most_once_from);
+        let start = self.entries.partition_point(|entry| entry.ticket < self.at_most_once_from);
         let is_meant = |entry: &Entry| entry.qos == QoS::AtMostOnce && !entry.is_gap;
         let index = start + self.entries.range(start..).position(is_meant)?;
-        let order = self.entries[index].order;
-        self.at_most_once_from = order + 1;
+        let ticket = self.entries[index].ticket;
+        self.at_most_once_from = ticket.next();
         self.take_out(index);
-        Some(Ticket(order))
+        Some(ticket)
     }
 
     fn take_out(&mut self, index: usize) {

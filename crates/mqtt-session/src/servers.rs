@@ -1,5 +1,6 @@
 //! Which server is tried next: a round over the list, and detours to where a server sends its clients.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -26,7 +27,7 @@ pub(crate) struct Choice {
     /// Position in the round.
     at: u16,
     /// Where the last server has sent us.
-    detour: Option<Detour>,
+    detour: Option<Box<Detour>>,
     /// Detours since the last wait.
     redirects: u8,
 }
@@ -59,7 +60,7 @@ impl Choice {
         };
         self.redirects += 1;
         let is_move = reason == ReasonCode::ServerMoved;
-        self.detour = Some(Detour { reference: reference.into(), is_move });
+        self.detour = Some(Box::new(Detour { reference: reference.into(), is_move }));
         true
     }
 

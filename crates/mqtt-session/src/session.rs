@@ -20,13 +20,14 @@ use crate::events::Events;
 use crate::explain::{Explanation, Waits};
 use crate::inbox::Inbox;
 use crate::keepalive::KeepAlive;
+use crate::lazy::Lazy;
 use crate::negotiated::{Emit, Negotiated};
 use crate::outbox::{Outbox, Place};
 use crate::planted::{self, Planted};
 use crate::progress::Progress;
 use crate::servers::{Choice, Target};
 use crate::state::{Connection, State, Status};
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 use crate::subscriptions::{SubscriptionStatus, Subscriptions};
 
 /// A client's session.
@@ -36,23 +37,23 @@ pub struct Session {
     /// Those that were given last, in the place of those of the configuration.
     credentials: Option<Box<Option<Credentials>>>,
     /// That of the configuration, or what the server assigned. [5.0 MQTT-3.1.3-7]
-    client_id: String,
+    client_id: Box<str>,
     connection: Connection,
     terms: Negotiated,
     keep_alive: KeepAlive,
     backoff: Backoff,
     rng: Rng,
     ids: PacketIds,
-    outbox: Outbox,
-    inbox: Inbox,
-    subscriptions: Subscriptions,
+    outbox: Lazy<Outbox>,
+    inbox: Lazy<Inbox>,
+    subscriptions: Lazy<Subscriptions>,
     aliases_in: AliasesIn<AliasedTopic>,
     progress: Progress,
     choice: Choice,
     /// Packets that wait for nothing: CONNECT, acknowledgements, PUBREL, PINGREQ, DISCONNECT.
     control: Vec<u8>,
     events: Events,
-    stats: Stats,
+    counters: Counters,
     tickets: u64,
     /// Waits for the first connection to be accepted.
     connecting: Option<Ticket>,
@@ -122,21 +123,21 @@ impl Session {
         Session {
             choice: Choice::new(config.servers, &mut rng),
             rng,
-            client_id: client_id.into(),
+            client_id: client_id.into().into_boxed_str(),
             credentials: None,
-            connection: Connection::new(config.network_timeout),
+            connection: Connection::new(),
             terms: Negotiated::from_config(&config),
-            keep_alive: KeepAlive::new(Instant::ORIGIN, Instant::ORIGIN, 0, config.network_timeout),
+            keep_alive: KeepAlive::new(Instant::ORIGIN, Instant::ORIGIN, 0),
             backoff: Backoff::default(),
             ids: PacketIds::new(),
-            outbox: Outbox::new(&config),
-            inbox: Inbox::default(),
-            subscriptions: Subscriptions::new(&config),
+            outbox: Lazy::new(),
+            inbox: Lazy::new(),
+            subscriptions: Lazy::new(),
             aliases_in: AliasesIn::default(),
-            progress: Progress::new(config.acknowledgement_timeout),
+            progress: Progress::new(),
             control: Vec::new(),
-            events: Events::default(),
-            stats: Stats::default(),
+            events: Events::new(),
+            counters: Counters::default(),
             tickets: 0,
             connecting: None,
             draining: None,
@@ -153,7 +154,7 @@ impl Session {
     }
 
     fn put_control(&mut self, packet: Packet<'_>) {
-        self.stats.packets_sent.count(packet.kind());
+        self.counters.count_sent(packet.kind());
         packet.encode(self.config.version, &mut self.control).expect("control packets are small and legal");
     }
 
@@ -180,16 +181,22 @@ impl Session {
         self.control.clear();
         if self.connection.is_online() {
             let (terms, ids, events) = (&self.terms, &mut self.ids, &mut self.events);
-            let mut emit = Emit { now, terms, ids, out, events, stats: &mut self.stats };
-            while emit.out.len() < TRANSMIT_BATCH && self.subscriptions.poll(&mut emit) {}
-            self.outbox.poll(&mut emit, TRANSMIT_BATCH);
+            let mut emit =
+                Emit { now, config: &self.config, terms, ids, out, events, counters: &mut self.counters };
+            if let Some(subscriptions) = self.subscriptions.used() {
+                while emit.out.len() < TRANSMIT_BATCH && subscriptions.poll(&mut emit) {}
+            }
+            if let Some(outbox) = self.outbox.used() {
+                outbox.poll(&mut emit, TRANSMIT_BATCH);
+            }
             let is_awaited = self.outbox.in_flight() > 0 || self.subscriptions.awaits_answer();
             self.progress.set_awaited(now, is_awaited);
             self.disconnect_if_drained(now, out);
         }
         let appended = out.len() - start_len;
         if appended > 0 {
-            self.stats.bytes_sent += appended as u64 * (1 + u64::from(planted::is(Planted::CountBytesTwice)));
+            self.counters.bytes_sent +=
+                appended as u64 * (1 + u64::from(planted::is(Planted::CountBytesTwice)));
             self.keep_alive.on_sent(now);
         }
         appended > 0
@@ -213,8 +220,8 @@ impl Session {
     /// When [`Session::handle_timeout`] is due at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let is_online = self.connection.is_online();
-        let keep_alive = self.keep_alive.deadline().filter(|_| is_online);
-        let progress = self.progress.deadline().filter(|_| is_online);
+        let keep_alive = self.keep_alive.deadline(self.config.network_timeout).filter(|_| is_online);
+        let progress = self.progress.deadline(self.config.acknowledgement_timeout).filter(|_| is_online);
         let draining = self.draining.map(|draining| draining.deadline);
         let deadlines =
             [self.connection.deadline(), keep_alive, progress, draining, self.events.next_deadline()];
@@ -228,7 +235,7 @@ impl Session {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.counters.stats()
     }
 
     /// Why an operation has not ended, and what comes next; `Display` says it in words.

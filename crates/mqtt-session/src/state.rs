@@ -21,8 +21,6 @@ pub(crate) struct Connection {
     state: State,
     /// Counts dials, so that a driver can tell one link from the next.
     attempt: u64,
-    /// Bound for each step that waits for the network.
-    network_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +88,8 @@ pub(crate) enum Expired {
 }
 
 impl Connection {
-    pub(crate) const fn new(network_timeout: Duration) -> Connection {
-        Connection { state: State::Idle, attempt: 0, network_timeout }
+    pub(crate) const fn new() -> Connection {
+        Connection { state: State::Idle, attempt: 0 }
     }
 
     pub(crate) const fn state(&self) -> State {
@@ -119,17 +117,17 @@ impl Connection {
         self.attempt
     }
 
-    /// Opens a link.
-    pub(crate) fn dial(&mut self, now: Instant) {
+    /// Opens a link, which has to be there by `deadline`.
+    pub(crate) fn dial(&mut self, deadline: Instant) {
         self.attempt += 1;
-        self.state = State::Dialing { deadline: now + self.network_timeout };
+        self.state = State::Dialing { deadline };
     }
 
-    /// The link is open; false if nobody waits for it.
-    pub(crate) fn on_opened(&mut self, now: Instant) -> bool {
+    /// The link is open; false if nobody waits for it. The server has to accept by `deadline`.
+    pub(crate) fn on_opened(&mut self, deadline: Instant) -> bool {
         let is_awaited = matches!(self.state, State::Dialing { .. });
         if is_awaited {
-            self.state = State::Connecting { deadline: now + self.network_timeout };
+            self.state = State::Connecting { deadline };
         }
         is_awaited
     }
@@ -139,9 +137,9 @@ impl Connection {
         self.state = State::Online;
     }
 
-    /// Lets last bytes out before the link is closed.
-    pub(crate) fn close_after_flush(&mut self, now: Instant, next: Next) {
-        self.state = State::Closing { deadline: now + self.network_timeout, next };
+    /// Lets last bytes out before the link is closed, at `deadline` at the latest.
+    pub(crate) fn close_after_flush(&mut self, deadline: Instant, next: Next) {
+        self.state = State::Closing { deadline, next };
     }
 
     /// The link is gone.
@@ -163,14 +161,14 @@ impl Connection {
     }
 
     /// Goes on where only time was awaited, and tells which step took too long.
-    pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Expired> {
+    pub(crate) fn on_timeout(&mut self, now: Instant, network_timeout: Duration) -> Option<Expired> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
         match self.state {
             State::Dialing { .. } => return Some(Expired::Dial),
             State::Connecting { .. } => return Some(Expired::Connack),
-            State::Waiting { .. } => self.dial(now),
+            State::Waiting { .. } => self.dial(now + network_timeout),
             State::Closing { next, .. } => self.on_closed(next),
             State::Idle | State::Online => {}
         }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use mqtt_parts::Instant;
-use mqtt_proto::PacketKind;
+use mqtt_proto::{PacketKind, Sender, Version};
 
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,16 +55,6 @@ impl PacketCounts {
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
     }
-
-    #[inline]
-    pub(crate) const fn count(&mut self, kind: PacketKind) {
-        self.add(kind, 1);
-    }
-
-    #[inline]
-    pub(crate) const fn add(&mut self, kind: PacketKind, count: u64) {
-        self.0[kind as usize & 15] += count;
-    }
 }
 
 /// How long something took, over all that were counted.
@@ -89,6 +79,97 @@ impl Latency {
         self.count += 1;
         self.total_micros = self.total_micros.saturating_add(micros);
         self.max_micros = self.max_micros.max(micros);
+    }
+}
+
+/// What a session counts by, with nothing in it that follows from the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// That of the first connection, once there was one.
+    pub(crate) first_connection: Instant,
+    pub(crate) last_connection: Instant,
+    pub(crate) last_disconnection: Instant,
+    pub(crate) connections: u64,
+    pub(crate) disconnections: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) messages_received: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) messages_resent: u64,
+    pub(crate) duplicates_dropped: u64,
+    pub(crate) acknowledgement_latency: Latency,
+    /// By kind: packets sent, or received if only a server sends them; then those received of [`BOTH_WAYS`].
+    packets: [u64; 16 + BOTH_WAYS.len()],
+}
+
+/// The kinds of packets that both sides send.
+const BOTH_WAYS: [PacketKind; 7] = [
+    PacketKind::Publish,
+    PacketKind::Puback,
+    PacketKind::Pubrec,
+    PacketKind::Pubrel,
+    PacketKind::Pubcomp,
+    PacketKind::Disconnect,
+    PacketKind::Auth,
+];
+
+/// Where received packets of a kind are counted.
+const RECEIVED_AT: [u8; 16] = {
+    let mut places = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    let mut index = 0;
+    while index < BOTH_WAYS.len() {
+        places[BOTH_WAYS[index] as usize] = 16 + index as u8;
+        index += 1;
+    }
+    places
+};
+
+impl Counters {
+    #[inline]
+    pub(crate) const fn count_sent(&mut self, kind: PacketKind) {
+        self.add_sent(kind, 1);
+    }
+
+    #[inline]
+    pub(crate) const fn add_sent(&mut self, kind: PacketKind, count: u64) {
+        self.packets[kind as usize & 15] += count;
+    }
+
+    #[inline]
+    pub(crate) const fn count_received(&mut self, kind: PacketKind) {
+        self.packets[RECEIVED_AT[kind as usize & 15] as usize] += 1;
+    }
+
+    /// The same for the application.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut packets_sent = PacketCounts::default();
+        let mut packets_received = PacketCounts::default();
+        for kind in PacketKind::ALL {
+            let number = kind as usize;
+            if kind.is_sent_by(Sender::Client, Version::V5_0) {
+                packets_sent.0[number] = self.packets[number];
+            }
+            if kind.is_sent_by(Sender::Server, Version::V5_0) {
+                packets_received.0[number] = self.packets[usize::from(RECEIVED_AT[number])];
+            }
+        }
+        let was_connected = self.connections > 0;
+        Stats {
+            first_connection: was_connected.then_some(self.first_connection),
+            last_connection: was_connected.then_some(self.last_connection),
+            last_disconnection: (self.disconnections > 0).then_some(self.last_disconnection),
+            disconnections: self.disconnections,
+            bytes_received: self.bytes_received,
+            messages_received: self.messages_received,
+            bytes_sent: self.bytes_sent,
+            messages_sent: packets_sent.get(PacketKind::Publish) - self.messages_resent,
+            connections: self.connections,
+            messages_resent: self.messages_resent,
+            duplicates_dropped: self.duplicates_dropped,
+            pings_sent: packets_sent.get(PacketKind::Pingreq),
+            packets_sent,
+            packets_received,
+            acknowledgement_latency: self.acknowledgement_latency,
+        }
     }
 }
 

@@ -10,17 +10,17 @@ mod request;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use mqtt_parts::{PacketIds, TransmitBuf};
+use mqtt_parts::PacketIds;
 use mqtt_proto::{
     FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, Property, QoS, ReasonCode,
     ReasonCodes, SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters, Version,
 };
 
 use crate::command::Subscribe;
-use crate::config::Config;
 use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
+use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
 use request::{Change, Request};
@@ -41,9 +41,6 @@ pub enum SubscriptionStatus {
 /// The wanted set and the requests on their way.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    version: Version,
-    /// Whether subscriptions have identifiers, as far as it is for us to say.
-    uses_identifiers: bool,
     /// Identifiers that were given out, from 1; none is given twice.
     identifiers: u32,
     /// Whether the server's session is older than this one, so that others may have given identifiers out.
@@ -81,11 +78,11 @@ const IDENTIFIER_LEN_MAX: usize = 5;
 /// Filters of one packet at the most, so that a server answers step by step.
 const FILTERS_PER_PACKET: usize = 64;
 
+unused!(Subscriptions, Subscriptions::new());
+
 impl Subscriptions {
-    pub(crate) fn new(config: &Config) -> Subscriptions {
+    const fn new() -> Subscriptions {
         Subscriptions {
-            version: config.version,
-            uses_identifiers: config.subscription_identifiers,
             identifiers: 0,
             has_heirloom: false,
             filters: FilterTrie::new(),
@@ -166,7 +163,7 @@ impl Subscriptions {
     }
 
     fn next_identifier(&mut self) -> Option<u32> {
-        if !self.uses_identifiers || self.identifiers >= IDENTIFIER_MAX {
+        if self.identifiers >= IDENTIFIER_MAX {
             return None;
         }
         self.identifiers += 1;
@@ -174,7 +171,7 @@ impl Subscriptions {
     }
 
     /// Wants a filter, or wants it with other options.
-    pub(crate) fn subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>) {
+    pub(crate) fn subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, with_identifier: bool) {
         let id = self.filters.insert(subscribe.filter);
         let status = SubscriptionStatus::Wanted;
         if self.wanted.len() <= id.index() {
@@ -192,7 +189,7 @@ impl Subscriptions {
                 self.pending += 1;
                 let tickets = alloc::vec![ticket];
                 let options = subscribe.options;
-                let identifier = self.next_identifier();
+                let identifier = if with_identifier { self.next_identifier() } else { None };
                 let wanted = Wanted { options, identifier, status, order: ticket, tickets, was_sent: false };
                 self.wanted[id.index()] = Some(wanted);
             }
@@ -228,9 +225,10 @@ impl Subscriptions {
         let is_subscribe = first.is_subscribe();
         let mut count = 0;
         let mut refused = None;
-        let with_identifier = is_subscribe && self.uses_identifiers && emit.terms.subscription_id_available;
+        let with_identifier =
+            is_subscribe && emit.config.subscription_identifiers && emit.terms.subscription_id_available;
         let per_filter = 2 + usize::from(is_subscribe);
-        let mut body_len = 2 + usize::from(self.version.has_properties());
+        let mut body_len = 2 + usize::from(emit.config.version.has_properties());
         if with_identifier {
             body_len += IDENTIFIER_LEN_MAX;
         }
@@ -253,12 +251,9 @@ impl Subscriptions {
         }
         let Some(packet_id) = emit.ids.take() else { return false };
         let mut requests: Vec<Request> = self.queue.drain(..count).collect();
-        self.put(packet_id, &requests, with_identifier, emit.out);
-        emit.stats.packets_sent.count(if is_subscribe {
-            PacketKind::Subscribe
-        } else {
-            PacketKind::Unsubscribe
-        });
+        self.put(packet_id, &requests, with_identifier, emit);
+        let kind = if is_subscribe { PacketKind::Subscribe } else { PacketKind::Unsubscribe };
+        emit.counters.count_sent(kind);
         for request in &mut requests {
             request.was_sent = true;
             if let (true, Some(wanted)) = (request.is_subscribe(), self.wanted_mut(request.filter())) {
@@ -313,7 +308,7 @@ impl Subscriptions {
     }
 
     /// An identifier belongs to all filters of a packet.
-    fn put(&self, packet_id: PacketId, requests: &[Request], with_identifier: bool, out: &mut TransmitBuf) {
+    fn put(&self, packet_id: PacketId, requests: &[Request], with_identifier: bool, emit: &mut Emit<'_>) {
         let options = |filter| {
             let id = self.filters.get(filter);
             let wanted = id.and_then(|id| self.wanted[id.index()].as_ref());
@@ -331,12 +326,12 @@ impl Subscriptions {
                 .collect();
             let filters = Filters::new(&filters);
             let packet = Packet::Subscribe(mqtt_proto::Subscribe { packet_id, properties, filters });
-            out.put(&packet, self.version).expect("checked when it was accepted");
+            emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
         } else {
             let filters: Vec<_> = requests.iter().map(Request::filter).collect();
             let filters = TopicFilters::new(&filters);
             let packet = Packet::Unsubscribe(mqtt_proto::Unsubscribe { packet_id, properties, filters });
-            out.put(&packet, self.version).expect("checked when it was accepted");
+            emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
         }
     }
 
@@ -371,10 +366,11 @@ impl Subscriptions {
         &mut self,
         packet_id: PacketId,
         codes: ReasonCodes<'_>,
+        version: Version,
         ids: &mut PacketIds,
         events: &mut Events,
     ) -> Result<(), PeerFault> {
-        let codes_len = self.version.has_properties().then_some(codes.len());
+        let codes_len = version.has_properties().then_some(codes.len());
         let requests = self.take_sent(packet_id, false, codes_len, ids)?;
         let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
         for (request, code) in requests.iter().zip(codes) {

@@ -13,13 +13,13 @@ use crate::frame::{Frame, Shape};
 use crate::queue::OVERHEAD;
 
 /// What is under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slots {
     by_id: Vec<Slot>,
     /// Slots that are neither free nor reserved.
     under_way: usize,
     /// Identifiers in the order of their messages, which is that of sending; some have ended since.
-    sequence: VecDeque<(u64, PacketId)>,
+    sequence: VecDeque<(Ticket, PacketId)>,
     /// Counts PUBRECs, to repeat PUBRELs in their order.
     releases: u64,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Stored {
     /// None once its end was reported.
     pub(crate) ticket: Option<Ticket>,
     /// Orders the message among all others.
-    pub(crate) order: u64,
+    pub(crate) order: Ticket,
     bytes: Vec<u8>,
     payload: Option<Bytes>,
     shape: Shape,
@@ -82,7 +82,7 @@ static NEVER_USED: Slot = Slot { state: SlotState::Free, message: Stored::NONE }
 impl Stored {
     const NONE: Stored = Stored {
         ticket: None,
-        order: 0,
+        order: Ticket::after(0),
         bytes: Vec::new(),
         payload: None,
         shape: Shape::NONE,
@@ -119,7 +119,7 @@ impl Slot {
     }
 
     #[inline]
-    fn is_of(&self, order: u64) -> bool {
+    fn is_of(&self, order: Ticket) -> bool {
         self.is_under_way() && self.message.order == order
     }
 
@@ -134,6 +134,10 @@ impl Slot {
 }
 
 impl Slots {
+    pub(crate) const fn new() -> Slots {
+        Slots { by_id: Vec::new(), under_way: 0, sequence: VecDeque::new(), releases: 0 }
+    }
+
     pub(crate) fn under_way(&self) -> usize {
         self.under_way
     }
@@ -146,10 +150,10 @@ impl Slots {
     /// A message that goes out for the first time in this session.
     #[inline]
     pub(crate) fn put_copy(&mut self, id: PacketId, ticket: Ticket, frame: &Frame<'_>, now: Instant) {
-        self.note(id, ticket.get());
+        self.note(id, ticket);
         let message = &mut self.by_id[usize::from(id.get())].message;
         message.ticket = Some(ticket);
-        message.order = ticket.get();
+        message.order = ticket;
         message.bytes.clear();
         message.bytes.extend_from_slice(frame.bytes);
         message.payload = frame.payload.cloned();
@@ -165,7 +169,7 @@ impl Slots {
 
     /// No message of a lower order is noted later.
     #[inline]
-    fn note(&mut self, id: PacketId, order: u64) {
+    fn note(&mut self, id: PacketId, order: Ticket) {
         let index = usize::from(id.get());
         while self.by_id.len() <= index {
             self.by_id.push(Slot { state: SlotState::Free, message: Stored::NONE });
@@ -235,10 +239,10 @@ impl Slots {
 
     /// The identifier of a message whose end was not reported.
     pub(crate) fn find(&self, ticket: Ticket) -> Option<PacketId> {
-        let index = self.sequence.binary_search_by_key(&ticket.get(), |(order, _)| *order).ok()?;
+        let index = self.sequence.binary_search_by_key(&ticket, |(order, _)| *order).ok()?;
         let id = self.sequence[index].1;
         let slot = self.get(id);
-        (slot.is_of(ticket.get()) && slot.message.ticket == Some(ticket)).then_some(id)
+        (slot.is_of(ticket) && slot.message.ticket == Some(ticket)).then_some(id)
     }
 
     /// Nobody waits for the end of a message any more, but the exchange goes on; false if it is not under way.

@@ -6,7 +6,7 @@ use mqtt_parts::PacketIds;
 use mqtt_proto::QoS;
 
 use super::Outbox;
-use crate::config::{Lost, QueuePolicy};
+use crate::config::{Lost, QueuePolicy, SessionLoss};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
 use crate::event::Outcome;
 use crate::events::Events;
@@ -14,12 +14,17 @@ use crate::planted::{self, Planted};
 
 impl Outbox {
     /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
-    pub(crate) fn on_connection_lost(&mut self, cause: OfflineCause, events: &mut Events) {
+    pub(crate) fn on_connection_lost(
+        &mut self,
+        cause: OfflineCause,
+        policy: QueuePolicy,
+        events: &mut Events,
+    ) {
         self.forget_connection();
         if planted::is(Planted::LoseNeverSent) {
             self.queue.pop();
         }
-        match self.policy {
+        match policy {
             QueuePolicy::Refuse | QueuePolicy::DropOldestQoS0 => {}
             QueuePolicy::KeepAboveQoS0 => {
                 let outcome = Outcome::Rejected(Rejected::Offline(cause));
@@ -52,18 +57,18 @@ impl Outbox {
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
     /// server had taken is unknown, and its payload is not kept.
-    pub(crate) fn on_session_lost(&mut self, ids: &mut PacketIds, events: &mut Events) {
+    pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
         let again_before = self.again.len();
-        let Outbox { slots, again, session_loss, again_bytes, .. } = self;
+        let Outbox { slots, again, again_bytes, .. } = self;
         let mut ended = VecDeque::new();
         slots.drain(ids, |stored, is_released| {
-            let policy = match is_released {
+            let fate = match is_released {
                 true => Lost::End,
-                false if stored.frame().qos() == QoS::ExactlyOnce => session_loss.exactly_once,
-                false => session_loss.at_least_once,
+                false if stored.frame().qos() == QoS::ExactlyOnce => policy.exactly_once,
+                false => policy.at_least_once,
             };
-            match (policy, stored.ticket) {
+            match (fate, stored.ticket) {
                 (Lost::Resend, Some(_)) => {
                     *again_bytes += stored.size();
                     again.push_back(stored);
@@ -78,8 +83,8 @@ impl Outbox {
     }
 
     /// A session was lost, and what was never sent shares its fate.
-    pub(crate) fn end_queue_with_session(&mut self, events: &mut Events) {
-        if self.session_loss.never_sent == Lost::End {
+    pub(crate) fn end_queue_with_session(&mut self, policy: SessionLoss, events: &mut Events) {
+        if policy.never_sent == Lost::End {
             self.reject_queue(Rejected::SessionLost, events);
         }
     }

@@ -12,7 +12,7 @@ use mqtt_proto::{
 use super::Session;
 use crate::error::{OfflineCause, PeerFault, RefusedReason};
 use crate::event::{AliasedTopic, Event, Message, Receipt};
-use crate::inbox::Arrived;
+use crate::inbox::{Arrived, Inbox};
 use crate::outbox::Ended;
 use crate::planted::{self, Planted};
 use crate::state::State;
@@ -22,7 +22,7 @@ impl Session {
     ///
     /// [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.3.2-2] [3.1.1 MQTT-4.5.0-2]
     pub fn acknowledge(&mut self, receipt: Receipt) {
-        self.inbox.acknowledge(receipt, ReasonCode::Success);
+        self.inbox.make().acknowledge(receipt, ReasonCode::Success);
         self.put_acknowledgements();
     }
 
@@ -31,7 +31,7 @@ impl Session {
     /// [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
     pub fn acknowledge_with(&mut self, receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason> {
         self.check_acknowledgement(receipt, reason)?;
-        self.inbox.acknowledge(receipt, reason);
+        self.inbox.make().acknowledge(receipt, reason);
         self.put_acknowledgements();
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Session {
     }
 
     pub(super) fn put_acknowledgements(&mut self) {
-        while let Some((packet_id, qos, reason)) = self.inbox.poll() {
+        while let Some((packet_id, qos, reason)) = self.inbox.used().and_then(Inbox::poll) {
             let ack = Ack::with_reason(packet_id, reason);
             self.put_control(match qos {
                 QoS::ExactlyOnce => Packet::Pubrec(ack),
@@ -83,7 +83,7 @@ impl Session {
         }
         input.advance(read);
         let consumed = start_len - input.len();
-        self.stats.bytes_received += consumed as u64;
+        self.counters.bytes_received += consumed as u64;
         if !matches!(self.connection.state(), State::Connecting { .. } | State::Online) {
             input.clear();
         }
@@ -106,7 +106,7 @@ impl Session {
                 None => return Err(PeerFault::Decode(error)),
             },
         };
-        self.stats.packets_received.count(packet.kind());
+        self.counters.count_received(packet.kind());
         let Packet::Publish(publish) = packet else {
             let result = self.handle_packet(now, packet);
             *read += len;
@@ -174,12 +174,13 @@ impl Session {
             (true, Packet::Suback(suback)) => {
                 self.progress.on_progress(now);
                 let (id, codes) = (suback.packet_id, suback.codes);
-                self.subscriptions.on_suback(id, codes, &mut self.ids, &mut self.events)
+                self.subscriptions.make().on_suback(id, codes, &mut self.ids, &mut self.events)
             }
             (true, Packet::Unsuback(unsuback)) => {
                 self.progress.on_progress(now);
                 let (id, codes) = (unsuback.packet_id, unsuback.codes);
-                self.subscriptions.on_unsuback(id, codes, &mut self.ids, &mut self.events)
+                let version = self.config.version;
+                self.subscriptions.make().on_unsuback(id, codes, version, &mut self.ids, &mut self.events)
             }
             (true, Packet::Pingresp) => {
                 self.keep_alive.on_ping_answered();
@@ -200,17 +201,17 @@ impl Session {
     /// Whether and under which receipt a message is delivered.
     fn accept_publish(&mut self, publish: &mqtt_proto::Publish<'_>) -> Result<Delivery, PeerFault> {
         let Some(packet_id) = publish.packet_id else {
-            self.stats.messages_received += 1;
+            self.counters.messages_received += 1;
             return Ok(Delivery::Deliver(None));
         };
         let receive_maximum = match self.config.version {
             Version::V5_0 => self.config.receive_maximum.get(),
             Version::V3_1 | Version::V3_1_1 => u16::MAX,
         };
-        match self.inbox.on_publish(packet_id, publish.qos, receive_maximum) {
+        match self.inbox.make().on_publish(packet_id, publish.qos, receive_maximum) {
             Arrived::TooMany => Err(PeerFault::ReceiveMaximumExceeded),
             Arrived::New(receipt) => {
-                self.stats.messages_received += 1;
+                self.counters.messages_received += 1;
                 if planted::is(Planted::AcknowledgeBeforeDelivery) {
                     self.acknowledge(receipt);
                 }
@@ -221,8 +222,8 @@ impl Session {
                 Ok(Delivery::Deliver(Some(receipt)))
             }
             Arrived::Duplicate => {
-                self.stats.duplicates_dropped += 1;
-                self.stats.messages_received += u64::from(planted::is(Planted::CountRepetition));
+                self.counters.duplicates_dropped += 1;
+                self.counters.messages_received += u64::from(planted::is(Planted::CountRepetition));
                 self.put_acknowledgements();
                 Ok(Delivery::Drop)
             }
@@ -232,7 +233,7 @@ impl Session {
     fn on_puback(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
         self.progress.on_progress(now);
         let packet_id = ack.packet_id;
-        match self.outbox.on_puback(ack, &mut self.ids) {
+        match self.outbox.make().on_puback(ack, &mut self.ids) {
             Ok(ended) => self.end_exchange(now, ended),
             Err(_) => return Err(PeerFault::Unsolicited { packet: PacketKind::Puback, packet_id }),
         }
@@ -242,7 +243,7 @@ impl Session {
     fn end_exchange(&mut self, now: Instant, ended: Option<Ended>) {
         let Some(Ended { ticket, outcome, sent_at }) = ended else { return };
         if let Some(sent_at) = sent_at {
-            self.stats.acknowledgement_latency.count(sent_at, now);
+            self.counters.acknowledgement_latency.count(sent_at, now);
         }
         self.events.end(ticket, outcome);
     }
@@ -252,7 +253,7 @@ impl Session {
     /// PUBRELs go out in the order of the PUBRECs. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.6.0-4] [3.1.1 MQTT-4.6.0-4]
     fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
         self.progress.on_progress(now);
-        match self.outbox.on_pubrec(ack, &mut self.ids) {
+        match self.outbox.make().on_pubrec(ack, &mut self.ids) {
             Ok(ended) if ack.reason.is_error() => self.end_exchange(now, ended),
             Ok(_) if planted::is(Planted::ForgetPubrel) => {}
             Ok(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
@@ -264,7 +265,8 @@ impl Session {
 
     /// An unknown identifier is answered too: the server then knows that the exchange is over.
     fn on_pubrel(&mut self, ack: &Ack<'_>) -> Result<(), PeerFault> {
-        let reason = self.inbox.on_pubrel(ack.packet_id).ok_or(PeerFault::Unexpected(PacketKind::Pubrel))?;
+        let reason =
+            self.inbox.make().on_pubrel(ack.packet_id).ok_or(PeerFault::Unexpected(PacketKind::Pubrel))?;
         self.put_reason(Packet::Pubcomp, ack, reason);
         Ok(())
     }
@@ -272,7 +274,7 @@ impl Session {
     /// A PUBCOMP for nothing that is released ends nothing; after a lost session it may still come.
     fn on_pubcomp(&mut self, now: Instant, ack: &Ack<'_>) {
         self.progress.on_progress(now);
-        let ended = self.outbox.on_pubcomp(ack, &mut self.ids);
+        let ended = self.outbox.make().on_pubcomp(ack, &mut self.ids);
         self.end_exchange(now, ended);
     }
 

@@ -20,7 +20,7 @@ use crate::state::{Expired, Next, State};
 impl Session {
     /// The link that [`crate::Transport::Open`] asked for is there. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
     pub fn handle_opened(&mut self, now: Instant) {
-        if !self.connection.on_opened(now) {
+        if !self.connection.on_opened(now + self.config.network_timeout) {
             return;
         }
         self.is_clean_start = match self.config.version {
@@ -39,7 +39,7 @@ impl Session {
         self.put_connect(self.is_clean_start, &mut connect).expect("checked when it was submitted");
         self.control = connect;
         self.is_connect_made = true;
-        self.stats.packets_sent.count(PacketKind::Connect);
+        self.counters.count_sent(PacketKind::Connect);
     }
 
     /// A link is being opened: whoever knows the credentials is asked for those of this attempt.
@@ -101,31 +101,37 @@ impl Session {
         }
         self.terms = Negotiated::from_connack(&self.config, connack);
         if let Some(client_id) = &self.terms.assigned_client_id {
-            self.client_id.clone_from(client_id);
+            self.client_id = client_id.as_str().into();
         }
         self.connection.on_accepted();
         self.backoff.on_online(now);
         let (connect_sent, secs) = (self.keep_alive.last_sent(), self.terms.keep_alive_secs);
-        self.keep_alive = KeepAlive::new(connect_sent, now, secs, self.config.network_timeout);
-        self.progress = Progress::new(self.config.acknowledgement_timeout);
-        self.outbox.on_online(&self.terms);
+        self.keep_alive = KeepAlive::new(connect_sent, now, secs);
+        self.progress = Progress::new();
+        if let Some(outbox) = self.outbox.used() {
+            outbox.on_online(&self.terms);
+        }
         let was_online = core::mem::replace(&mut self.was_online, true);
-        self.stats.connections += 1;
-        self.stats.first_connection.get_or_insert(now);
-        self.stats.last_connection = Some(now);
+        if self.counters.connections == 0 {
+            self.counters.first_connection = now;
+        }
+        self.counters.connections += 1;
+        self.counters.last_connection = now;
         self.events.push(Event::Online { session_present: connack.session_present });
         if let Some(ticket) = self.connecting.take() {
             self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
         if connack.session_present || planted::is(Planted::BelieveSessionPresent) && was_online {
             if !was_online {
-                self.subscriptions.on_heirloom();
+                self.subscriptions.make().on_heirloom();
             }
-            self.outbox.start_replay();
+            if let Some(outbox) = self.outbox.used() {
+                outbox.start_replay();
+            }
         } else {
             self.on_session_lost();
-            if was_online {
-                self.outbox.end_queue_with_session(&mut self.events);
+            if let Some(outbox) = self.outbox.used().filter(|_| was_online) {
+                outbox.end_queue_with_session(self.config.session_loss, &mut self.events);
             }
         }
         Ok(())
@@ -133,9 +139,15 @@ impl Session {
 
     /// [5.0 MQTT-3.2.2-5] [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
     pub(super) fn on_session_lost(&mut self) {
-        self.inbox.on_session_lost();
-        self.outbox.on_session_lost(&mut self.ids, &mut self.events);
-        self.subscriptions.on_session_lost(&mut self.events);
+        if let Some(inbox) = self.inbox.used() {
+            inbox.on_session_lost();
+        }
+        if let Some(outbox) = self.outbox.used() {
+            outbox.on_session_lost(self.config.session_loss, &mut self.ids, &mut self.events);
+        }
+        if let Some(subscriptions) = self.subscriptions.used() {
+            subscriptions.on_session_lost(&mut self.events);
+        }
     }
 
     /// The link is gone or could not be had; late news of a link that nobody waits for are ignored.
@@ -177,16 +189,22 @@ impl Session {
         let is_connecting = matches!(self.connection.state(), State::Connecting { .. });
         let has_link = was_online || is_connecting && is_connect_out;
         if was_online {
-            self.stats.disconnections += 1;
-            self.stats.last_disconnection = Some(now);
+            self.counters.disconnections += 1;
+            self.counters.last_disconnection = now;
         }
         self.control.clear();
-        self.outbox.on_connection_lost(cause, &mut self.events);
         self.aliases_in.clear();
-        self.inbox.on_connection_lost();
-        self.subscriptions.on_connection_lost(&mut self.ids);
-        if !self.config.is_kept() {
-            self.subscriptions.end_unsubscribes(&mut self.events);
+        if let Some(outbox) = self.outbox.used() {
+            outbox.on_connection_lost(cause, self.config.queue_policy, &mut self.events);
+        }
+        if let Some(inbox) = self.inbox.used() {
+            inbox.on_connection_lost();
+        }
+        if let Some(subscriptions) = self.subscriptions.used() {
+            subscriptions.on_connection_lost(&mut self.ids);
+            if !self.config.is_kept() {
+                subscriptions.end_unsubscribes(&mut self.events);
+            }
         }
         let next = self.next_step(now, &cause, was_online);
         let retry_at = match next {
@@ -196,7 +214,7 @@ impl Session {
         match farewell {
             Some(farewell) if has_link && self.may_say(farewell.reason, was_online) => {
                 self.put_disconnect(farewell);
-                self.connection.close_after_flush(now, next);
+                self.connection.close_after_flush(now + self.config.network_timeout, next);
             }
             Some(_) | None => self.connection.on_closed(next),
         }
@@ -241,8 +259,12 @@ impl Session {
         }
         let expiry = self.draining.and_then(|draining| draining.farewell.session_expiry_secs);
         let is_kept = expiry.map_or(self.config.is_kept(), |secs| secs > 0);
-        self.outbox.on_stopped(is_kept, &mut self.ids, &mut self.events);
-        self.subscriptions.on_stopped(&mut self.events);
+        if let Some(outbox) = self.outbox.used() {
+            outbox.on_stopped(is_kept, &mut self.ids, &mut self.events);
+        }
+        if let Some(subscriptions) = self.subscriptions.used() {
+            subscriptions.on_stopped(&mut self.events);
+        }
         self.is_stopped = true;
         self.disconnecting = self.draining.take().map(|draining| draining.ticket);
         self.end_disconnecting();
@@ -260,7 +282,7 @@ impl Session {
     /// Time has passed. Calling early or often changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let attempt = self.connection.attempt();
-        match self.connection.on_timeout(now) {
+        match self.connection.on_timeout(now, self.config.network_timeout) {
             Some(Expired::Dial) => self.lose(now, OfflineCause::DialTimedOut, None),
             Some(Expired::Connack) => self.lose(now, OfflineCause::ConnackTimedOut, None),
             None => self.end_disconnecting(),
@@ -269,7 +291,7 @@ impl Session {
             self.ask_credentials();
         }
         while let Some(ticket) = self.events.pop_passed(now) {
-            if let Some(outcome) = self.outbox.on_deadline(ticket) {
+            if let Some(outcome) = self.outbox.used().and_then(|outbox| outbox.on_deadline(ticket)) {
                 self.events.end(ticket, outcome);
             }
         }
@@ -282,7 +304,7 @@ impl Session {
     }
 
     fn check_keep_alive(&mut self, now: Instant) {
-        match self.keep_alive.on_timeout(now) {
+        match self.keep_alive.on_timeout(now, self.config.network_timeout) {
             KeepAliveAction::Nothing => {}
             KeepAliveAction::Ping if planted::is(Planted::NoPing) => {}
             KeepAliveAction::Ping => self.put_ping(),
@@ -291,13 +313,12 @@ impl Session {
             }
             KeepAliveAction::GiveUp => return self.lose(now, OfflineCause::PingTimedOut, None),
         }
-        if self.progress.on_timeout(now) && self.keep_alive.probe(now) {
+        if self.progress.on_timeout(now, self.config.acknowledgement_timeout) && self.keep_alive.probe(now) {
             self.put_ping();
         }
     }
 
     fn put_ping(&mut self) {
-        self.stats.pings_sent += 1;
         self.put_control(Packet::Pingreq);
     }
 

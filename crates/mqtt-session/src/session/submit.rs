@@ -21,7 +21,7 @@ impl Session {
     #[inline]
     #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
     pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
-        let ticket = Ticket(self.tickets + 1);
+        let ticket = Ticket::after(self.tickets);
         let result = match &command {
             Command::Connect => self.submit_connect(now, ticket),
             Command::Publish(publish) => self.submit_publish(now, ticket, publish),
@@ -46,7 +46,7 @@ impl Session {
         self.connecting = Some(ticket);
         self.is_stopped = false;
         self.choice.start_round(&mut self.rng);
-        self.connection.dial(now);
+        self.connection.dial(now + self.config.network_timeout);
         self.ask_credentials();
         Ok(())
     }
@@ -86,7 +86,12 @@ impl Session {
     ) -> Result<(), RefusedReason> {
         self.check_wanted()?;
         let terms = self.connection.is_online().then_some(&self.terms);
-        self.outbox.push(ticket, publish, now, terms, &mut self.events)?;
+        let is_first = self.outbox.used().is_none();
+        let outbox = self.outbox.make();
+        if is_first {
+            outbox.on_online(&self.terms);
+        }
+        outbox.push(ticket, publish, now, &self.config, terms, &mut self.events)?;
         if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
             self.events.set_deadline(ticket, now + timeout);
         }
@@ -102,7 +107,8 @@ impl Session {
             return Err(RefusedReason::TooManySubscriptions { subscriptions_max });
         }
         self.check_requests()?;
-        self.subscriptions.subscribe(ticket, subscribe);
+        let with_identifier = self.config.subscription_identifiers;
+        self.subscriptions.make().subscribe(ticket, subscribe, with_identifier);
         Ok(())
     }
 
@@ -119,15 +125,16 @@ impl Session {
     fn submit_unsubscribe(&mut self, ticket: Ticket, filter: TopicFilter<'_>) -> Result<(), RefusedReason> {
         self.check_not_closing()?;
         self.check_requests()?;
-        self.subscriptions.unsubscribe(ticket, filter, &mut self.events);
+        self.subscriptions.make().unsubscribe(ticket, filter, &mut self.events);
         Ok(())
     }
 
     /// Drops the subscription to a filter that nobody wants any more, connected or not; nobody waits for the answer.
     pub fn abandon_subscription(&mut self, filter: TopicFilter<'_>) {
         if self.subscriptions.status(filter).is_some() {
+            let ticket = Ticket::after(self.tickets);
             self.tickets += 1;
-            self.subscriptions.unsubscribe(Ticket(self.tickets), filter, &mut self.events);
+            self.subscriptions.make().unsubscribe(ticket, filter, &mut self.events);
         }
     }
 
