@@ -4,6 +4,7 @@ mod harness;
 mod lifecycle;
 mod messages;
 mod held;
+mod authentication;
 mod servers;
 mod outcomes;
 mod bad_server;

@@ -12,8 +12,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use mqtt_proto::{Properties, QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
 use mqtt_session::{
-    Command, Config, Credentials, Disconnect, Event, Explanation, Instant, OfflineCause, Publish, Receipt,
-    RefusedReason, Session, Stats, Subscribe, SubscriptionStatus, Ticket, TransmitBuf, Transport,
+    AuthAnswer, AuthStep, Command, Config, Credentials, Disconnect, Event, Explanation, Instant,
+    OfflineCause, Publish, Receipt, RefusedReason, Session, Stats, Subscribe, SubscriptionStatus, Ticket,
+    TransmitBuf, Transport,
 };
 
 pub(crate) use parse::server_bytes;
@@ -60,6 +61,8 @@ pub(crate) struct Talk {
     input: BytesMut,
     tickets: Vec<Ticket>,
     receipts: Vec<Receipt>,
+    /// The last question of an authentication.
+    step: Option<AuthStep>,
 }
 
 impl Talk {
@@ -76,6 +79,7 @@ impl Talk {
             input: BytesMut::new(),
             tickets: Vec::new(),
             receipts: Vec::new(),
+            step: None,
         }
     }
 
@@ -162,6 +166,22 @@ impl Talk {
 
     pub(crate) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
         self.session.set_credentials(credentials)
+    }
+
+    /// Answers the last question of an authentication.
+    pub(crate) fn answer(&mut self, answer: AuthAnswer) -> Result<(), RefusedReason> {
+        let step = self.step.expect("an authentication has asked");
+        self.answer_step(step, answer)
+    }
+
+    pub(crate) fn answer_step(&mut self, step: AuthStep, answer: AuthAnswer) -> Result<(), RefusedReason> {
+        let result = self.session.answer_authentication(self.now, step, answer);
+        self.session.handle_input(self.now, &mut self.input);
+        result
+    }
+
+    pub(crate) fn step(&self) -> Option<AuthStep> {
+        self.step
     }
 
     pub(crate) fn explain(&self, ticket: u64) -> Explanation {
@@ -326,8 +346,10 @@ impl Talk {
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let event = self.session.poll_event()?;
-        if let Event::Message(message) = &event {
-            self.receipts.extend(message.receipt());
+        match &event {
+            Event::Message(message) => self.receipts.extend(message.receipt()),
+            Event::Authentication { step, .. } => self.step = Some(*step),
+            _ => {}
         }
         Some(event)
     }

@@ -17,6 +17,7 @@ mod timeouts;
 mod limits;
 mod policies;
 mod aliases;
+mod authentication;
 mod receive;
 mod refusing;
 mod subscribe;

@@ -23,8 +23,8 @@ use crate::routes::{CallbackId, Routes, Taken};
 use crate::shared::{Handle, Shared};
 use crate::subscription::Subscription;
 use crate::token::{
-    Completion, ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken, block_on,
-    block_on_until,
+    Completion, ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, SubscribeToken,
+    UnsubscribeToken, block_on, block_on_until,
 };
 
 /// An MQTT client. Clones are cheap and share one connection; all methods take `&self` and none waits for the
@@ -240,6 +240,15 @@ impl Client {
         let result = state.session.set_credentials(credentials);
         self.shared().release(state);
         result.map_err(|reason| ConnectError::options(self.shared().servers[0].to_string(), reason))
+    }
+
+    /// 5.0: Authenticates once more on the connection that is there, for instance before a proof expires. Messages
+    /// flow meanwhile. Fails without an [`crate::Authenticator`], or without a connection.
+    pub fn reauthenticate(&self) -> Result<ReauthenticateToken, ConnectError> {
+        let ticket = self.shared().submit(Command::Reauthenticate, |_, ticket| ticket);
+        let server = || self.shared().servers[0].to_string();
+        let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
+        Ok(ReauthenticateToken(self.completion(ticket)))
     }
 
     /// News of the connection from now on.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
+use crate::authentication::Dialogue;
 use crate::link::Link;
 #[cfg(feature = "tracing")]
 use crate::log;
@@ -38,6 +39,8 @@ pub struct Driver {
     /// Bytes of this turn.
     read_len: usize,
     written_len: usize,
+    /// The authentication that is going on, or was the last.
+    dialogue: Option<Box<dyn Dialogue>>,
     /// Memory for what is woken after a turn.
     wakers: Vec<Waker>,
 }
@@ -116,6 +119,7 @@ impl Driver {
             logged_attempt: 0,
             read_len: 0,
             written_len: 0,
+            dialogue: None,
             wakers: Vec::new(),
         }
     }
@@ -151,6 +155,7 @@ impl Driver {
             }
         }
         self.shared.answer_credentials();
+        self.shared.answer_authentication(&mut self.dialogue);
         goal
     }
 
@@ -208,6 +213,7 @@ impl Driver {
     pub fn turn(&mut self, link: &mut impl Link) -> Turn {
         let is_held_back = !self.wants_read();
         (self.read_len, self.written_len) = (0, 0);
+        self.shared.answer_authentication(&mut self.dialogue);
         let is_more_to_read = match self.read(link) {
             Ok(is_more) => is_more,
             Err(error) => return self.close(OfflineCause::TransportClosed, error),
@@ -272,9 +278,15 @@ impl Driver {
     fn handle_input(&mut self) {
         let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
-        let mut state = shared.lock();
-        state.session.handle_input(now, &mut self.input);
-        shared.release_by_driver(state, &mut self.wakers);
+        loop {
+            let mut state = shared.lock();
+            state.session.handle_input(now, &mut self.input);
+            shared.release_by_driver(state, &mut self.wakers);
+            // What the server has said behind its last word is handled once that is answered.
+            if !shared.answer_authentication(&mut self.dialogue) {
+                return;
+            }
+        }
     }
 
     /// Fills the buffer from the session and writes it, until the link takes no more or nothing is left.

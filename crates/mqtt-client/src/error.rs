@@ -37,7 +37,7 @@ pub enum ConnectErrorKind {
     BadCredentials,
     /// This client may not connect, or another one has taken its session over.
     NotAuthorized,
-    /// The server broke the protocol.
+    /// The server broke the protocol, or did not prove itself in an authentication.
     ServerFault,
     /// The client was disconnected as asked.
     Disconnected,
@@ -77,7 +77,7 @@ impl ConnectError {
             OfflineCause::ServerDisconnected(ReasonCode::NotAuthorized | ReasonCode::SessionTakenOver) => {
                 ConnectErrorKind::NotAuthorized
             }
-            OfflineCause::PeerFault(_) => ConnectErrorKind::ServerFault,
+            OfflineCause::PeerFault(_) | OfflineCause::AuthenticationAborted => ConnectErrorKind::ServerFault,
             OfflineCause::Requested => ConnectErrorKind::Disconnected,
             _ => ConnectErrorKind::ServerUnavailable,
         }

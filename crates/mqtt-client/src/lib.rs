@@ -12,6 +12,9 @@ mod link;
 mod error;
 mod socket;
 mod route;
+mod authentication;
+#[cfg(feature = "scram")]
+mod scram;
 #[cfg(feature = "tracing")]
 mod log;
 mod options;
@@ -27,6 +30,7 @@ mod events;
 mod driver;
 mod client;
 
+pub use authentication::{Authenticator, Dialogue, DialogueError};
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Goal, Turn};
@@ -34,14 +38,20 @@ pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, Subs
 pub use events::Events;
 pub use held::Held;
 pub use link::{BoxedLink, Layer, Link};
+#[cfg(feature = "scram")]
+pub use mqtt_scram::ScramError;
 pub use news::ConnectionEvent;
 pub use options::{IntoOptions, Options};
 pub use request::{Publish, Subscribe};
 pub use route::{ADDRESS_HEAD_START, Dial, Route};
+#[cfg(feature = "scram")]
+pub use scram::Scram;
 pub use server::{Scheme, Server};
 pub use socket::SocketOptions;
 pub use subscription::Subscription;
-pub use token::{ConnectToken, DisconnectToken, PublishToken, SubscribeToken, UnsubscribeToken};
+pub use token::{
+    ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, SubscribeToken, UnsubscribeToken,
+};
 
 pub use bytes::Bytes;
 pub use mqtt_proto::{

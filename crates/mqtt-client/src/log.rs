@@ -37,6 +37,7 @@ pub(crate) fn event(event: &Event) {
         Event::Offline { cause, retry_at } => {
             debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
         }
+        Event::Authentication { step, stage } => debug!(step = step.get(), ?stage, "authentication"),
         Event::CredentialsWanted { attempt } => debug!(attempt, "credentials are wanted"),
         Event::Ended { ticket, outcome } => trace!(ticket = ticket.get(), %outcome, "an operation has ended"),
         Event::Message(message) => trace!(qos = %message.qos(), size = message.payload().len(), "a message"),

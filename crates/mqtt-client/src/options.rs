@@ -11,6 +11,7 @@ use fluent_uri::pct_enc::{EStr, Encoder};
 use mqtt_proto::Version;
 use mqtt_session::{Config, Credentials, QueuePolicy, ServerOrder, Will};
 
+use crate::authentication::Authenticator;
 use crate::error::OptionsError;
 use crate::link::Layer;
 use crate::route::Ways;
@@ -49,6 +50,7 @@ pub struct Options {
     /// and `receive_maximum` bounds them.
     pub waiting_messages_max: usize,
     pub(crate) credentials_source: Option<CredentialsSource>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) ways: Ways,
 }
 
@@ -75,6 +77,7 @@ impl Options {
             server: Server::new(Scheme::Mqtt, host),
             other_servers: Vec::new(),
             credentials_source: None,
+            authenticator: None,
             ways: Ways::default(),
             config: Config::new(""),
             waiting_messages_max: 1024,
@@ -160,6 +163,13 @@ impl Options {
         source: impl Fn() -> Option<Credentials> + Send + Sync + 'static,
     ) -> Options {
         self.credentials_source = Some(CredentialsSource(Arc::new(source)));
+        self
+    }
+
+    /// 5.0: who proves, step by step, that the client is who it says, and makes the server prove itself.
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Options {
+        self.config.authentication_method = Some(authenticator.method().into());
+        self.authenticator = Some(Arc::new(authenticator));
         self
     }
 

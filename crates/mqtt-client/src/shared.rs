@@ -10,9 +10,11 @@ use std::task::{Context, Poll, Waker};
 
 use mqtt_proto::ReasonCode;
 use mqtt_session::{
-    Command, Event, Instant, Message, OfflineCause, Outcome, RefusedReason, Session, Status, Target, Ticket,
+    AuthAnswer, AuthStage, AuthStep, Command, Event, Instant, Message, OfflineCause, Outcome, RefusedReason,
+    Session, Status, Target, Ticket,
 };
 
+use crate::authentication::{Authenticator, Dialogue};
 use crate::clock::Clock;
 use crate::error::ConnectError;
 #[cfg(feature = "tracing")]
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) servers: Vec<Server>,
     ways: Ways,
     credentials: Option<CredentialsSource>,
+    authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 /// Everything behind the lock.
@@ -51,6 +54,8 @@ pub(crate) struct State {
     pub(crate) is_driver_gone: bool,
     /// Whether credentials were asked for and nobody has been asked yet.
     pub(crate) wants_credentials: bool,
+    /// What an authentication asks, if nobody has answered yet.
+    authentication: Option<(AuthStep, AuthStage)>,
     /// Why the last link could not be had or broke.
     pub(crate) link_error: Option<Arc<io::Error>>,
     /// Why no connection is wanted any more.
@@ -72,6 +77,7 @@ impl Shared {
             mut config,
             waiting_messages_max,
             credentials_source,
+            authenticator,
             ways,
         } = options;
         servers.insert(0, server);
@@ -89,6 +95,7 @@ impl Shared {
             is_abandoned: false,
             is_driver_gone: false,
             wants_credentials: false,
+            authentication: None,
             link_error: None,
             stopped: None,
             #[cfg(feature = "tracing")]
@@ -96,7 +103,14 @@ impl Shared {
             is_stop_told: false,
             wakers: Vec::new(),
         };
-        Shared { state: Mutex::new(state), clock, servers, ways, credentials: credentials_source }
+        Shared {
+            state: Mutex::new(state),
+            clock,
+            servers,
+            ways,
+            credentials: credentials_source,
+            authenticator,
+        }
     }
 
     /// The server of the current attempt.
@@ -127,6 +141,39 @@ impl Shared {
             state.session.handle_closed(self.now(), OfflineCause::DialFailed);
         }
         self.release(state);
+    }
+
+    /// Answers what an authentication asks, if it asks anything; `dialogue` is the one that is going on.
+    pub(crate) fn answer_authentication(&self, dialogue: &mut Option<Box<dyn Dialogue>>) -> bool {
+        let Some(authenticator) = &self.authenticator else { return false };
+        let Some((step, stage)) = self.lock().authentication.take() else { return false };
+        // The application's code runs without the lock.
+        let answer = match (stage, dialogue.as_mut()) {
+            (AuthStage::Begin, _) => authenticator.begin().map(|(begun, first)| {
+                *dialogue = Some(begun);
+                AuthAnswer::Data(first)
+            }),
+            (AuthStage::Challenge(challenge), Some(dialogue)) => {
+                dialogue.answer(&challenge).map(AuthAnswer::Data)
+            }
+            (AuthStage::Verdict(last), Some(dialogue)) => dialogue.verify(&last).map(|()| AuthAnswer::Accept),
+            (AuthStage::Challenge(_) | AuthStage::Verdict(_), None) => Ok(AuthAnswer::Abort),
+        };
+        let now = self.now();
+        let mut state = self.lock();
+        let given = answer.and_then(|answer| {
+            match state.session.answer_authentication(now, step, answer) {
+                // The connection has ended meanwhile.
+                Ok(()) | Err(RefusedReason::AuthenticationStep) => Ok(()),
+                Err(reason) => Err(reason.into()),
+            }
+        });
+        if let Err(error) = given {
+            state.link_error = Some(Arc::new(io::Error::other(error)));
+            let _ = state.session.answer_authentication(now, step, AuthAnswer::Abort);
+        }
+        self.release(state);
+        true
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -238,6 +285,7 @@ impl State {
                     }
                     self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
                 }
+                Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
                 Event::CredentialsWanted { .. } => {
                     self.wants_credentials = true;
                     self.tell(ConnectionEvent::CredentialsWanted);

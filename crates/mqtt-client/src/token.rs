@@ -132,6 +132,11 @@ token! {
 }
 
 token! {
+    /// An authentication that was asked for once more. Resolves when both sides are satisfied.
+    ReauthenticateToken -> Result<(), ConnectError>, connect_result
+}
+
+token! {
     /// A subscription that was asked for. Resolves with the granted QoS.
     SubscribeToken -> Result<QoS, SubscribeError>, subscribe_result
 }

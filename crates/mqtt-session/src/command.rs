@@ -20,6 +20,8 @@ pub enum Command<'a> {
     Subscribe(Subscribe<'a>),
     /// Drop the subscription to a filter.
     Unsubscribe(TopicFilter<'a>),
+    /// 5.0: Authenticate once more, while online. Ends when both sides are satisfied.
+    Reauthenticate,
     /// Let what was accepted end, then disconnect.
     Disconnect(Disconnect),
 }

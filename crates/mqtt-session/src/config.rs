@@ -36,6 +36,11 @@ pub struct Config {
     /// Whether credentials are asked for before each attempt to connect, by
     /// [`crate::Event::CredentialsWanted`]; CONNECT waits for [`crate::Session::set_credentials`].
     pub asks_credentials: bool,
+    /// 5.0: Names the method by which client and server prove themselves, step by step; none unless said.
+    ///
+    /// Each connection then begins with a dialogue: see [`crate::Event::Authentication`]. All of it, CONNACK
+    /// included, may take `network_timeout`. [5.0 MQTT-3.1.2-30]
+    pub authentication_method: Option<String>,
     /// The servers that may be connected to.
     pub servers: Servers,
     /// What the server publishes if the connection ends without a DISCONNECT.
@@ -96,6 +101,7 @@ impl Config {
             keep_alive_secs: 60,
             credentials: None,
             asks_credentials: false,
+            authentication_method: None,
             servers: Servers::default(),
             will: None,
             network_timeout: Duration::from_secs(6),

@@ -62,6 +62,12 @@ pub enum RefusedReason {
     Config(EncodeError),
     /// Before 5.0 an empty client identifier needs a clean session. [3.1.1 MQTT-3.1.3-7]
     EmptyClientId,
+    /// There is no `authentication_method`.
+    NoAuthenticationMethod,
+    /// An authentication is under way already.
+    AuthenticationUnderWay,
+    /// No such answer is waited for.
+    AuthenticationStep,
     /// The will's topic is no topic name.
     WillTopic(mqtt_proto::TopicError),
 }
@@ -118,6 +124,10 @@ pub enum OfflineCause {
     Refused(ConnectRefusal),
     /// The transport was closed or failed under way.
     TransportClosed,
+    /// The client has broken an authentication off: it does not trust the server, or has nothing to say to it.
+    AuthenticationAborted,
+    /// An authentication that was asked for took longer than `network_timeout`.
+    AuthenticationTimedOut,
     /// The server took no bytes for `network_timeout`.
     WriteTimedOut,
     /// No answer to a ping came within `network_timeout`.
@@ -156,6 +166,9 @@ pub enum PeerFault {
     SessionPresent,
     /// More unacknowledged messages than `receive_maximum`. [5.0 MQTT-3.3.4-9]
     ReceiveMaximumExceeded,
+    /// An authentication method that is not the client's, or none where there should be one.
+    /// [5.0 MQTT-4.12.0-5] [5.0 MQTT-4.12.0-6]
+    AuthenticationMethod,
     /// A Topic Alias that stands for nothing, or above what was offered. [5.0 MQTT-3.1.2-26] [5.0 MQTT-3.1.2-27]
     TopicAlias(u16),
 }
@@ -171,6 +184,7 @@ impl PeerFault {
             PeerFault::Unexpected(_)
             | PeerFault::Unsolicited { .. }
             | PeerFault::CodeCount { .. }
+            | PeerFault::AuthenticationMethod
             | PeerFault::SessionPresent => ReasonCode::ProtocolError,
             PeerFault::ReceiveMaximumExceeded => ReasonCode::ReceiveMaximumExceeded,
             PeerFault::TopicAlias(_) => ReasonCode::TopicAliasInvalid,
@@ -236,7 +250,7 @@ impl OfflineCause {
     /// other out for ever.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            OfflineCause::Requested => true,
+            OfflineCause::Requested | OfflineCause::AuthenticationAborted => true,
             OfflineCause::Refused(refusal) => refusal.is_permanent(),
             OfflineCause::ServerDisconnected(reason) => {
                 matches!(
@@ -284,6 +298,13 @@ impl fmt::Display for RefusedReason {
             R::EmptyClientId => f.write_str(
                 "before 5.0 an empty client identifier needs a clean session; choose an identifier",
             ),
+            R::NoAuthenticationMethod => {
+                f.write_str("the options name no authentication method; set `authentication_method`")
+            }
+            R::AuthenticationUnderWay => f.write_str("an authentication is under way; wait for its end"),
+            R::AuthenticationStep => {
+                f.write_str("the authentication waits for no such answer; it has gone on, or has ended")
+            }
             R::WillTopic(error) => write!(f, "the will's topic: {error}"),
         }
     }
@@ -324,6 +345,8 @@ impl fmt::Display for OfflineCause {
             OfflineCause::ConnackTimedOut => f.write_str("the server sent no CONNACK in time"),
             OfflineCause::Refused(refusal) => write!(f, "{refusal}"),
             OfflineCause::TransportClosed => f.write_str("the connection was lost"),
+            OfflineCause::AuthenticationAborted => f.write_str("the client broke the authentication off"),
+            OfflineCause::AuthenticationTimedOut => f.write_str("the authentication took too long"),
             OfflineCause::WriteTimedOut => f.write_str("the server stopped taking bytes"),
             OfflineCause::PingTimedOut => f.write_str("the server did not answer a ping"),
             OfflineCause::AcknowledgementsStalled => {
@@ -346,6 +369,9 @@ impl fmt::Display for PeerFault {
             PeerFault::CodeCount { codes, filters } => write!(f, "{codes} codes for {filters} filters"),
             PeerFault::SessionPresent => {
                 f.write_str("session present where a clean session was asked for [5.0 MQTT-3.2.2-4]")
+            }
+            PeerFault::AuthenticationMethod => {
+                f.write_str("another authentication method than the client's [5.0 MQTT-4.12.0-5]")
             }
             PeerFault::ReceiveMaximumExceeded => {
                 f.write_str("more messages at once than the receive maximum [5.0 MQTT-3.3.4-9]")

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{Context, Packet, PacketId, Properties, QoS, ReasonCode, Sender, Version, decode};
 
+use crate::authentication::{AuthStage, AuthStep};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
 
 /// Names an operation of the application; later ones have higher numbers.
@@ -58,6 +59,13 @@ pub enum Event {
     },
     /// A message has arrived.
     Message(Message),
+    /// An authentication waits for [`crate::Session::answer_authentication`], for as long as `network_timeout`.
+    Authentication {
+        /// Names the question.
+        step: AuthStep,
+        /// What is asked.
+        stage: AuthStage,
+    },
     /// CONNECT waits for [`crate::Session::set_credentials`], for as long as `network_timeout`.
     CredentialsWanted {
         /// Which link they are for.

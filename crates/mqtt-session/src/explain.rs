@@ -30,6 +30,8 @@ pub enum Waits {
     Ended,
     /// A connection that is accepted.
     Connection,
+    /// The next word of an authentication, the application's or the server's.
+    Authentication,
     /// The end of what was accepted before the request to disconnect, and of the link.
     Drain {
         /// Messages that have not ended.
@@ -60,6 +62,7 @@ impl fmt::Display for Explanation {
         match self.waits {
             Waits::Ended => return f.write_str("it has ended, or there never was such an operation"),
             Waits::Connection => f.write_str("no connection was accepted yet")?,
+            Waits::Authentication => f.write_str("the authentication goes on; the next word is awaited")?,
             Waits::Drain { messages, requests, until } => write!(
                 f,
                 "{messages} messages and {requests} requests have not ended; it disconnects when they have, or at \

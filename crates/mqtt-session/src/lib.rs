@@ -49,12 +49,14 @@ extern crate alloc;
 extern crate std;
 
 mod planted;
+mod lazy;
 mod config;
 mod error;
 mod command;
+mod authentication;
 mod event;
+mod dialogue;
 mod stats;
-mod lazy;
 mod backoff;
 mod keepalive;
 mod progress;
@@ -75,6 +77,7 @@ mod session;
 #[doc(hidden)]
 pub use planted::{Planted, plant};
 
+pub use authentication::{AuthAnswer, AuthStage, AuthStep};
 pub use command::{Command, Disconnect, Publish, Refused, Subscribe};
 pub use config::{
     Config, Credentials, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, SessionLoss, Will,

@@ -1,6 +1,7 @@
 //! Routes what happens to the machine that it concerns, and their answers back; decides little itself.
 
 mod submit;
+mod authenticate;
 mod link;
 mod input;
 
@@ -14,6 +15,7 @@ use mqtt_proto::{Packet, PacketKind, QoS, ReasonCode, TopicFilter};
 
 use crate::backoff::Backoff;
 use crate::config::{Config, Credentials};
+use crate::dialogue::Dialogue;
 use crate::error::OfflineCause;
 use crate::event::{AliasedTopic, Event, Ticket};
 use crate::events::Events;
@@ -49,6 +51,7 @@ pub struct Session {
     subscriptions: Lazy<Subscriptions>,
     aliases_in: AliasesIn<AliasedTopic>,
     progress: Progress,
+    dialogue: Lazy<Dialogue>,
     choice: Choice,
     /// Packets that wait for nothing: CONNECT, acknowledgements, PUBREL, PINGREQ, DISCONNECT.
     control: Vec<u8>,
@@ -135,6 +138,7 @@ impl Session {
             subscriptions: Lazy::new(),
             aliases_in: AliasesIn::default(),
             progress: Progress::new(),
+            dialogue: Lazy::new(),
             control: Vec::new(),
             events: Events::new(),
             counters: Counters::default(),
@@ -162,7 +166,7 @@ impl Session {
     pub fn poll_transport(&self) -> Transport {
         match self.connection.state() {
             State::Idle | State::Waiting { .. } => Transport::Closed,
-            State::Dialing { .. } | State::Connecting { .. } | State::Online => {
+            State::Dialing { .. } | State::Connecting { .. } | State::Verifying { .. } | State::Online => {
                 Transport::Open { attempt: self.connection.attempt() }
             }
             State::Closing { .. } => Transport::Flush,
@@ -242,6 +246,8 @@ impl Session {
     pub fn explain(&self, ticket: Ticket) -> Explanation {
         let waits = if self.connecting == Some(ticket) {
             Waits::Connection
+        } else if self.dialogue.is_of(ticket) {
+            Waits::Authentication
         } else if let Some(draining) = self.draining.filter(|draining| draining.ticket == ticket) {
             let (messages, requests) = (self.outbox.len(), self.subscriptions.requests());
             Waits::Drain { messages, requests, until: draining.deadline }

@@ -1,4 +1,5 @@
 //! The connection: every transition between being idle, dialling, connecting, being online and closing.
+//! Between connecting and online it may wait for the application to verify what the server has proven.
 //!
 //! ```text
 //!            wanted              opened               accepted
@@ -33,6 +34,8 @@ pub(crate) enum State {
     Dialing { deadline: Instant },
     /// CONNECT is on its way, CONNACK is awaited.
     Connecting { deadline: Instant },
+    /// The server has accepted; the application has yet to say whether it accepts the server.
+    Verifying { deadline: Instant, session_present: bool },
     /// The server has accepted.
     Online,
     /// Last bytes go out; then the link is closed.
@@ -102,7 +105,7 @@ impl Connection {
             State::Idle => Status::Idle,
             State::Waiting { until } => Status::Waiting { until },
             State::Dialing { .. } => Status::Dialing,
-            State::Connecting { .. } => Status::Connecting,
+            State::Connecting { .. } | State::Verifying { .. } => Status::Connecting,
             State::Online => Status::Online,
             State::Closing { .. } => Status::Closing,
         }
@@ -132,6 +135,13 @@ impl Connection {
         is_awaited
     }
 
+    /// The server has accepted, and nothing goes on before the application has accepted the server.
+    pub(crate) fn on_verdict_asked(&mut self, session_present: bool) {
+        if let State::Connecting { deadline } = self.state {
+            self.state = State::Verifying { deadline, session_present };
+        }
+    }
+
     /// The server has accepted.
     pub(crate) fn on_accepted(&mut self) {
         self.state = State::Online;
@@ -156,6 +166,7 @@ impl Connection {
             State::Waiting { until: at }
             | State::Dialing { deadline: at }
             | State::Connecting { deadline: at }
+            | State::Verifying { deadline: at, .. }
             | State::Closing { deadline: at, .. } => Some(at),
         }
     }
@@ -167,7 +178,7 @@ impl Connection {
         }
         match self.state {
             State::Dialing { .. } => return Some(Expired::Dial),
-            State::Connecting { .. } => return Some(Expired::Connack),
+            State::Connecting { .. } | State::Verifying { .. } => return Some(Expired::Connack),
             State::Waiting { .. } => self.dial(now + network_timeout),
             State::Closing { next, .. } => self.on_closed(next),
             State::Idle | State::Online => {}

@@ -10,7 +10,7 @@
 mod shared;
 mod connection;
 
-pub use mqtt_broker::{Config, Deny, Rule, Stats, User};
+pub use mqtt_broker::{Authenticator, Config, Deny, Dialogue, Rule, Stats, Step, User};
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};

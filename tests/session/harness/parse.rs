@@ -1,11 +1,12 @@
 //! What the server says, from short strings to bytes.
 //!
 //! `CONNACK present`, `CONNACK 0x87`, `CONNACK receive_max=2 keep_alive=5`, `PUBLISH a qos1 id7 dup "x"`,
-//! `PUBACK id1 0x10`, `PUBLISH ~ alias=1 "x"` with an alias alone, `SUBACK id1 0x00 0x80`, `UNSUBACK id1 0x00`, `PINGRESP`, `DISCONNECT 0x8e`.
+//! `PUBACK id1 0x10`, `PUBLISH ~ alias=1 "x"` with an alias alone, `SUBACK id1 0x00 0x80`, `UNSUBACK id1 0x00`, `PINGRESP`, `DISCONNECT 0x8e`,
+//! `AUTH 0x18 method=X data=why`.
 
 use mqtt_proto::{
-    Ack, Connack, Disconnect, Packet, PacketId, PacketKind, Properties, Property, Publish, QoS, ReasonCode,
-    ReasonCodes, Suback, TopicName, Unsuback, Version,
+    Ack, Auth, Connack, Disconnect, Packet, PacketId, PacketKind, Properties, Property, Publish, QoS,
+    ReasonCode, ReasonCodes, Suback, TopicName, Unsuback, Version,
 };
 
 /// The bytes of one packet.
@@ -32,6 +33,10 @@ pub(crate) fn server_bytes(text: &str, version: Version) -> Vec<u8> {
             let codes = if version.has_properties() { &codes[..] } else { &[] };
             let codes = ReasonCodes::new(codes);
             Packet::Unsuback(Unsuback { packet_id: words.id(), properties, codes })
+        }
+        "AUTH" => {
+            let reason = codes.first().copied().unwrap_or(ReasonCode::Success);
+            Packet::Auth(Auth { reason, properties })
         }
         "PINGRESP" => Packet::Pingresp,
         "DISCONNECT" => {
@@ -128,6 +133,8 @@ fn property<'a>(name: &str, value: &'a str) -> Property<'a> {
         "client_id" => Property::AssignedClientIdentifier(value),
         "ids" => Property::SubscriptionIdentifierAvailable(byte()),
         "server" => Property::ServerReference(value),
+        "method" => Property::AuthenticationMethod(value),
+        "data" => Property::AuthenticationData(value.as_bytes()),
         "alias" => Property::TopicAlias(short()),
         "alias_max" => Property::TopicAliasMaximum(short()),
         other => panic!("the tests know no property {other}"),

@@ -1,10 +1,10 @@
 //! Packets and events as short strings.
 
 use mqtt_proto::{
-    Ack, Connect, Context, Packet, PacketKind, Properties, Publish, QoS, ReasonCode, Sender, TopicFilter,
-    Version, decode, frame_len,
+    Ack, Connect, Context, Packet, PacketKind, Properties, Property, Publish, QoS, ReasonCode, Sender,
+    TopicFilter, Version, decode, frame_len,
 };
-use mqtt_session::{Event, Outcome};
+use mqtt_session::{AuthStage, Event, Outcome};
 
 /// Each packet of what the session sent.
 pub(crate) fn packets(mut bytes: &[u8], version: Version) -> Vec<String> {
@@ -43,8 +43,11 @@ fn render(packet: &Packet<'_>) -> String {
             let properties = render_properties(&disconnect.properties);
             format!("DISCONNECT{}{properties}", render_reason(disconnect.reason))
         }
+        Packet::Auth(auth) => {
+            format!("AUTH{}{}", render_reason(auth.reason), render_properties(&auth.properties))
+        }
         Packet::Pingreq => kind.to_string(),
-        Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp | Packet::Auth(_) => {
+        Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
             panic!("no client sends {kind} unasked")
         }
     }
@@ -98,7 +101,12 @@ fn render_reason(reason: ReasonCode) -> String {
 }
 
 fn render_properties(properties: &Properties<'_>) -> String {
-    properties.iter().map(|property| format!(" {property:?}")).collect()
+    let render = |property| match property {
+        // Its `Debug` shows no data.
+        Property::AuthenticationData(data) => format!(" data={}", lossy(data)),
+        other => format!(" {other:?}"),
+    };
+    properties.iter().map(render).collect()
 }
 
 fn flag(is_set: bool, name: &'static str) -> &'static str {
@@ -128,6 +136,15 @@ pub(crate) fn render_event(event: &Event) -> String {
             text += &render_properties(&message.properties());
             assert_eq!(message.receipt().is_some(), message.qos() != QoS::AtMostOnce);
             text + &render_payload(message.payload())
+        }
+        Event::Authentication { step, stage } => {
+            let (name, data) = match stage {
+                AuthStage::Begin => ("begin", None),
+                AuthStage::Challenge(data) => ("challenge", Some(data)),
+                AuthStage::Verdict(data) => ("verdict", Some(data)),
+            };
+            let data = data.map(|data| format!(" {:?}", lossy(data))).unwrap_or_default();
+            format!("step {} {name}{data}", step.get())
         }
         other => format!("{other:?}"),
     }

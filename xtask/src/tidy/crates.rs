@@ -12,7 +12,7 @@ use Allowed::{Any, Only};
 pub(super) const PURE_CRATES: [&str; 4] = ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 14] = [
+const LAYERS: [Layer; 15] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -22,9 +22,15 @@ const LAYERS: [Layer; 14] = [
         outside: Only(&["bytes", "zeroize"]),
     },
     Layer { package: "mqtt-broker", members: Only(&["mqtt-proto", "mqtt-parts"]), outside: Only(&["bytes"]) },
+    // Cryptography only.
+    Layer {
+        package: "mqtt-scram",
+        members: Only(&[]),
+        outside: Only(&["base64ct", "hmac", "pbkdf2", "sha2", "stringprep", "subtle", "zeroize"]),
+    },
     Layer {
         package: "mqtt-client",
-        members: Only(&["mqtt-proto", "mqtt-parts", "mqtt-session"]),
+        members: Only(&["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-scram"]),
         outside: Any,
     },
     Layer { package: "mqtt-transport", members: Only(&["mqtt-client"]), outside: Any },

@@ -84,7 +84,10 @@ impl Session {
         input.advance(read);
         let consumed = start_len - input.len();
         self.counters.bytes_received += consumed as u64;
-        if !matches!(self.connection.state(), State::Connecting { .. } | State::Online) {
+        if !matches!(
+            self.connection.state(),
+            State::Connecting { .. } | State::Verifying { .. } | State::Online
+        ) {
             input.clear();
         }
     }
@@ -163,6 +166,7 @@ impl Session {
     fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), PeerFault> {
         match (self.connection.is_online(), packet) {
             (false, Packet::Connack(connack)) => self.on_connack(now, &connack),
+            (_, Packet::Auth(auth)) => self.on_auth(&auth),
             (false, packet) => Err(PeerFault::Unexpected(packet.kind())),
             (true, Packet::Puback(ack)) => self.on_puback(now, &ack),
             (true, Packet::Pubrec(ack)) => self.on_pubrec(now, &ack),

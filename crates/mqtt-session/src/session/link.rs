@@ -9,6 +9,7 @@ use mqtt_proto::{
 };
 
 use super::{Farewell, Session};
+use crate::dialogue::Turn;
 use crate::error::{ConnectRefusal, OfflineCause, PeerFault, Rejected};
 use crate::event::{Event, Outcome};
 use crate::keepalive::{KeepAlive, KeepAliveAction};
@@ -29,21 +30,26 @@ impl Session {
         };
         self.control.clear();
         self.is_connect_made = false;
-        if !self.wants_credentials {
-            self.make_connect();
-        }
+        self.connect_if_ready();
     }
 
-    pub(super) fn make_connect(&mut self) {
+    /// Makes the CONNECT once the link is open and everything that goes into it is known.
+    pub(super) fn connect_if_ready(&mut self) {
+        let is_due = matches!(self.connection.state(), State::Connecting { .. }) && !self.is_connect_made;
+        if !is_due || self.wants_credentials || self.dialogue.turn() == Turn::Begin {
+            return;
+        }
         let mut connect = core::mem::take(&mut self.control);
-        self.put_connect(self.is_clean_start, &mut connect).expect("checked when it was submitted");
+        let put = self.put_connect(self.is_clean_start, self.dialogue.first(), &mut connect);
+        put.expect("checked when it was submitted");
         self.control = connect;
         self.is_connect_made = true;
         self.counters.count_sent(PacketKind::Connect);
     }
 
-    /// A link is being opened: whoever knows the credentials is asked for those of this attempt.
-    pub(super) fn ask_credentials(&mut self) {
+    /// A link is being opened: whoever knows what its CONNECT needs is asked for it.
+    pub(super) fn prepare_connect(&mut self) {
+        self.ask_first_word();
         self.wants_credentials = self.config.asks_credentials;
         if self.wants_credentials {
             let attempt = self.connection.attempt();
@@ -51,7 +57,13 @@ impl Session {
         }
     }
 
-    pub(super) fn put_connect(&self, clean_start: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    /// `first` is what the client says first in its authentication, if it has a method.
+    pub(super) fn put_connect(
+        &self,
+        clean_start: bool,
+        first: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         let config = &self.config;
         let mut properties = Vec::new();
         if config.version.has_properties() {
@@ -62,6 +74,10 @@ impl Session {
             }
             if config.session_expiry_secs() > 0 {
                 properties.push(Property::SessionExpiryInterval(config.session_expiry_secs()));
+            }
+            if let Some(method) = &config.authentication_method {
+                properties.push(Property::AuthenticationMethod(method));
+                properties.extend((!first.is_empty()).then_some(Property::AuthenticationData(first)));
             }
         }
         let will = config.will.as_ref().and_then(|will| {
@@ -99,10 +115,20 @@ impl Session {
         if connack.session_present && self.is_clean_start {
             return Err(PeerFault::SessionPresent);
         }
+        self.check_method(&connack.properties)?;
         self.terms = Negotiated::from_connack(&self.config, connack);
         if let Some(client_id) = &self.terms.assigned_client_id {
             self.client_id = client_id.as_str().into();
         }
+        if self.config.authentication_method.is_some() {
+            return self.ask_for_verdict(connack);
+        }
+        self.go_online(now, connack.session_present);
+        Ok(())
+    }
+
+    /// The terms of the CONNACK hold from now on.
+    pub(super) fn go_online(&mut self, now: Instant, session_present: bool) {
         self.connection.on_accepted();
         self.backoff.on_online(now);
         let (connect_sent, secs) = (self.keep_alive.last_sent(), self.terms.keep_alive_secs);
@@ -117,11 +143,11 @@ impl Session {
         }
         self.counters.connections += 1;
         self.counters.last_connection = now;
-        self.events.push(Event::Online { session_present: connack.session_present });
+        self.events.push(Event::Online { session_present });
         if let Some(ticket) = self.connecting.take() {
             self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
-        if connack.session_present || planted::is(Planted::BelieveSessionPresent) && was_online {
+        if session_present || planted::is(Planted::BelieveSessionPresent) && was_online {
             if !was_online {
                 self.subscriptions.make().on_heirloom();
             }
@@ -134,7 +160,6 @@ impl Session {
                 outbox.end_queue_with_session(self.config.session_loss, &mut self.events);
             }
         }
-        Ok(())
     }
 
     /// [5.0 MQTT-3.2.2-5] [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
@@ -158,7 +183,9 @@ impl Session {
                 self.connection.on_closed(next);
                 self.end_disconnecting();
             }
-            State::Dialing { .. } | State::Connecting { .. } | State::Online => self.lose(now, cause, None),
+            State::Dialing { .. } | State::Connecting { .. } | State::Verifying { .. } | State::Online => {
+                self.lose(now, cause, None);
+            }
         }
     }
 
@@ -186,7 +213,8 @@ impl Session {
         let was_online = self.connection.is_online();
         // CONNECT is the first packet: while it waits to be written, nothing else may be said.
         let is_connect_out = self.control.is_empty() && self.is_connect_made;
-        let is_connecting = matches!(self.connection.state(), State::Connecting { .. });
+        let is_connecting =
+            matches!(self.connection.state(), State::Connecting { .. } | State::Verifying { .. });
         let has_link = was_online || is_connecting && is_connect_out;
         if was_online {
             self.counters.disconnections += 1;
@@ -194,6 +222,7 @@ impl Session {
         }
         self.control.clear();
         self.aliases_in.clear();
+        self.end_dialogue(cause);
         if let Some(outbox) = self.outbox.used() {
             outbox.on_connection_lost(cause, self.config.queue_policy, &mut self.events);
         }
@@ -288,10 +317,13 @@ impl Session {
             None => self.end_disconnecting(),
         }
         if self.connection.attempt() != attempt {
-            self.ask_credentials();
+            self.prepare_connect();
         }
         while let Some(ticket) = self.events.pop_passed(now) {
-            if let Some(outcome) = self.outbox.used().and_then(|outbox| outbox.on_deadline(ticket)) {
+            if self.dialogue.is_of(ticket) {
+                let farewell = Farewell { reason: ReasonCode::UnspecifiedError, session_expiry_secs: None };
+                self.lose(now, OfflineCause::AuthenticationTimedOut, Some(farewell));
+            } else if let Some(outcome) = self.outbox.used().and_then(|outbox| outbox.on_deadline(ticket)) {
                 self.events.end(ticket, outcome);
             }
         }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
-use mqtt_proto::{Packet, PacketKind, Properties, QoS, ReasonCode, TopicFilter, TopicName};
+use mqtt_proto::{EncodeError, Packet, PacketKind, Properties, QoS, ReasonCode, TopicFilter, TopicName};
 
 use super::{Draining, Farewell, Session};
 use crate::command::{Command, Disconnect, Publish, Refused, Subscribe};
@@ -27,6 +27,7 @@ impl Session {
             Command::Publish(publish) => self.submit_publish(now, ticket, publish),
             Command::Subscribe(subscribe) => self.submit_subscribe(ticket, subscribe),
             Command::Unsubscribe(filter) => self.submit_unsubscribe(ticket, *filter),
+            Command::Reauthenticate => self.submit_reauthenticate(now, ticket),
             Command::Disconnect(disconnect) => self.submit_disconnect(now, ticket, *disconnect),
         };
         match result {
@@ -47,7 +48,7 @@ impl Session {
         self.is_stopped = false;
         self.choice.start_round(&mut self.rng);
         self.connection.dial(now + self.config.network_timeout);
-        self.ask_credentials();
+        self.prepare_connect();
         Ok(())
     }
 
@@ -56,10 +57,13 @@ impl Session {
         if has_no_id && !self.config.version.has_properties() {
             return Err(RefusedReason::EmptyClientId);
         }
+        if self.config.authentication_method.is_some() && !self.config.version.has_properties() {
+            return Err(RefusedReason::Config(EncodeError::NeedsVersion5(PacketKind::Auth)));
+        }
         if let Some(will) = &self.config.will {
             TopicName::new(&will.topic).map_err(RefusedReason::WillTopic)?;
         }
-        self.put_connect(true, &mut Vec::new()).map_err(RefusedReason::Config)
+        self.put_connect(true, &[], &mut Vec::new()).map_err(RefusedReason::Config)
     }
 
     /// User name and password of this attempt, if it asked for them, and of all that follow.
@@ -67,14 +71,12 @@ impl Session {
     /// Fails if they have no encoding; then nothing has changed.
     pub fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
         let old = self.credentials.replace(Box::new(credentials));
-        if let Err(error) = self.put_connect(true, &mut Vec::new()) {
+        if let Err(error) = self.put_connect(true, self.dialogue.first(), &mut Vec::new()) {
             self.credentials = old;
             return Err(RefusedReason::Config(error));
         }
         self.wants_credentials = false;
-        if matches!(self.connection.state(), State::Connecting { .. }) && !self.is_connect_made {
-            self.make_connect();
-        }
+        self.connect_if_ready();
         Ok(())
     }
 
@@ -156,7 +158,7 @@ impl Session {
         self.check_wanted()?;
         let Disconnect { drain, with_will, session_expiry_secs } = disconnect;
         if (with_will || session_expiry_secs.is_some()) && !self.config.version.has_properties() {
-            let needs_5 = mqtt_proto::EncodeError::NeedsVersion5(PacketKind::Disconnect);
+            let needs_5 = EncodeError::NeedsVersion5(PacketKind::Disconnect);
             return Err(RefusedReason::Encode(needs_5));
         }
         if session_expiry_secs.is_some_and(|secs| secs > 0) && self.config.session_expiry_secs() == 0 {
@@ -181,7 +183,7 @@ impl Session {
         }
     }
 
-    fn check_not_closing(&self) -> Result<(), RefusedReason> {
+    pub(super) fn check_not_closing(&self) -> Result<(), RefusedReason> {
         match self.connection.state() {
             State::Closing { next: Next::Stop, .. } => Err(RefusedReason::Disconnected),
             _ if self.draining.is_some() || self.is_stopped => Err(RefusedReason::Disconnected),

@@ -1,0 +1,165 @@
+//! Carries the dialogue of an authentication between application and server.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use mqtt_parts::Instant;
+use mqtt_proto::{Auth, Connack, Packet, PacketKind, Properties, Property, ReasonCode};
+
+use super::{Farewell, Session};
+use crate::authentication::{AuthAnswer, AuthStage, AuthStep};
+use crate::dialogue::{Dialogue, Turn};
+use crate::error::{OfflineCause, PeerFault, RefusedReason, Rejected};
+use crate::event::{Event, Outcome, Ticket};
+use crate::state::State;
+
+impl Session {
+    /// What the application answers to [`Event::Authentication`].
+    ///
+    /// Fails if that step is not waited for, if the answer is none to its question, or if it has no encoding; then
+    /// nothing has changed. After [`AuthAnswer::Accept`] what is left of the input is handled by another call of
+    /// [`Session::handle_input`]. [5.0 MQTT-4.12.0-3]
+    pub fn answer_authentication(
+        &mut self,
+        now: Instant,
+        step: AuthStep,
+        answer: AuthAnswer,
+    ) -> Result<(), RefusedReason> {
+        if !self.dialogue.asks(step) {
+            return Err(RefusedReason::AuthenticationStep);
+        }
+        match (self.dialogue.turn(), answer) {
+            (_, AuthAnswer::Abort) => {
+                let farewell = Farewell { reason: ReasonCode::UnspecifiedError, session_expiry_secs: None };
+                self.lose(now, OfflineCause::AuthenticationAborted, Some(farewell));
+                Ok(())
+            }
+            (Turn::Begin, AuthAnswer::Data(data)) if self.dialogue.is_repeated() => {
+                self.put_auth(ReasonCode::ReAuthenticate, &data)
+            }
+            (Turn::Begin, AuthAnswer::Data(data)) => self.say_first(data),
+            (Turn::Challenge, AuthAnswer::Data(data)) => {
+                self.put_auth(ReasonCode::ContinueAuthentication, &data)
+            }
+            (Turn::Verdict, AuthAnswer::Accept) => {
+                self.accept_server(now);
+                Ok(())
+            }
+            _ => Err(RefusedReason::AuthenticationStep),
+        }
+    }
+
+    /// A link is being opened, and its CONNECT is to begin a dialogue.
+    pub(super) fn ask_first_word(&mut self) {
+        if self.config.authentication_method.is_some() {
+            let step = self.dialogue.make().begin(None);
+            self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
+        }
+    }
+
+    /// [5.0 MQTT-4.12.1-1]
+    pub(super) fn submit_reauthenticate(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+    ) -> Result<(), RefusedReason> {
+        self.check_not_closing()?;
+        if self.config.authentication_method.is_none() {
+            return Err(RefusedReason::NoAuthenticationMethod);
+        }
+        if !self.connection.is_online() {
+            return Err(RefusedReason::Offline);
+        }
+        if self.dialogue.turn() != Turn::Nobody {
+            return Err(RefusedReason::AuthenticationUnderWay);
+        }
+        let step = self.dialogue.make().begin(Some(ticket));
+        self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
+        self.events.set_deadline(ticket, now + self.config.network_timeout);
+        Ok(())
+    }
+
+    fn say_first(&mut self, data: Vec<u8>) -> Result<(), RefusedReason> {
+        self.put_connect(true, &data, &mut Vec::new()).map_err(RefusedReason::Config)?;
+        self.dialogue.make().say_first(data);
+        self.connect_if_ready();
+        Ok(())
+    }
+
+    fn put_auth(&mut self, reason: ReasonCode, data: &[u8]) -> Result<(), RefusedReason> {
+        let method = self.config.authentication_method.as_deref().unwrap_or_default();
+        let said = [Property::AuthenticationMethod(method), Property::AuthenticationData(data)];
+        let said = if data.is_empty() { &said[..1] } else { &said[..] };
+        let packet = Packet::Auth(Auth { reason, properties: Properties::new(said) });
+        let size = packet.encoded_len(self.config.version).map_err(RefusedReason::Encode)?;
+        if self.connection.is_online() {
+            self.terms.check_size(size)?;
+        }
+        packet.encode(self.config.version, &mut self.control).map_err(RefusedReason::Encode)?;
+        self.counters.count_sent(PacketKind::Auth);
+        self.dialogue.make().pass_on();
+        Ok(())
+    }
+
+    /// The application has accepted what the server has said last.
+    fn accept_server(&mut self, now: Instant) {
+        if let Some(ticket) = self.dialogue.used().and_then(Dialogue::end) {
+            self.events.end(ticket, Outcome::Done(ReasonCode::Success));
+        }
+        if let State::Verifying { session_present, .. } = self.connection.state() {
+            self.go_online(now, session_present);
+        }
+    }
+
+    /// The server has a word in the dialogue. [5.0 MQTT-4.12.0-5]
+    pub(super) fn on_auth(&mut self, auth: &Auth<'_>) -> Result<(), PeerFault> {
+        if self.dialogue.turn() != Turn::Server {
+            return Err(PeerFault::Unexpected(PacketKind::Auth));
+        }
+        self.check_method(&auth.properties)?;
+        let data = auth.properties.authentication_data().unwrap_or_default();
+        let data = Bytes::copy_from_slice(data);
+        match auth.reason {
+            ReasonCode::ContinueAuthentication => self.ask(Turn::Challenge, AuthStage::Challenge(data)),
+            ReasonCode::Success if self.dialogue.is_repeated() => {
+                self.ask(Turn::Verdict, AuthStage::Verdict(data));
+            }
+            _ => return Err(PeerFault::Unexpected(PacketKind::Auth)),
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, turn: Turn, stage: AuthStage) {
+        let step = self.dialogue.make().ask(turn);
+        self.events.push(Event::Authentication { step, stage });
+    }
+
+    /// The server is satisfied: the application has to be so too, before anything else is read or sent.
+    pub(super) fn ask_for_verdict(&mut self, connack: &Connack<'_>) -> Result<(), PeerFault> {
+        if self.dialogue.turn() != Turn::Server {
+            return Err(PeerFault::Unexpected(PacketKind::Connack));
+        }
+        let data = connack.properties.authentication_data().unwrap_or_default();
+        let data = Bytes::copy_from_slice(data);
+        self.ask(Turn::Verdict, AuthStage::Verdict(data));
+        self.connection.on_verdict_asked(connack.session_present);
+        Ok(())
+    }
+
+    /// Both sides name the same method, or none. [5.0 MQTT-4.12.0-5] [5.0 MQTT-4.12.0-6]
+    pub(super) fn check_method(&self, properties: &Properties<'_>) -> Result<(), PeerFault> {
+        if properties.authentication_method() == self.config.authentication_method.as_deref() {
+            Ok(())
+        } else {
+            Err(PeerFault::AuthenticationMethod)
+        }
+    }
+
+    /// The connection has ended, and the dialogue with it.
+    pub(super) fn end_dialogue(&mut self, cause: OfflineCause) {
+        let ticket = self.dialogue.used().and_then(Dialogue::end);
+        if let Some(ticket) = ticket {
+            self.events.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
+        }
+    }
+}
