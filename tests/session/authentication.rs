@@ -330,13 +330,10 @@ fn a_server_that_fails_to_prove_itself_once_more_is_left() {
     talk.take_events();
     talk.answer(AuthAnswer::Abort).expect("it was asked");
     talk.sends(["DISCONNECT 0x80"]);
-    talk.events(
-        [
-            "ended 2 rejected Offline(AuthenticationAborted)",
-            "offline: the client broke the authentication off; stop",
-        ]
-        .map(|event| event),
-    );
+    talk.events([
+        "ended 2 rejected Offline(AuthenticationAborted)",
+        "offline: the client broke the authentication off; stop",
+    ]);
 }
 
 #[test]

@@ -12,9 +12,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use mqtt_proto::{Properties, QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
 use mqtt_session::{
-    AuthAnswer, AuthStep, Command, Config, Credentials, Disconnect, Event, Explanation, Instant,
-    OfflineCause, Publish, Receipt, RefusedReason, Session, Stats, Subscribe, SubscriptionStatus, Ticket,
-    TransmitBuf, Transport,
+    AuthAnswer, AuthStep, Command, Config, Credentials, Disconnect, Event, Explanation, Instant, Mark,
+    OfflineCause, Publish, Receipt, RecordError, RefusedReason, Session, Stats, Status, Subscribe,
+    SubscriptionStatus, Ticket, TransmitBuf, Transport,
 };
 
 pub(crate) use parse::server_bytes;
@@ -159,6 +159,38 @@ impl Talk {
         self.session.acknowledge(self.receipts[nth]);
     }
 
+    /// A session that keeps a journal, with what these records say.
+    pub(crate) fn rebuilt(config: Config, records: &[Vec<u8>]) -> Result<Talk, RecordError> {
+        let version = config.version;
+        let session = Session::rebuild(config, 1, records)?;
+        Ok(Talk { version, session, ..Talk::new(clean(version)) })
+    }
+
+    /// The records that were made since the last time, and the mark of the last.
+    pub(crate) fn take_records(&mut self) -> (Vec<Vec<u8>>, Option<Mark>) {
+        let mut records = Vec::new();
+        let mut last = None;
+        let mut record = Vec::new();
+        while let Some(mark) = self.session.poll_record(&mut record) {
+            records.push(std::mem::take(&mut record));
+            last = Some(mark);
+        }
+        (records, last)
+    }
+
+    /// The store has all that was made so far; the records.
+    pub(crate) fn store(&mut self) -> Vec<Vec<u8>> {
+        let (records, last) = self.take_records();
+        if let Some(mark) = last {
+            self.session.handle_stored(mark);
+        }
+        records
+    }
+
+    pub(crate) fn stored(&mut self, mark: Mark) {
+        self.session.handle_stored(mark);
+    }
+
     /// The same with a reason.
     pub(crate) fn acknowledge_with(&mut self, nth: usize, reason: ReasonCode) -> Result<(), RefusedReason> {
         self.session.acknowledge_with(self.receipts[nth], reason)
@@ -238,6 +270,13 @@ impl Talk {
     /// The link breaks.
     pub(crate) fn cut(&mut self) {
         self.closed(OfflineCause::TransportClosed);
+    }
+
+    /// The link breaks, if there is one.
+    pub(crate) fn cut_if_online(&mut self) {
+        if self.session.status() == Status::Online {
+            self.cut();
+        }
     }
 
     /// Waits for the next attempt, which the server answers.

@@ -6,6 +6,7 @@
 mod harness;
 
 mod connect;
+mod journal;
 mod refusals;
 mod keep_alive;
 mod publish;

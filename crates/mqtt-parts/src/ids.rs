@@ -63,6 +63,18 @@ impl PacketIds {
         PacketId::new(number)
     }
 
+    /// Takes this identifier; false if it is taken already.
+    pub fn claim(&mut self, id: PacketId) -> bool {
+        let (word, bit) = position(id);
+        while self.words.len() <= word {
+            self.words.push(u64::from(self.words.is_empty()));
+        }
+        let is_free = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        self.taken += u32::from(is_free);
+        is_free
+    }
+
     /// Frees an identifier; false if it was free. [3.1.1 MQTT-2.3.1-3]
     pub fn release(&mut self, id: PacketId) -> bool {
         if !self.contains(id) {

@@ -79,6 +79,17 @@ impl TransmitBuf {
         Ok(len)
     }
 
+    /// Appends all that `other` has, and leaves it empty.
+    pub fn append(&mut self, other: &mut TransmitBuf) {
+        let shift = self.packets.len();
+        let start = other.written;
+        self.packets.extend_from_slice(&other.packets[start..]);
+        let payloads = other.payloads.drain(..);
+        self.payloads.extend(payloads.map(|(position, payload)| (position - start + shift, payload)));
+        self.payloads_len += other.payloads_len;
+        other.clear();
+    }
+
     /// The bytes to be written, in order, as chunks of which none is empty.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.written;

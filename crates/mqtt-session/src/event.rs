@@ -22,6 +22,13 @@ impl Ticket {
         self.0.get()
     }
 
+    pub(crate) const fn from_number(number: u64) -> Option<Ticket> {
+        match NonZeroU64::new(number) {
+            Some(number) => Some(Ticket(number)),
+            None => None,
+        }
+    }
+
     /// The ticket after `count` others.
     #[inline]
     pub(crate) const fn after(count: u64) -> Ticket {

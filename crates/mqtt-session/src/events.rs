@@ -1,8 +1,9 @@
-//! What the application has yet to be told, and until when operations may take.
+//! What the application has yet to be told, what the store has to remember, and until when operations may take.
 //!
 //! Every operation ends here, exactly once, and with it its deadline. Operations that succeed one after the other
 //! are kept as one run, since under load they are most of what there is to tell.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use mqtt_parts::Instant;
@@ -10,14 +11,18 @@ use mqtt_proto::ReasonCode;
 
 use crate::deadlines::Deadlines;
 use crate::event::{Event, Outcome, Ticket};
+use crate::journal::Journal;
 use crate::lazy::Lazy;
 use crate::planted::{self, Planted};
+use crate::record::Record;
 
 /// Events in their order.
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<Told>,
     deadlines: Lazy<Deadlines>,
+    /// What has to be remembered, if anything has.
+    journal: Option<Box<Journal>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +37,7 @@ enum Told {
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events { queue: VecDeque::with_capacity(FIRST_CAPACITY), deadlines: Lazy::new() }
+        Events { queue: VecDeque::with_capacity(FIRST_CAPACITY), deadlines: Lazy::new(), journal: None }
     }
 
     #[inline]
@@ -80,6 +85,27 @@ impl Events {
         }
     }
 
+    /// What has to be remembered is recorded from now on.
+    pub(crate) fn keep_journal(&mut self, journal: Box<Journal>) {
+        self.journal = Some(journal);
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_deref()
+    }
+
+    pub(crate) fn journal_mut(&mut self) -> Option<&mut Journal> {
+        self.journal.as_deref_mut()
+    }
+
+    /// Records a change, if a journal is kept.
+    #[inline]
+    pub(crate) fn record(&mut self, record: Record<'_>) {
+        if let Some(journal) = &mut self.journal {
+            journal.record(&record);
+        }
+    }
+
     /// Sets or replaces the deadline of an operation that has not ended.
     pub(crate) fn set_deadline(&mut self, ticket: Ticket, at: Instant) {
         self.deadlines.make().set(ticket, at);
@@ -99,4 +125,4 @@ impl Events {
 const FIRST_CAPACITY: usize = 2;
 
 /// How most operations end.
-const DONE: Outcome = Outcome::Done(ReasonCode::Success);
+pub(crate) const DONE: Outcome = Outcome::Done(ReasonCode::Success);

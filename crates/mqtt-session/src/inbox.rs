@@ -113,25 +113,41 @@ impl Inbox {
     }
 
     /// The application has taken or refused a message; a receipt of a lost connection or session changes nothing on
-    /// the wire.
-    pub(crate) fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
+    /// the wire. True for a QoS 2 message, whose answer is to be remembered.
+    pub(crate) fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) -> bool {
         if receipt.session != self.session {
-            return;
+            return false;
         }
         let is_here = self.answer_one(&receipt, reason);
         if receipt.qos != QoS::ExactlyOnce {
-            return;
+            return false;
         }
         let is_carried = self.carried.get(&receipt.packet_id) == Some(&receipt.arrival);
         if is_carried {
             self.carried.remove(&receipt.packet_id);
         }
-        if (is_here || is_carried) && self.held.remove(receipt.packet_id) {
+        let is_taken = (is_here || is_carried) && self.held.remove(receipt.packet_id);
+        if is_taken {
             if reason.is_error() {
                 self.refused.insert(receipt.packet_id, reason);
             }
             self.answer_repetitions(&receipt, reason);
         }
+        is_taken
+    }
+
+    /// An earlier program has taken a QoS 2 message.
+    pub(crate) fn rebuild_taken(&mut self, packet_id: PacketId, reason: ReasonCode) {
+        self.known.insert(packet_id);
+        if reason.is_error() {
+            self.refused.insert(packet_id, reason);
+        }
+    }
+
+    /// The exchange that an earlier program had under that identifier is over.
+    pub(crate) fn rebuild_completed(&mut self, packet_id: PacketId) {
+        self.known.remove(packet_id);
+        self.refused.remove(&packet_id);
     }
 
     /// True if the receipt stands for an arrival on this connection that had no answer.

@@ -7,6 +7,7 @@
 
 mod slots;
 mod stopping;
+mod rebuild;
 
 use alloc::collections::VecDeque;
 
@@ -23,6 +24,7 @@ use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
 use crate::queue::{OVERHEAD, Queue};
+use crate::record::Record;
 use slots::{SlotState, Slots, Stored};
 
 pub(crate) use slots::Ended;
@@ -130,6 +132,10 @@ impl Outbox {
                     Err(
                         reason @ (RefusedReason::QueueFull { .. } | RefusedReason::QueueBytesFull { .. }),
                     ) if config.queue_policy == QueuePolicy::DropOldestQoS0 => reason,
+                    Ok(()) if publish.qos > QoS::AtMostOnce => {
+                        self.record_queued(ticket, now, config.version, events);
+                        return Ok(());
+                    }
                     result => return result,
                 };
             let dropped = self.queue.withdraw_at_most_once().ok_or(reason)?;
@@ -200,6 +206,7 @@ impl Outbox {
                     }
                     // The server takes less than before; what the first one came to is unknown.
                     Err(_) => {
+                        self.slots.record_given_up(packet_id, emit.events);
                         if let Some(ended) = self.slots.give_up(packet_id, emit.ids) {
                             emit.end(ended.ticket, ended.outcome);
                         }
@@ -217,6 +224,7 @@ impl Outbox {
         let frame = first.frame();
         if frame.is_expired(emit.now) || frame.check_terms(emit.terms).is_err() {
             if let Some(stored) = self.pop_again() {
+                emit.events.record(Record::Ended { ticket: stored.order });
                 if let Some(ticket) = stored.ticket {
                     emit.end(ticket, Outcome::Indeterminate(Indeterminate::SessionLost));
                 }
@@ -228,6 +236,7 @@ impl Outbox {
             .put(Sending { now: emit.now, packet_id: Some(packet_id), dup: false }, emit.out);
         emit.count_publish(true);
         if let Some(stored) = self.pop_again() {
+            emit.events.record(Record::Sent { ticket: stored.order, packet_id });
             self.in_flight += 1;
             self.slots.put(packet_id, stored);
         }
@@ -256,6 +265,9 @@ impl Outbox {
     fn poll_queue(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some((ticket, frame)) = self.queue.first() else { return false };
         if let Err(why) = check_first(emit, &frame) {
+            if frame.qos() > QoS::AtMostOnce {
+                emit.events.record(Record::Ended { ticket });
+            }
             self.queue.pop();
             emit.end(ticket, Outcome::Rejected(why));
             return true;
@@ -279,6 +291,7 @@ impl Outbox {
         }
         match packet_id {
             Some(id) => {
+                emit.events.record(Record::Sent { ticket, packet_id: id });
                 self.in_flight += 1;
                 self.slots.put_copy(id, ticket, &frame, emit.now);
             }
@@ -289,11 +302,17 @@ impl Outbox {
     }
 
     /// The answer to a QoS 1 message; an error if no such message is under way.
-    pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Result<Option<Ended>, Unknown> {
+    pub(crate) fn on_puback(
+        &mut self,
+        ack: &Ack<'_>,
+        ids: &mut PacketIds,
+        events: &mut Events,
+    ) -> Result<Option<Ended>, Unknown> {
         if self.slots.get(ack.packet_id).qos_sent() != Some(QoS::AtLeastOnce) {
             return Err(Unknown);
         }
         self.leave_window(ack.packet_id);
+        events.record(Record::Ended { ticket: self.slots.get(ack.packet_id).order() });
         Ok(self.slots.end(ack.packet_id, ids, outcome_of(ack.reason)))
     }
 
@@ -319,15 +338,22 @@ impl Outbox {
     /// The first answer to a QoS 2 message; an error if no such message is under way.
     ///
     /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
-    pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Result<Option<Ended>, Unknown> {
+    pub(crate) fn on_pubrec(
+        &mut self,
+        ack: &Ack<'_>,
+        ids: &mut PacketIds,
+        events: &mut Events,
+    ) -> Result<Option<Ended>, Unknown> {
         let slot = self.slots.get(ack.packet_id);
         match slot.state {
             SlotState::MaybeSent if slot.frame().qos() == QoS::ExactlyOnce => {
                 if ack.reason.is_error() {
                     self.leave_window(ack.packet_id);
+                    events.record(Record::Ended { ticket: self.slots.get(ack.packet_id).order() });
                     return Ok(self.slots.end(ack.packet_id, ids, outcome_of(ack.reason)));
                 }
                 self.slots.release(ack.packet_id, ack.reason);
+                events.record(Record::Released { packet_id: ack.packet_id, reason: ack.reason });
                 self.in_flight += usize::from(self.leave_replay(ack.packet_id));
                 Ok(None)
             }
@@ -342,16 +368,23 @@ impl Outbox {
     /// The last answer to a QoS 2 message; none if no such message is released.
     ///
     /// That the server does not know the identifier any more means that it has completed the exchange.
-    pub(crate) fn on_pubcomp(&mut self, ack: &Ack<'_>, ids: &mut PacketIds) -> Option<Ended> {
+    pub(crate) fn on_pubcomp(
+        &mut self,
+        ack: &Ack<'_>,
+        ids: &mut PacketIds,
+        events: &mut Events,
+    ) -> Option<Ended> {
         let SlotState::Released { reason, .. } = self.slots.get(ack.packet_id).state else { return None };
         self.leave_window(ack.packet_id);
+        events.record(Record::Ended { ticket: self.slots.get(ack.packet_id).order() });
         let ended = self.slots.end(ack.packet_id, ids, Outcome::Done(reason));
         ended.filter(|_| !planted::is(Planted::NeverEnd))
     }
 
     /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
-    pub(crate) fn on_deadline(&mut self, ticket: Ticket) -> Option<Outcome> {
+    pub(crate) fn on_deadline(&mut self, ticket: Ticket, events: &mut Events) -> Option<Outcome> {
         if self.queue.withdraw(ticket) {
+            events.record(Record::Ended { ticket });
             return Some(Outcome::Rejected(Rejected::TimedOut));
         }
         let mut outcome = Outcome::Indeterminate(Indeterminate::TimedOut);
@@ -361,9 +394,14 @@ impl Outbox {
         if let Ok(index) = self.again.binary_search_by_key(&ticket, |stored| stored.order) {
             let stored = self.again.remove(index)?;
             self.again_bytes -= stored.size();
+            events.record(Record::Ended { ticket });
             return Some(outcome);
         }
-        self.slots.forget(ticket).then_some(outcome)
+        let is_under_way = self.slots.forget(ticket);
+        if is_under_way {
+            events.record(Record::Forgotten { ticket });
+        }
+        is_under_way.then_some(outcome)
     }
 
     /// Whether the message waits for an acknowledgement or will; QoS 0 never does.

@@ -134,6 +134,13 @@ impl Queue {
         Some((entry.ticket, Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }))
     }
 
+    /// The message that was accepted last.
+    pub(crate) fn last(&self) -> Option<Frame<'_>> {
+        let entry = self.entries.back()?;
+        let bytes = &self.frames[self.frames.len() - entry.frame_len as usize..];
+        Some(Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape })
+    }
+
     /// The oldest messages, as far as they go out as they are and `is_taken` wants them with their flags and sizes:
     /// how many there are, and their bytes.
     #[inline]

@@ -1,6 +1,7 @@
 //! Routes what happens to the machine that it concerns, and their answers back; decides little itself.
 
 mod submit;
+mod rebuild;
 mod authenticate;
 mod link;
 mod input;
@@ -169,6 +170,10 @@ impl Session {
             State::Dialing { .. } | State::Connecting { .. } | State::Verifying { .. } | State::Online => {
                 Transport::Open { attempt: self.connection.attempt() }
             }
+            // What waits for the store has to go out before the link is shut down.
+            State::Closing { .. } if self.is_held_back() => {
+                Transport::Open { attempt: self.connection.attempt() }
+            }
             State::Closing { .. } => Transport::Flush,
         }
     }
@@ -178,8 +183,28 @@ impl Session {
     /// What was appended counts as sent. On a new link the driver starts with an empty buffer.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut TransmitBuf) -> bool {
         let start_len = out.len();
+        if self.events.journal().is_some() {
+            self.fill_behind_records(now, out);
+        } else {
+            self.fill(now, out);
+        }
+        let appended = out.len() - start_len;
+        if appended > 0 {
+            self.counters.bytes_sent +=
+                appended as u64 * (1 + u64::from(planted::is(Planted::CountBytesTwice)));
+            self.keep_alive.on_sent(now);
+        }
+        appended > 0
+    }
+
+    /// Whether somebody may read what is sent.
+    fn has_link(&self) -> bool {
+        matches!(self.connection.state(), State::Connecting { .. } | State::Online | State::Closing { .. })
+    }
+
+    fn fill(&mut self, now: Instant, out: &mut TransmitBuf) {
         // Without a link, what is left of the last one has nowhere to go.
-        if let State::Connecting { .. } | State::Online | State::Closing { .. } = self.connection.state() {
+        if self.has_link() {
             out.put_encoded(&self.control);
         }
         self.control.clear();
@@ -197,13 +222,6 @@ impl Session {
             self.progress.set_awaited(now, is_awaited);
             self.disconnect_if_drained(now, out);
         }
-        let appended = out.len() - start_len;
-        if appended > 0 {
-            self.counters.bytes_sent +=
-                appended as u64 * (1 + u64::from(planted::is(Planted::CountBytesTwice)));
-            self.keep_alive.on_sent(now);
-        }
-        appended > 0
     }
 
     /// Nothing follows a DISCONNECT. [5.0 MQTT-3.14.4-1] [5.0 MQTT-3.14.4-2] [3.1.1 MQTT-3.14.4-2]

@@ -6,6 +6,7 @@
 //! keeps its ticket through all of that.
 
 mod request;
+mod rebuild;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -23,6 +24,7 @@ use crate::events::Events;
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
+use crate::record::Record;
 use request::{Change, Request};
 
 /// Where a subscription stands.
@@ -172,6 +174,19 @@ impl Subscriptions {
 
     /// Wants a filter, or wants it with other options.
     pub(crate) fn subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, with_identifier: bool) {
+        let is_new = self.status(subscribe.filter).is_none();
+        let identifier = if with_identifier && is_new { self.next_identifier() } else { None };
+        self.subscribe_as(ticket, subscribe, identifier);
+    }
+
+    /// The same; a filter that is new has that identifier.
+    pub(crate) fn subscribe_as(
+        &mut self,
+        ticket: Ticket,
+        subscribe: &Subscribe<'_>,
+        identifier: Option<u32>,
+    ) {
+        self.identifiers = self.identifiers.max(identifier.unwrap_or(0));
         let id = self.filters.insert(subscribe.filter);
         let status = SubscriptionStatus::Wanted;
         if self.wanted.len() <= id.index() {
@@ -189,7 +204,6 @@ impl Subscriptions {
                 self.pending += 1;
                 let tickets = alloc::vec![ticket];
                 let options = subscribe.options;
-                let identifier = if with_identifier { self.next_identifier() } else { None };
                 let wanted = Wanted { options, identifier, status, order: ticket, tickets, was_sent: false };
                 self.wanted[id.index()] = Some(wanted);
             }
@@ -203,6 +217,7 @@ impl Subscriptions {
             let outcome = Outcome::Rejected(Rejected::Superseded);
             events.end_all(wanted.tickets, outcome);
         }
+        events.record(Record::Unwanted { ticket, filter: filter.as_str() });
         self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
     }
 
@@ -298,8 +313,12 @@ impl Subscriptions {
         let outcome = Outcome::Rejected(Rejected::Refused(why));
         let Some(request) = self.queue.pop_front() else { return };
         match request.change {
-            Change::Unsubscribe { ticket } => events.end(ticket, outcome),
+            Change::Unsubscribe { ticket } => {
+                events.record(Record::Unsubscribed { ticket });
+                events.end(ticket, outcome);
+            }
             Change::Subscribe { .. } => {
+                events.record(Record::Dropped { filter: request.filter().as_str() });
                 let wanted = self.remove(request.filter());
                 let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
                 events.end_all(tickets, outcome);
@@ -353,6 +372,7 @@ impl Subscriptions {
                 Some(qos) => (SubscriptionStatus::Granted(qos), Outcome::Done(code)),
                 None => (SubscriptionStatus::Refused(code), Outcome::Rejected(Rejected::ByServer(code))),
             };
+            events.record(Record::Granted { ticket: wanted.order, code, filter: request.filter().as_str() });
             wanted.status = status;
             wanted.was_sent = false;
             events.end_all(wanted.tickets.drain(..), outcome);
@@ -379,6 +399,7 @@ impl Subscriptions {
                 code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
                 code => Outcome::Done(code),
             };
+            events.record(Record::Unsubscribed { ticket });
             events.end(ticket, outcome);
         }
         Ok(())
@@ -430,6 +451,7 @@ impl Subscriptions {
         self.queue.retain(|request| match request.change {
             Change::Subscribe { .. } => true,
             Change::Unsubscribe { ticket } => {
+                events.record(Record::Unsubscribed { ticket });
                 events.end(ticket, Outcome::Done(ReasonCode::Success));
                 false
             }
@@ -464,13 +486,17 @@ impl Subscriptions {
         self.queue.retain(|request| match request.change {
             Change::Subscribe { .. } => true,
             Change::Unsubscribe { ticket } => {
+                events.record(Record::Unsubscribed { ticket });
                 events.end(ticket, stopped(request.was_sent));
                 false
             }
         });
         for wanted in self.wanted.iter_mut().flatten() {
             let outcome = stopped(core::mem::take(&mut wanted.was_sent));
-            events.end_all(wanted.tickets.drain(..), outcome);
+            for ticket in wanted.tickets.drain(..) {
+                events.record(Record::Forgotten { ticket });
+                events.end(ticket, outcome);
+            }
         }
     }
 }

@@ -18,6 +18,18 @@ fn all_identifiers_can_be_taken_once() {
 }
 
 #[test]
+fn an_identifier_that_is_claimed_is_not_handed_out() {
+    let mut ids = PacketIds::new();
+    let claimed = [1, 2, 64, 500, 65_535].map(|id| PacketId::new(id).expect("not 0"));
+    assert!(claimed.iter().all(|id| ids.claim(*id)));
+    assert!(claimed.iter().all(|id| !ids.claim(*id) && ids.contains(*id)));
+    assert_eq!(ids.len(), 5);
+    let others: BTreeSet<_> = std::iter::from_fn(|| ids.take()).collect();
+    assert_eq!(others.len(), 65_530);
+    assert!(claimed.iter().all(|id| !others.contains(id)));
+}
+
+#[test]
 fn a_freed_identifier_is_not_used_again_at_once() {
     let mut ids = PacketIds::new();
     let first = ids.take().expect("free");

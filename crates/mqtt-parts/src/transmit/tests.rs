@@ -50,6 +50,22 @@ fn chunks_say_the_same_as_one_buffer_at_every_step() {
 }
 
 #[test]
+fn what_is_appended_comes_behind_what_is_there() {
+    for written in [0, 1, 20, 5_010] {
+        let (mut first, mut second) = (TransmitBuf::new(), TransmitBuf::new());
+        let mut expected = fill(&mut first, &[10, 5000, 20]);
+        let behind = fill(&mut second, &[5000, 7, 70_000, 9]);
+        second.advance(written);
+        expected.extend_from_slice(&behind[written..]);
+        first.append(&mut second);
+        assert!(second.is_empty());
+        assert_eq!(first.len(), expected.len());
+        let bytes: Vec<u8> = first.chunks().flat_map(<[u8]>::to_vec).collect();
+        assert_eq!(bytes, expected);
+    }
+}
+
+#[test]
 fn large_payloads_are_not_copied() {
     let mut buffer = TransmitBuf::new();
     let payload = Bytes::from(vec![1; PAYLOAD_COPY_MAX + 1]);

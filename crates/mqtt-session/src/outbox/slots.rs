@@ -9,8 +9,10 @@ use mqtt_proto::{PacketId, QoS, ReasonCode};
 
 use crate::error::Indeterminate;
 use crate::event::{Outcome, Ticket};
+use crate::events::Events;
 use crate::frame::{Frame, Shape};
 use crate::queue::OVERHEAD;
+use crate::record::Record;
 
 /// What is under way.
 #[derive(Debug)]
@@ -113,6 +115,11 @@ impl Slot {
         (self.state == SlotState::MaybeSent).then(|| self.frame().qos())
     }
 
+    /// Orders its message among all others.
+    pub(crate) fn order(&self) -> Ticket {
+        self.message.order
+    }
+
     #[inline]
     fn is_under_way(&self) -> bool {
         matches!(self.state, SlotState::MaybeSent | SlotState::Released { .. })
@@ -171,9 +178,7 @@ impl Slots {
     #[inline]
     fn note(&mut self, id: PacketId, order: Ticket) {
         let index = usize::from(id.get());
-        while self.by_id.len() <= index {
-            self.by_id.push(Slot { state: SlotState::Free, message: Stored::NONE });
-        }
+        self.grow_to(id);
         if self.sequence.len() > 2 * self.under_way + SEQUENCE_SPARE {
             let by_id = &self.by_id;
             self.sequence.retain(|(order, id)| by_id[usize::from(id.get())].is_of(*order));
@@ -211,6 +216,34 @@ impl Slots {
         Some(Ended { ticket: ticket?, outcome, sent_at: None })
     }
 
+    /// A message is about to be given up.
+    pub(crate) fn record_given_up(&self, id: PacketId, events: &mut Events) {
+        let slot = self.get(id);
+        events.record(Record::Ended { ticket: slot.order() });
+        if slot.qos_sent() == Some(QoS::ExactlyOnce) {
+            events.record(Record::Reserved { packet_id: id });
+        }
+    }
+
+    /// The identifier of a message, whether or not somebody waits for its end.
+    pub(crate) fn id_of(&self, order: Ticket) -> Option<PacketId> {
+        let index = self.sequence.binary_search_by_key(&order, |(order, _)| *order).ok()?;
+        let id = self.sequence[index].1;
+        self.get(id).is_of(order).then_some(id)
+    }
+
+    /// No other message may have that identifier.
+    pub(crate) fn reserve(&mut self, id: PacketId) {
+        self.grow_to(id);
+        self.by_id[usize::from(id.get())].state = SlotState::Reserved;
+    }
+
+    fn grow_to(&mut self, id: PacketId) {
+        while self.by_id.len() <= usize::from(id.get()) {
+            self.by_id.push(Slot { state: SlotState::Free, message: Stored::NONE });
+        }
+    }
+
     #[inline]
     fn take(&mut self, id: PacketId, left: SlotState) -> Option<(Option<Ticket>, Instant)> {
         let slot = self.by_id.get_mut(usize::from(id.get()))?;
@@ -239,10 +272,7 @@ impl Slots {
 
     /// The identifier of a message whose end was not reported.
     pub(crate) fn find(&self, ticket: Ticket) -> Option<PacketId> {
-        let index = self.sequence.binary_search_by_key(&ticket, |(order, _)| *order).ok()?;
-        let id = self.sequence[index].1;
-        let slot = self.get(id);
-        (slot.is_of(ticket) && slot.message.ticket == Some(ticket)).then_some(id)
+        self.id_of(ticket).filter(|id| self.get(*id).message.ticket == Some(ticket))
     }
 
     /// Nobody waits for the end of a message any more, but the exchange goes on; false if it is not under way.

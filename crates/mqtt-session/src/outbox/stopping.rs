@@ -1,6 +1,6 @@
 //! What becomes of messages when a connection, a session, or the client itself ends.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use mqtt_parts::PacketIds;
 use mqtt_proto::QoS;
@@ -11,6 +11,7 @@ use crate::error::{Indeterminate, OfflineCause, Rejected};
 use crate::event::Outcome;
 use crate::events::Events;
 use crate::planted::{self, Planted};
+use crate::record::Record;
 
 impl Outbox {
     /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
@@ -43,6 +44,7 @@ impl Outbox {
 
     fn reject_queue(&mut self, why: Rejected, events: &mut Events) {
         while let Some(ticket) = self.queue.pop() {
+            events.record(Record::Ended { ticket });
             events.end(ticket, Outcome::Rejected(why));
         }
     }
@@ -61,7 +63,7 @@ impl Outbox {
         self.forget_connection();
         let again_before = self.again.len();
         let Outbox { slots, again, again_bytes, .. } = self;
-        let mut ended = VecDeque::new();
+        let mut over = Vec::new();
         slots.drain(ids, |stored, is_released| {
             let fate = match is_released {
                 true => Lost::End,
@@ -73,13 +75,16 @@ impl Outbox {
                     *again_bytes += stored.size();
                     again.push_back(stored);
                 }
-                (Lost::End, _) | (_, None) => ended.extend(stored.ticket),
+                (Lost::End, _) | (_, None) => over.push((stored.order, stored.ticket)),
             }
         });
         // Messages of the session before, which were not sent in this one, come after those that were.
         again.rotate_left(again_before);
         let outcome = Outcome::Indeterminate(Indeterminate::SessionLost);
-        events.end_all(ended, outcome);
+        for (order, ticket) in over {
+            events.record(Record::Ended { ticket: order });
+            events.end_all(ticket, outcome);
+        }
     }
 
     /// A session was lost, and what was never sent shares its fate.
@@ -96,13 +101,17 @@ impl Outbox {
     pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
         let outcome = Outcome::Indeterminate(Indeterminate::Disconnected);
-        events.end_all(self.slots.forget_all(), outcome);
+        for ticket in self.slots.forget_all() {
+            events.record(Record::Forgotten { ticket });
+            events.end(ticket, outcome);
+        }
         while let Some(stored) = self.pop_again() {
+            events.record(Record::Ended { ticket: stored.order });
             events.end_all(stored.ticket, outcome);
         }
         self.reject_queue(Rejected::Disconnected, events);
         if !is_kept {
-            self.slots.drain(ids, |_, _| {});
+            self.slots.drain(ids, |stored, _| events.record(Record::Ended { ticket: stored.order }));
         }
     }
 }

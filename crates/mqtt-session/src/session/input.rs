@@ -15,6 +15,7 @@ use crate::event::{AliasedTopic, Event, Message, Receipt};
 use crate::inbox::{Arrived, Inbox};
 use crate::outbox::Ended;
 use crate::planted::{self, Planted};
+use crate::record::Record;
 use crate::state::State;
 
 impl Session {
@@ -22,8 +23,7 @@ impl Session {
     ///
     /// [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.3.2-2] [3.1.1 MQTT-4.5.0-2]
     pub fn acknowledge(&mut self, receipt: Receipt) {
-        self.inbox.make().acknowledge(receipt, ReasonCode::Success);
-        self.put_acknowledgements();
+        self.take(receipt, ReasonCode::Success);
     }
 
     /// The same with a reason, of 0x80 and above to refuse the message. Before 5.0 there is only success.
@@ -31,9 +31,15 @@ impl Session {
     /// [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
     pub fn acknowledge_with(&mut self, receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason> {
         self.check_acknowledgement(receipt, reason)?;
-        self.inbox.make().acknowledge(receipt, reason);
-        self.put_acknowledgements();
+        self.take(receipt, reason);
         Ok(())
+    }
+
+    fn take(&mut self, receipt: Receipt, reason: ReasonCode) {
+        if self.inbox.make().acknowledge(receipt, reason) {
+            self.events.record(Record::Taken { packet_id: receipt.packet_id, reason });
+        }
+        self.put_acknowledgements();
     }
 
     /// Whether that reason can be said in the acknowledgement of this message.
@@ -50,6 +56,9 @@ impl Session {
 
     pub(super) fn put_acknowledgements(&mut self) {
         while let Some((packet_id, qos, reason)) = self.inbox.used().and_then(Inbox::poll) {
+            if qos == QoS::ExactlyOnce && reason.is_error() {
+                self.events.record(Record::Completed { packet_id });
+            }
             let ack = Ack::with_reason(packet_id, reason);
             self.put_control(match qos {
                 QoS::ExactlyOnce => Packet::Pubrec(ack),
@@ -237,7 +246,7 @@ impl Session {
     fn on_puback(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
         self.progress.on_progress(now);
         let packet_id = ack.packet_id;
-        match self.outbox.make().on_puback(ack, &mut self.ids) {
+        match self.outbox.make().on_puback(ack, &mut self.ids, &mut self.events) {
             Ok(ended) => self.end_exchange(now, ended),
             Err(_) => return Err(PeerFault::Unsolicited { packet: PacketKind::Puback, packet_id }),
         }
@@ -246,7 +255,8 @@ impl Session {
 
     fn end_exchange(&mut self, now: Instant, ended: Option<Ended>) {
         let Some(Ended { ticket, outcome, sent_at }) = ended else { return };
-        if let Some(sent_at) = sent_at {
+        // What an earlier program has sent, it sent at a time that nobody knows.
+        if let Some(sent_at) = sent_at.filter(|sent_at| *sent_at > Instant::ORIGIN) {
             self.counters.acknowledgement_latency.count(sent_at, now);
         }
         self.events.end(ticket, outcome);
@@ -257,7 +267,7 @@ impl Session {
     /// PUBRELs go out in the order of the PUBRECs. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.6.0-4] [3.1.1 MQTT-4.6.0-4]
     fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
         self.progress.on_progress(now);
-        match self.outbox.make().on_pubrec(ack, &mut self.ids) {
+        match self.outbox.make().on_pubrec(ack, &mut self.ids, &mut self.events) {
             Ok(ended) if ack.reason.is_error() => self.end_exchange(now, ended),
             Ok(_) if planted::is(Planted::ForgetPubrel) => {}
             Ok(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
@@ -271,6 +281,9 @@ impl Session {
     fn on_pubrel(&mut self, ack: &Ack<'_>) -> Result<(), PeerFault> {
         let reason =
             self.inbox.make().on_pubrel(ack.packet_id).ok_or(PeerFault::Unexpected(PacketKind::Pubrel))?;
+        if reason == ReasonCode::Success {
+            self.events.record(Record::Completed { packet_id: ack.packet_id });
+        }
         self.put_reason(Packet::Pubcomp, ack, reason);
         Ok(())
     }
@@ -278,7 +291,7 @@ impl Session {
     /// A PUBCOMP for nothing that is released ends nothing; after a lost session it may still come.
     fn on_pubcomp(&mut self, now: Instant, ack: &Ack<'_>) {
         self.progress.on_progress(now);
-        let ended = self.outbox.make().on_pubcomp(ack, &mut self.ids);
+        let ended = self.outbox.make().on_pubcomp(ack, &mut self.ids, &mut self.events);
         self.end_exchange(now, ended);
     }
 

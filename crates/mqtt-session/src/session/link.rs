@@ -16,6 +16,7 @@ use crate::keepalive::{KeepAlive, KeepAliveAction};
 use crate::negotiated::Negotiated;
 use crate::planted::{self, Planted};
 use crate::progress::Progress;
+use crate::record::Record;
 use crate::state::{Expired, Next, State};
 
 impl Session {
@@ -29,6 +30,9 @@ impl Session {
             Version::V5_0 | Version::V3_1_1 | Version::V3_1 => self.config.clean_session,
         };
         self.control.clear();
+        if let Some(journal) = self.events.journal_mut() {
+            journal.forget_batches();
+        }
         self.is_connect_made = false;
         self.connect_if_ready();
     }
@@ -138,6 +142,9 @@ impl Session {
             outbox.on_online(&self.terms);
         }
         let was_online = core::mem::replace(&mut self.was_online, true);
+        if !was_online || self.terms.assigned_client_id.is_some() {
+            self.events.record(Record::Online { client_id: &self.client_id });
+        }
         if self.counters.connections == 0 {
             self.counters.first_connection = now;
         }
@@ -173,6 +180,7 @@ impl Session {
         if let Some(subscriptions) = self.subscriptions.used() {
             subscriptions.on_session_lost(&mut self.events);
         }
+        self.events.record(Record::SessionLost);
     }
 
     /// The link is gone or could not be had; late news of a link that nobody waits for are ignored.
@@ -323,7 +331,9 @@ impl Session {
             if self.dialogue.is_of(ticket) {
                 let farewell = Farewell { reason: ReasonCode::UnspecifiedError, session_expiry_secs: None };
                 self.lose(now, OfflineCause::AuthenticationTimedOut, Some(farewell));
-            } else if let Some(outcome) = self.outbox.used().and_then(|outbox| outbox.on_deadline(ticket)) {
+            } else if let Some(outcome) =
+                self.outbox.used().and_then(|outbox| outbox.on_deadline(ticket, &mut self.events))
+            {
                 self.events.end(ticket, outcome);
             }
         }

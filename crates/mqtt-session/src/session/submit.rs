@@ -4,13 +4,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use mqtt_parts::Instant;
-use mqtt_proto::{EncodeError, Packet, PacketKind, Properties, QoS, ReasonCode, TopicFilter, TopicName};
+use mqtt_proto::{
+    EncodeError, Packet, PacketKind, Properties, Property, QoS, ReasonCode, TopicFilter, TopicName,
+};
 
 use super::{Draining, Farewell, Session};
 use crate::command::{Command, Disconnect, Publish, Refused, Subscribe};
 use crate::config::Credentials;
 use crate::error::{OfflineCause, RefusedReason};
 use crate::event::Ticket;
+use crate::journal::Journal;
+use crate::record::Record;
 use crate::state::{Next, State};
 
 /// Changes of subscriptions that may wait besides one for each subscription.
@@ -87,6 +91,7 @@ impl Session {
         publish: &Publish<'_>,
     ) -> Result<(), RefusedReason> {
         self.check_wanted()?;
+        self.check_journal(publish)?;
         let terms = self.connection.is_online().then_some(&self.terms);
         let is_first = self.outbox.used().is_none();
         let outbox = self.outbox.make();
@@ -111,7 +116,37 @@ impl Session {
         self.check_requests()?;
         let with_identifier = self.config.subscription_identifiers;
         self.subscriptions.make().subscribe(ticket, subscribe, with_identifier);
+        self.record_wanted(ticket, subscribe);
         Ok(())
+    }
+
+    /// A store that takes no records is no reason to grow.
+    fn check_journal(&self, publish: &Publish<'_>) -> Result<(), RefusedReason> {
+        let bytes_max = self.config.queue_bytes_max;
+        let waiting = self.events.journal().map_or(0, Journal::waiting);
+        if waiting > 0 && waiting + publish.payload.len() > bytes_max {
+            return Err(RefusedReason::QueueBytesFull { bytes_max });
+        }
+        Ok(())
+    }
+
+    fn record_wanted(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>) {
+        if self.events.journal().is_none() {
+            return;
+        }
+        let identifier =
+            self.subscriptions.identifier(subscribe.filter).map(Property::SubscriptionIdentifier);
+        let identifier = identifier.filter(|_| self.config.version.has_properties());
+        let filters = [mqtt_proto::SubscribeFilter { filter: subscribe.filter, options: subscribe.options }];
+        let packet = Packet::Subscribe(mqtt_proto::Subscribe {
+            packet_id: mqtt_proto::PacketId::MIN,
+            properties: Properties::new(identifier.as_slice()),
+            filters: mqtt_proto::Filters::new(&filters),
+        });
+        let mut bytes = Vec::new();
+        let version = self.config.version;
+        packet.encode(version, &mut bytes).expect("checked when it was accepted");
+        self.events.record(Record::Wanted { ticket, version, packet: &bytes });
     }
 
     fn check_filter(&self, subscribe: &Subscribe<'_>) -> Result<(), RefusedReason> {

@@ -1,0 +1,180 @@
+//! A session that keeps a journal, and one that is rebuilt from what an earlier one has recorded.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use mqtt_parts::TransmitBuf;
+use mqtt_proto::{QoS, SubscribeFilter};
+
+use super::{Session, TRANSMIT_BATCH};
+use crate::command::{Publish, Subscribe};
+use crate::config::{Config, Lost, SessionLoss};
+use crate::error::RefusedReason;
+use crate::events::Events;
+use crate::journal::{Journal, Mark};
+use crate::record::{self, Record, RecordError, RecordErrorKind};
+
+impl Session {
+    /// A session that keeps a journal, rebuilt from the records of an earlier one; a new one if there are none.
+    ///
+    /// From then on each change that must survive the program becomes a record ([`Session::poll_record`]), and no
+    /// byte that follows from a record leaves before it is stored ([`Session::handle_stored`]). A crash between any
+    /// two records loses and doubles nothing: QoS 1 arrives at least once, QoS 2 exactly once, in order. What the
+    /// application stores of its own belongs to the record of [`Session::mark`]: a QoS 2 message that it has taken
+    /// and acknowledged is known as taken from that record on, and comes again without it.
+    ///
+    /// Remembered are QoS 1 and 2 messages until they end, under their tickets, QoS 2 messages that were taken, and
+    /// the filters that are wanted; timeouts, QoS 0 and operations on the connection are not. For Message Expiry
+    /// Intervals to count on, the clock has to go on where it was.
+    ///
+    /// Fails if a record cannot be read, or does not follow from those before it.
+    pub fn rebuild<R: AsRef<[u8]>>(
+        config: impl Into<Arc<Config>>,
+        seed: u64,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<Session, RecordError> {
+        let mut session = Session::new(config, seed);
+        // What was to be told belonged to the earlier program.
+        let mut told = Events::new();
+        let mut count = 0;
+        for (index, bytes) in records.into_iter().enumerate() {
+            let record = Record::decode(bytes.as_ref());
+            let applied = record.and_then(|record| session.apply(&record, &mut told));
+            applied.map_err(|kind| RecordError { index, kind })?;
+            count += 1;
+        }
+        session.events.keep_journal(Box::new(Journal::behind(count)));
+        Ok(session)
+    }
+
+    /// Appends the next record to `out`, if there is one; where it ends and whether it is whole is the store's to
+    /// remember. None without a journal.
+    pub fn poll_record(&mut self, out: &mut Vec<u8>) -> Option<Mark> {
+        self.events.journal_mut()?.poll(out)
+    }
+
+    /// All records up to that one are stored, as safely as they have to be. What waited for them may be sent.
+    pub fn handle_stored(&mut self, mark: Mark) {
+        if let Some(journal) = self.events.journal_mut() {
+            journal.on_stored(mark);
+        }
+    }
+
+    /// The last record that was made; none without a journal.
+    pub fn mark(&self) -> Option<Mark> {
+        self.events.journal().map(Journal::mark)
+    }
+
+    /// Fills a batch, and appends to `out` those batches whose records are stored.
+    pub(super) fn fill_behind_records(&mut self, now: mqtt_parts::Instant, out: &mut TransmitBuf) {
+        let has_link = self.has_link();
+        let Some(journal) = self.events.journal_mut() else { return };
+        if !has_link {
+            journal.forget_batches();
+        }
+        if journal.held() < TRANSMIT_BATCH {
+            let mut batch = journal.begin_batch();
+            self.fill(now, &mut batch);
+            if let Some(journal) = self.events.journal_mut() {
+                journal.hold(batch);
+            }
+        }
+        if let Some(journal) = self.events.journal_mut() {
+            journal.release(out);
+        }
+    }
+
+    /// Whether bytes wait for the store.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.events.journal().is_some_and(|journal| journal.held() > 0)
+    }
+
+    fn apply(&mut self, record: &Record<'_>, told: &mut Events) -> Result<(), RecordErrorKind> {
+        if let Some(ticket) = record.ticket() {
+            self.tickets = self.tickets.max(ticket.get());
+        }
+        match *record {
+            Record::Queued { .. } => return self.apply_queued(record),
+            Record::Sent { ticket, packet_id } => {
+                let is_known = self.outbox.make().rebuild_sent(ticket, packet_id, &mut self.ids);
+                return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
+            }
+            Record::Released { packet_id, reason } => {
+                let is_known = self.outbox.make().rebuild_released(packet_id, reason);
+                return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
+            }
+            Record::Ended { ticket } => self.outbox.make().rebuild_ended(ticket, &mut self.ids),
+            Record::Forgotten { ticket } => {
+                if let Some(outbox) = self.outbox.used() {
+                    outbox.forget(ticket);
+                }
+                if let Some(subscriptions) = self.subscriptions.used() {
+                    subscriptions.forget(ticket);
+                }
+            }
+            Record::Reserved { packet_id } => self.outbox.make().rebuild_reserved(packet_id, &mut self.ids),
+            Record::Taken { packet_id, reason } => self.inbox.make().rebuild_taken(packet_id, reason),
+            Record::Completed { packet_id } => self.inbox.make().rebuild_completed(packet_id),
+            Record::SessionLost => {
+                self.inbox.make().on_session_lost();
+                // What was not to be sent anew has ended before.
+                let policy = SessionLoss {
+                    never_sent: Lost::Resend,
+                    at_least_once: Lost::Resend,
+                    exactly_once: Lost::Resend,
+                };
+                self.outbox.make().on_session_lost(policy, &mut self.ids, told);
+                self.subscriptions.make().on_session_lost(told);
+            }
+            Record::Online { client_id } => {
+                self.client_id = client_id.into();
+                self.was_online = true;
+            }
+            Record::Wanted { ticket, version, packet } => {
+                let subscribe = record::subscribe(packet, version)?;
+                let mut filters = subscribe.filters.iter();
+                let (Some(SubscribeFilter { filter, options }), None) = (filters.next(), filters.next())
+                else {
+                    return Err(RecordErrorKind::Malformed);
+                };
+                let identifier = subscribe.properties.subscription_identifiers().next();
+                let subscribe = Subscribe { filter, options };
+                self.subscriptions.make().subscribe_as(ticket, &subscribe, identifier);
+            }
+            Record::Granted { ticket, code, filter } => {
+                self.subscriptions.make().rebuild_granted(ticket, code, record::filter(filter)?);
+            }
+            Record::Unwanted { ticket, filter } => {
+                self.subscriptions.make().unsubscribe(ticket, record::filter(filter)?, told);
+            }
+            Record::Unsubscribed { ticket } => self.subscriptions.make().rebuild_unsubscribed(ticket),
+            Record::Dropped { filter } => self.subscriptions.make().rebuild_dropped(record::filter(filter)?),
+        }
+        Ok(())
+    }
+
+    fn apply_queued(&mut self, record: &Record<'_>) -> Result<(), RecordErrorKind> {
+        let Record::Queued { ticket, accepted_at, version, packet } = *record else {
+            return Err(RecordErrorKind::Malformed);
+        };
+        let publish = record::publish(packet.head, version)?;
+        if publish.qos == QoS::AtMostOnce {
+            return Err(RecordErrorKind::Malformed);
+        }
+        let publish = Publish {
+            topic: publish.topic,
+            payload: bytes::Bytes::copy_from_slice(publish.payload),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties,
+            timeout: None,
+        };
+        let config = &self.config;
+        let pushed = self.outbox.make().rebuild_queued(ticket, &publish, accepted_at, config.version);
+        pushed.map_err(|reason| match reason {
+            RefusedReason::Encode(error) => RecordErrorKind::Version(error),
+            _ => RecordErrorKind::Inconsistent,
+        })
+    }
+}
