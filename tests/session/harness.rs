@@ -231,6 +231,16 @@ impl Talk {
         self.session.set_timeout(self.now, *ticket, timeout);
     }
 
+    pub(crate) fn retry(&mut self, ticket: u64) -> bool {
+        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
+        self.session.retry(*ticket)
+    }
+
+    pub(crate) fn give_up(&mut self, ticket: u64) -> bool {
+        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
+        self.session.give_up(*ticket)
+    }
+
     // What the network and the server do.
 
     /// The link that is asked for opens; the server says nothing yet.

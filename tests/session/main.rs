@@ -7,6 +7,7 @@ mod harness;
 
 mod connect;
 mod journal;
+mod poison;
 mod refusals;
 mod keep_alive;
 mod publish;

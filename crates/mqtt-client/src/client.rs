@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mqtt_proto::{TopicFilter, TopicName};
 use mqtt_session::{
-    Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus,
+    Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus, Ticket,
 };
 
 use crate::clock::Clock;
@@ -55,7 +55,7 @@ impl Client {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn completion(&self, ticket: mqtt_session::Ticket) -> Completion {
+    fn completion(&self, ticket: Ticket) -> Completion {
         Completion::new(Arc::clone(self.shared()), ticket)
     }
 
@@ -249,6 +249,22 @@ impl Client {
         let server = || self.shared().servers[0].to_string();
         let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
         Ok(ReauthenticateToken(self.completion(ticket)))
+    }
+
+    /// An operation that was set aside goes out again; false if it was not set aside.
+    pub fn retry(&self, ticket: Ticket) -> bool {
+        let mut state = self.shared().lock();
+        let was_aside = state.session.retry(ticket);
+        self.shared().release(state);
+        was_aside
+    }
+
+    /// An operation that was set aside is dropped, and its token resolves; false if it was not set aside.
+    pub fn give_up(&self, ticket: Ticket) -> bool {
+        let mut state = self.shared().lock();
+        let was_aside = state.session.give_up(ticket);
+        self.shared().release(state);
+        was_aside
     }
 
     /// News of the connection from now on.

@@ -59,7 +59,8 @@ pub use mqtt_proto::{
     TopicFilter, TopicName, Version,
 };
 pub use mqtt_session::{
-    Config, ConnectRefusal, Credentials, Disconnect, Explanation, Indeterminate, Instant, Latency, Lost,
-    Message, OfflineCause, PacketCounts, PeerFault, QueuePolicy, Reconnect, RefusalClass, RefusedReason,
-    Rejected, ServerOrder, Servers, SessionLoss, Stats, Status, SubscriptionStatus, Waits, Will,
+    Config, ConnectRefusal, Credentials, Disconnect, Evidence, Explanation, Indeterminate, Instant, Latency,
+    Lost, Message, OfflineCause, PacketCounts, PeerFault, QueuePolicy, Reconnect, RefusalClass,
+    RefusedReason, Rejected, ServerOrder, Servers, SessionLoss, Stats, Status, SubscriptionStatus, Ticket,
+    Waits, Will,
 };

@@ -37,6 +37,9 @@ pub(crate) fn event(event: &Event) {
         Event::Offline { cause, retry_at } => {
             debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
         }
+        Event::SetAside { ticket, evidence } => {
+            debug!(ticket = ticket.get(), ?evidence, "set aside");
+        }
         Event::Authentication { step, stage } => debug!(step = step.get(), ?stage, "authentication"),
         Event::CredentialsWanted { attempt } => debug!(attempt, "credentials are wanted"),
         Event::Ended { ticket, outcome } => trace!(ticket = ticket.get(), %outcome, "an operation has ended"),

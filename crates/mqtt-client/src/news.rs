@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use mqtt_session::OfflineCause;
+use mqtt_session::{Evidence, OfflineCause, Ticket};
 
 use crate::waiters::keep_waker;
 
@@ -24,6 +24,14 @@ pub enum ConnectionEvent {
         cause: OfflineCause,
         /// Whether it is tried again.
         will_retry: bool,
+    },
+    /// Connections broke whenever an operation was under way: it is set aside until [`crate::Client::retry`] or
+    /// [`crate::Client::give_up`] decides about it, and the rest goes on.
+    SetAside {
+        /// Which; the token of an operation tells it too.
+        ticket: Ticket,
+        /// What speaks against it.
+        evidence: Evidence,
     },
     /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
     CredentialsWanted,

@@ -285,6 +285,9 @@ impl State {
                     }
                     self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
                 }
+                Event::SetAside { ticket, evidence } => {
+                    self.tell(ConnectionEvent::SetAside { ticket, evidence });
+                }
                 Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
                 Event::CredentialsWanted { .. } => {
                     self.wants_credentials = true;

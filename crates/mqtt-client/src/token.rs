@@ -104,6 +104,11 @@ macro_rules! token {
                 }
             }
 
+            /// Names the operation, as in news about it.
+            pub const fn ticket(&self) -> Ticket {
+                self.0.ticket
+            }
+
             /// Why the operation has not ended, and what comes next; `Display` says it in words.
             pub fn explain(&self) -> Explanation {
                 self.0.shared.lock().session.explain(self.0.ticket)

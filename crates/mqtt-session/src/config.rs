@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU8, NonZeroU16};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -73,6 +73,12 @@ pub struct Config {
     pub queue_bytes_max: usize,
     /// What is done with messages when the queue is full, or there is no connection.
     pub queue_policy: QueuePolicy,
+    /// After how many connections in a row that broke while an operation was under way it is set aside, so that
+    /// the rest can go on; none, unless said, repeats it for ever.
+    ///
+    /// One close short of it the operation is repeated alone, so that nothing else is blamed. The application
+    /// decides about it: [`crate::Session::retry`] or [`crate::Session::give_up`].
+    pub poison_after: Option<NonZeroU8>,
     /// What is done with messages when the server has lost the session.
     pub session_loss: SessionLoss,
     /// 5.0: Topic aliases that are set for the server, as far as it takes them; 16 unless said, 0 sets none.
@@ -113,6 +119,7 @@ impl Config {
             queue_messages_max: 65_536,
             queue_bytes_max: 64 * 1024 * 1024,
             queue_policy: QueuePolicy::default(),
+            poison_after: None,
             session_loss: SessionLoss::default(),
             topic_aliases_max: 16,
             topic_alias_maximum: 16,
@@ -130,6 +137,12 @@ impl Config {
     pub(crate) fn in_flight_max(&self) -> u16 {
         let default = if self.version.has_properties() { DEFAULT_WINDOW } else { DEFAULT_WINDOW_V3 };
         self.in_flight_max.unwrap_or(default).get()
+    }
+
+    /// Whether the next abrupt end of a connection sets an operation with so many strikes aside.
+    #[inline]
+    pub(crate) fn is_suspect(&self, strikes: u8) -> bool {
+        strikes > 0 && self.poison_after.is_some_and(|limit| strikes + 1 >= limit.get())
     }
 
     /// Whether the session outlives its connection.

@@ -106,6 +106,8 @@ pub enum Indeterminate {
     SessionLost,
     /// The client was disconnected in the middle of it.
     Disconnected,
+    /// Connections broke whenever it was under way, and the application has dropped it.
+    GivenUp,
 }
 
 /// Why a connection could not be had, or ended.
@@ -263,6 +265,36 @@ impl OfflineCause {
     }
 }
 
+impl OfflineCause {
+    /// Whether the connection broke, in a way that something which was under way may have brought about.
+    pub const fn is_abrupt(&self) -> bool {
+        match self {
+            OfflineCause::TransportClosed
+            | OfflineCause::WriteTimedOut
+            | OfflineCause::PingTimedOut
+            | OfflineCause::AcknowledgementsStalled => true,
+            OfflineCause::ServerDisconnected(reason) => matches!(
+                reason,
+                ReasonCode::UnspecifiedError
+                    | ReasonCode::MalformedPacket
+                    | ReasonCode::ProtocolError
+                    | ReasonCode::ImplementationSpecificError
+                    | ReasonCode::TopicFilterInvalid
+                    | ReasonCode::TopicNameInvalid
+                    | ReasonCode::PacketTooLarge
+                    | ReasonCode::QuotaExceeded
+                    | ReasonCode::PayloadFormatInvalid
+                    | ReasonCode::RetainNotSupported
+                    | ReasonCode::QoSNotSupported
+                    | ReasonCode::SharedSubscriptionsNotSupported
+                    | ReasonCode::SubscriptionIdentifiersNotSupported
+                    | ReasonCode::WildcardSubscriptionsNotSupported
+            ),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for RefusedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use RefusedReason as R;
@@ -331,6 +363,7 @@ impl fmt::Display for Indeterminate {
         f.write_str(match self {
             Indeterminate::TimedOut => "sent, but not acknowledged in time",
             Indeterminate::SessionLost => "sent, but the server lost the session before it acknowledged",
+            Indeterminate::GivenUp => "dropped, because connections broke whenever it was under way",
             Indeterminate::Disconnected => "sent, but the client was disconnected before the acknowledgement",
         })
     }

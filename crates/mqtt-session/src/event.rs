@@ -7,7 +7,9 @@ use core::num::NonZeroU64;
 
 use bytes::Bytes;
 use mqtt_parts::Instant;
-use mqtt_proto::{Context, Packet, PacketId, Properties, QoS, ReasonCode, Sender, Version, decode};
+use mqtt_proto::{
+    Context, Packet, PacketId, PacketKind, Properties, QoS, ReasonCode, Sender, Version, decode,
+};
 
 use crate::authentication::{AuthStage, AuthStep};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
@@ -64,6 +66,15 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// Connections broke whenever an operation was under way: it is set aside, and the rest goes on.
+    ///
+    /// It has not ended: [`crate::Session::retry`] or [`crate::Session::give_up`] decides about it.
+    SetAside {
+        /// Which.
+        ticket: Ticket,
+        /// What speaks against it.
+        evidence: Evidence,
+    },
     /// A message has arrived.
     Message(Message),
     /// An authentication waits for [`crate::Session::answer_authentication`], for as long as `network_timeout`.
@@ -78,6 +89,20 @@ pub enum Event {
         /// Which link they are for.
         attempt: u64,
     },
+}
+
+/// What speaks against an operation that is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The packet that was not answered.
+    pub packet: PacketKind,
+    /// Connections in a row that broke while it was under way.
+    pub closes: u8,
+    /// How the last of them ended.
+    pub last_cause: OfflineCause,
+    /// Whether nothing else was under way on the last of them.
+    pub was_alone: bool,
 }
 
 /// How an operation ended.

@@ -52,6 +52,8 @@ pub enum Waits {
     SendingAnew,
     /// To be repeated on this connection, behind others.
     Repetition,
+    /// The application's decision: connections broke whenever it was under way, and it is set aside.
+    Decision,
     /// The server's answer.
     Answer(PacketKind),
 }
@@ -81,6 +83,9 @@ impl fmt::Display for Explanation {
                 f.write_str("it was sent on an earlier connection and is repeated on this one in its turn")?;
                 self.fmt_window(f)?;
             }
+            Waits::Decision => f.write_str(
+                "connections broke whenever it was under way, so it is set aside; retry it or give it up",
+            )?,
             Waits::Answer(kind) if is_online => {
                 write!(f, "it was sent; the server's {kind} is awaited, and it is repeated if the connection is lost")?;
             }

@@ -87,7 +87,7 @@ pub use config::{
 pub use error::{
     ConnectRefusal, Indeterminate, OfflineCause, PeerFault, RefusalClass, RefusedReason, Rejected,
 };
-pub use event::{Event, Message, Outcome, Receipt, Ticket};
+pub use event::{Event, Evidence, Message, Outcome, Receipt, Ticket};
 pub use explain::{Explanation, Waits};
 pub use journal::Mark;
 pub use mqtt_parts::{Instant, TransmitBuf};

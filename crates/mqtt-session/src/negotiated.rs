@@ -104,6 +104,8 @@ pub(crate) struct Emit<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) terms: &'a Negotiated,
+    /// Messages, or requests, that are under way beside those of the machine that is polled.
+    pub(crate) others: usize,
     pub(crate) ids: &'a mut PacketIds,
     pub(crate) out: &'a mut TransmitBuf,
     pub(crate) events: &'a mut Events,

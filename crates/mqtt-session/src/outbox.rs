@@ -6,10 +6,12 @@
 //! messages that have ended is used again.
 
 mod slots;
+mod poison;
 mod stopping;
 mod rebuild;
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use mqtt_parts::{AliasesOut, PacketIds};
 use mqtt_proto::{Ack, Packet, PacketId, QoS, ReasonCode};
@@ -25,6 +27,7 @@ use crate::negotiated::{Emit, Negotiated};
 use crate::planted::{self, Planted};
 use crate::queue::{OVERHEAD, Queue};
 use crate::record::Record;
+use poison::Aside;
 use slots::{SlotState, Slots, Stored};
 
 pub(crate) use slots::Ended;
@@ -44,6 +47,10 @@ pub(crate) struct Outbox {
     /// Messages that were sent on this connection, or released before it, and are not answered.
     in_flight: usize,
     aliases: AliasesOut,
+    /// Those that were under way whenever a connection broke.
+    aside: Vec<Aside>,
+    /// Repeated alone on this connection, and not answered.
+    isolated: Option<PacketId>,
 }
 
 unused!(Outbox, Outbox::new());
@@ -57,6 +64,8 @@ pub(crate) enum Place {
     Again,
     /// Maybe sent; whether it waits to be repeated.
     MaybeSent { qos: QoS, is_due: bool },
+    /// Under way whenever a connection broke.
+    Aside,
     /// QoS 2 between PUBREC and PUBCOMP; whether its PUBREL waits to be repeated.
     Released { is_due: bool },
 }
@@ -71,6 +80,8 @@ impl Outbox {
             replay: VecDeque::new(),
             in_flight: 0,
             aliases: AliasesOut::new(),
+            aside: Vec::new(),
+            isolated: None,
         }
     }
 
@@ -86,7 +97,7 @@ impl Outbox {
 
     /// Messages that have not ended, whether or not somebody waits for their end.
     pub(crate) fn len(&self) -> usize {
-        self.queued() + self.slots.under_way()
+        self.queued() + self.slots.under_way() + self.aside.len()
     }
 
     /// Messages sent and not answered.
@@ -148,11 +159,14 @@ impl Outbox {
     ///
     /// Only PUBLISH waits for the window; a PUBREL is never held back. [5.0 MQTT-3.3.4-8] [5.0 MQTT-4.9.0-2]
     pub(crate) fn poll(&mut self, emit: &mut Emit<'_>, out_max: usize) {
+        if self.is_isolating() {
+            return;
+        }
         while emit.out.len() < out_max && self.poll_replay(emit) {}
         if self.replay.is_empty() {
             while emit.out.len() < out_max && self.poll_again(emit) {}
         }
-        if self.replay.is_empty() && self.again.is_empty() {
+        if self.replay.is_empty() && self.again.is_empty() && !self.is_isolating() {
             while emit.out.len() < out_max && (self.poll_plain(emit, out_max) || self.poll_queue(emit)) {}
         }
     }
@@ -184,6 +198,9 @@ impl Outbox {
     /// [5.0 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1] [3.1.1 MQTT-4.4.0-1] [3.1.1 MQTT-4.6.0-1]
     fn poll_replay(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(&packet_id) = self.replay.front() else { return false };
+        if self.is_isolating() || !self.admits(emit, self.slots.get(packet_id).strikes(), Some(packet_id)) {
+            return false;
+        }
         let slot = self.slots.get(packet_id);
         match slot.state {
             SlotState::Free | SlotState::Reserved => {}
@@ -221,6 +238,7 @@ impl Outbox {
     /// A message of a session that was lost; one that cannot be sent any more may have arrived then.
     fn poll_again(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(first) = self.again.front() else { return false };
+        let strikes = first.strikes;
         let frame = first.frame();
         if frame.is_expired(emit.now) || frame.check_terms(emit.terms).is_err() {
             if let Some(stored) = self.pop_again() {
@@ -231,7 +249,11 @@ impl Outbox {
             }
             return true;
         }
+        if self.is_isolating() || !self.admits(emit, strikes, None) {
+            return false;
+        }
         let Some(packet_id) = self.take_id(emit) else { return false };
+        self.isolated = emit.config.is_suspect(strikes).then_some(packet_id);
         frame_of(&self.again)
             .put(Sending { now: emit.now, packet_id: Some(packet_id), dup: false }, emit.out);
         emit.count_publish(true);
@@ -318,6 +340,7 @@ impl Outbox {
 
     /// An exchange is over. What waits to be repeated does not count yet, though a server may answer it early.
     fn leave_window(&mut self, id: PacketId) {
+        self.isolated.take_if(|isolated| *isolated == id);
         if planted::is(Planted::LeakWindow) {
             return;
         }
@@ -397,7 +420,7 @@ impl Outbox {
             events.record(Record::Ended { ticket });
             return Some(outcome);
         }
-        let is_under_way = self.slots.forget(ticket);
+        let is_under_way = self.slots.forget(ticket) || self.forget_aside(ticket);
         if is_under_way {
             events.record(Record::Forgotten { ticket });
         }
@@ -410,6 +433,7 @@ impl Outbox {
             Some(qos) => qos > QoS::AtMostOnce,
             None => {
                 self.again.binary_search_by_key(&ticket, |stored| stored.order).is_ok()
+                    || self.is_aside(ticket)
                     || self.slots.find(ticket).is_some()
             }
         }
@@ -422,6 +446,9 @@ impl Outbox {
         }
         if self.again.binary_search_by_key(&ticket, |stored| stored.order).is_ok() {
             return Some(Place::Again);
+        }
+        if self.is_aside(ticket) {
+            return Some(Place::Aside);
         }
         let id = self.slots.find(ticket)?;
         let is_due = self.replay.contains(&id);

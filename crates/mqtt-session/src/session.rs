@@ -210,12 +210,25 @@ impl Session {
         self.control.clear();
         if self.connection.is_online() {
             let (terms, ids, events) = (&self.terms, &mut self.ids, &mut self.events);
-            let mut emit =
-                Emit { now, config: &self.config, terms, ids, out, events, counters: &mut self.counters };
-            if let Some(subscriptions) = self.subscriptions.used() {
+            let mut emit = Emit {
+                now,
+                config: &self.config,
+                terms,
+                others: 0,
+                ids,
+                out,
+                events,
+                counters: &mut self.counters,
+            };
+            if self.config.poison_after.is_some() {
+                emit.others = self.outbox.outstanding();
+            }
+            if let Some(subscriptions) = self.subscriptions.used().filter(|_| !self.outbox.is_isolating()) {
                 while emit.out.len() < TRANSMIT_BATCH && subscriptions.poll(&mut emit) {}
             }
-            if let Some(outbox) = self.outbox.used() {
+            emit.others = self.subscriptions.outstanding();
+            let is_quiet = self.subscriptions.wants_quiet(&self.config);
+            if let Some(outbox) = self.outbox.used().filter(|_| !is_quiet) {
                 outbox.poll(&mut emit, TRANSMIT_BATCH);
             }
             let is_awaited = self.outbox.in_flight() > 0 || self.subscriptions.awaits_answer();
@@ -274,11 +287,14 @@ impl Session {
             Waits::Drain { messages: 0, requests: 0, until }
         } else if let Some(place) = self.subscriptions.place(ticket) {
             place.map_or_else(Waits::Answer, |ahead| Waits::Turn { ahead, qos: None })
+        } else if self.subscriptions.is_aside(ticket) {
+            Waits::Decision
         } else {
             match self.outbox.place(ticket) {
                 None => Waits::Ended,
                 Some(Place::Queued { ahead, qos }) => Waits::Turn { ahead, qos: Some(qos) },
                 Some(Place::Again) => Waits::SendingAnew,
+                Some(Place::Aside) => Waits::Decision,
                 Some(Place::MaybeSent { is_due: true, .. } | Place::Released { is_due: true }) => {
                     Waits::Repetition
                 }

@@ -6,6 +6,7 @@
 //! keeps its ticket through all of that.
 
 mod request;
+mod poison;
 mod rebuild;
 
 use alloc::collections::VecDeque;
@@ -55,6 +56,10 @@ pub(crate) struct Subscriptions {
     sent: VecDeque<(PacketId, Vec<Request>)>,
     /// Wanted subscriptions that the server has not answered.
     pending: usize,
+    /// Those that were under way whenever a connection broke.
+    aside: Vec<Request>,
+    /// Repeated alone on this connection, and not answered.
+    isolated: Option<PacketId>,
 }
 
 #[derive(Debug)]
@@ -92,6 +97,8 @@ impl Subscriptions {
             queue: VecDeque::new(),
             sent: VecDeque::new(),
             pending: 0,
+            aside: Vec::new(),
+            isolated: None,
         }
     }
 
@@ -112,7 +119,9 @@ impl Subscriptions {
 
     /// Requests that have not ended.
     pub(crate) fn requests(&self) -> usize {
-        self.queue.len() + self.sent.iter().map(|(_, requests)| requests.len()).sum::<usize>()
+        self.queue.len()
+            + self.aside.len()
+            + self.sent.iter().map(|(_, requests)| requests.len()).sum::<usize>()
     }
 
     /// Where the request of a ticket is: how many go before it, or which answer it waits for; none if it has ended.
@@ -173,7 +182,14 @@ impl Subscriptions {
     }
 
     /// Wants a filter, or wants it with other options.
-    pub(crate) fn subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, with_identifier: bool) {
+    pub(crate) fn subscribe(
+        &mut self,
+        ticket: Ticket,
+        subscribe: &Subscribe<'_>,
+        with_identifier: bool,
+        events: &mut Events,
+    ) {
+        self.supersede_aside(subscribe.filter.as_str(), events);
         let is_new = self.status(subscribe.filter).is_none();
         let identifier = if with_identifier && is_new { self.next_identifier() } else { None };
         self.subscribe_as(ticket, subscribe, identifier);
@@ -217,6 +233,7 @@ impl Subscriptions {
             let outcome = Outcome::Rejected(Rejected::Superseded);
             events.end_all(wanted.tickets, outcome);
         }
+        self.supersede_aside(filter.as_str(), events);
         events.record(Record::Unwanted { ticket, filter: filter.as_str() });
         self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
     }
@@ -237,6 +254,11 @@ impl Subscriptions {
     pub(crate) fn poll(&mut self, emit: &mut Emit<'_>) -> bool {
         self.skip_superseded();
         let Some(first) = self.queue.front() else { return false };
+        let is_suspect = emit.config.is_suspect(first.strikes);
+        let is_quiet = emit.others == 0 && self.sent.is_empty();
+        if self.isolated.is_some() || is_suspect && !is_quiet {
+            return false;
+        }
         let is_subscribe = first.is_subscribe();
         let mut count = 0;
         let mut refused = None;
@@ -247,14 +269,19 @@ impl Subscriptions {
         if with_identifier {
             body_len += IDENTIFIER_LEN_MAX;
         }
-        let count_max = if with_identifier { 1 } else { FILTERS_PER_PACKET };
+        let count_max = if with_identifier || is_suspect { 1 } else { FILTERS_PER_PACKET };
         for request in self.queue.iter().take(count_max) {
             body_len += per_filter + request.filter.len();
             let fits = emit
                 .terms
                 .check_size(packet_size(body_len))
                 .and_then(|()| self.check_terms(emit.terms, request));
-            if request.is_subscribe() != is_subscribe || !self.is_current(request) || fits.is_err() {
+            let is_suspect = count > 0 && emit.config.is_suspect(request.strikes);
+            if request.is_subscribe() != is_subscribe
+                || !self.is_current(request)
+                || is_suspect
+                || fits.is_err()
+            {
                 refused = fits.err();
                 break;
             }
@@ -265,6 +292,7 @@ impl Subscriptions {
             return true;
         }
         let Some(packet_id) = emit.ids.take() else { return false };
+        self.isolated = is_suspect.then_some(packet_id);
         let mut requests: Vec<Request> = self.queue.drain(..count).collect();
         self.put(packet_id, &requests, with_identifier, emit);
         let kind = if is_subscribe { PacketKind::Subscribe } else { PacketKind::Unsubscribe };
@@ -426,11 +454,13 @@ impl Subscriptions {
             return Err(PeerFault::Unsolicited { packet, packet_id });
         };
         ids.release(packet_id);
+        self.isolated.take_if(|isolated| *isolated == packet_id);
         Ok(requests)
     }
 
     /// The connection is gone: requests without an answer are to be sent again, in their order.
     pub(crate) fn on_connection_lost(&mut self, ids: &mut PacketIds) {
+        self.isolated = None;
         while let Some((packet_id, requests)) = self.sent.pop_back() {
             ids.release(packet_id);
             for request in requests.into_iter().rev() {
@@ -466,7 +496,8 @@ impl Subscriptions {
         let mut again = Vec::new();
         for (id, filter) in self.filters.iter() {
             let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };
-            if matches!(wanted.status, SubscriptionStatus::Refused(_)) {
+            let is_aside = self.aside.iter().any(|request| request.change.ticket() == wanted.order);
+            if matches!(wanted.status, SubscriptionStatus::Refused(_)) || is_aside {
                 continue;
             }
             self.pending += usize::from(!is_pending(wanted.status));
@@ -483,6 +514,7 @@ impl Subscriptions {
 
     /// The client stops for good: what waits for an answer is reported, the wanted set stays.
     pub(crate) fn on_stopped(&mut self, events: &mut Events) {
+        self.restore_aside();
         self.queue.retain(|request| match request.change {
             Change::Subscribe { .. } => true,
             Change::Unsubscribe { ticket } => {

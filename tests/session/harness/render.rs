@@ -137,6 +137,16 @@ pub(crate) fn render_event(event: &Event) -> String {
             assert_eq!(message.receipt().is_some(), message.qos() != QoS::AtMostOnce);
             text + &render_payload(message.payload())
         }
+        Event::SetAside { ticket, evidence } => {
+            let alone = if evidence.was_alone { " alone" } else { "" };
+            format!(
+                "aside {} {} {}{alone}: {}",
+                ticket.get(),
+                evidence.packet,
+                evidence.closes,
+                evidence.last_cause
+            )
+        }
         Event::Authentication { step, stage } => {
             let (name, data) = match stage {
                 AuthStage::Begin => ("begin", None),

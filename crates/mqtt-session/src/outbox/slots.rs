@@ -61,6 +61,8 @@ pub(crate) struct Stored {
     shape: Shape,
     /// When it first went out.
     sent_at: Instant,
+    /// Connections in a row that broke while it was under way.
+    pub(crate) strikes: u8,
 }
 
 /// How a message ended that somebody waits for.
@@ -89,6 +91,7 @@ impl Stored {
         payload: None,
         shape: Shape::NONE,
         sent_at: Instant::ORIGIN,
+        strikes: 0,
     };
 
     #[inline]
@@ -113,6 +116,10 @@ impl Slot {
     #[inline]
     pub(crate) fn qos_sent(&self) -> Option<QoS> {
         (self.state == SlotState::MaybeSent).then(|| self.frame().qos())
+    }
+
+    pub(crate) fn strikes(&self) -> u8 {
+        self.message.strikes
     }
 
     /// Orders its message among all others.
@@ -166,6 +173,7 @@ impl Slots {
         message.payload = frame.payload.cloned();
         message.shape = frame.shape;
         message.sent_at = now;
+        message.strikes = 0;
     }
 
     /// A message that goes out again, but in another session.
@@ -230,6 +238,47 @@ impl Slots {
         let index = self.sequence.binary_search_by_key(&order, |(order, _)| *order).ok()?;
         let id = self.sequence[index].1;
         self.get(id).is_of(order).then_some(id)
+    }
+
+    /// Looks at all messages that are not set aside.
+    pub(crate) fn for_each_under_way(&mut self, mut look: impl FnMut(PacketId, &mut Stored)) {
+        for (order, id) in &self.sequence {
+            if let Some(slot) = self.by_id.get_mut(usize::from(id.get())).filter(|slot| slot.is_of(*order)) {
+                look(*id, &mut slot.message);
+            }
+        }
+    }
+
+    /// Takes a message out, whose identifier stays in use; with the code of its PUBREC if it was released.
+    pub(crate) fn set_aside(&mut self, id: PacketId) -> Option<(Stored, Option<ReasonCode>)> {
+        let slot = self.by_id.get_mut(usize::from(id.get())).filter(|slot| slot.is_under_way())?;
+        let released = match slot.state {
+            SlotState::Released { reason, .. } => Some(reason),
+            SlotState::Free | SlotState::Reserved | SlotState::MaybeSent => None,
+        };
+        slot.state = SlotState::Reserved;
+        let stored = core::mem::replace(&mut slot.message, Stored::NONE);
+        self.under_way -= 1;
+        self.trim();
+        Some((stored, released))
+    }
+
+    /// A message that was taken out is under way again.
+    pub(crate) fn put_back(&mut self, id: PacketId, stored: Stored, released: Option<ReasonCode>) {
+        let index = self.sequence.partition_point(|(order, _)| *order < stored.order);
+        self.sequence.insert(index, (stored.order, id));
+        self.under_way += 1;
+        let slot = &mut self.by_id[usize::from(id.get())];
+        slot.state = SlotState::MaybeSent;
+        slot.message = stored;
+        if let Some(reason) = released {
+            self.release(id, reason);
+        }
+    }
+
+    /// The identifier of a message that was taken out is free.
+    pub(crate) fn free(&mut self, id: PacketId) {
+        self.by_id[usize::from(id.get())].state = SlotState::Free;
     }
 
     /// No other message may have that identifier.

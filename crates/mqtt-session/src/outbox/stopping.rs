@@ -40,6 +40,7 @@ impl Outbox {
     fn forget_connection(&mut self) {
         self.replay.clear();
         self.in_flight = 0;
+        self.isolated = None;
     }
 
     fn reject_queue(&mut self, why: Rejected, events: &mut Events) {
@@ -61,6 +62,7 @@ impl Outbox {
     /// server had taken is unknown, and its payload is not kept.
     pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
+        self.lose_aside(policy, events);
         let again_before = self.again.len();
         let Outbox { slots, again, again_bytes, .. } = self;
         let mut over = Vec::new();
@@ -100,6 +102,7 @@ impl Outbox {
     /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1]
     pub(crate) fn on_stopped(&mut self, is_kept: bool, ids: &mut PacketIds, events: &mut Events) {
         self.forget_connection();
+        self.restore_aside();
         let outcome = Outcome::Indeterminate(Indeterminate::Disconnected);
         for ticket in self.slots.forget_all() {
             events.record(Record::Forgotten { ticket });

@@ -1,6 +1,7 @@
 //! The link from its opening to its loss: CONNECT and CONNACK, timeouts, and what follows a lost connection.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU8;
 
 use mqtt_parts::Instant;
 use mqtt_proto::{
@@ -229,6 +230,9 @@ impl Session {
             self.counters.last_disconnection = now;
         }
         self.control.clear();
+        if was_online {
+            self.judge(cause);
+        }
         self.aliases_in.clear();
         self.end_dialogue(cause);
         if let Some(outbox) = self.outbox.used() {
@@ -259,6 +263,24 @@ impl Session {
         self.events.push(Event::Offline { cause, retry_at });
         if next == Next::Stop {
             self.end_all(cause);
+        }
+    }
+
+    /// What was under way when a connection broke is suspected; what was there when one ended in good order is not.
+    fn judge(&mut self, cause: OfflineCause) {
+        let Some(limit) = self.config.poison_after.map(NonZeroU8::get) else { return };
+        let was_alone = self.outbox.outstanding() + self.subscriptions.outstanding() == 1;
+        if let Some(outbox) = self.outbox.used() {
+            match cause.is_abrupt() {
+                true => outbox.strike(limit, cause, was_alone, &mut self.events),
+                false => outbox.acquit(),
+            }
+        }
+        if let Some(subscriptions) = self.subscriptions.used() {
+            match cause.is_abrupt() {
+                true => subscriptions.strike(limit, cause, was_alone, &mut self.events),
+                false => subscriptions.acquit(),
+            }
         }
     }
 

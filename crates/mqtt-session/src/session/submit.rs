@@ -115,7 +115,7 @@ impl Session {
         }
         self.check_requests()?;
         let with_identifier = self.config.subscription_identifiers;
-        self.subscriptions.make().subscribe(ticket, subscribe, with_identifier);
+        self.subscriptions.make().subscribe(ticket, subscribe, with_identifier, &mut self.events);
         self.record_wanted(ticket, subscribe);
         Ok(())
     }
@@ -224,6 +224,22 @@ impl Session {
             _ if self.draining.is_some() || self.is_stopped => Err(RefusedReason::Disconnected),
             _ => Ok(()),
         }
+    }
+
+    /// An operation that was set aside ([`crate::Event::SetAside`]) goes out again, free of suspicion; false if it was not set
+    /// aside.
+    pub fn retry(&mut self, ticket: Ticket) -> bool {
+        let is_online = self.connection.is_online();
+        self.outbox.used().is_some_and(|outbox| outbox.retry(ticket, is_online))
+            || self.subscriptions.used().is_some_and(|subscriptions| subscriptions.retry(ticket))
+    }
+
+    /// An operation that was set aside is dropped: it ends as [`crate::Indeterminate::GivenUp`], and the filter of a
+    /// subscription is not wanted any more. False if it was not set aside.
+    pub fn give_up(&mut self, ticket: Ticket) -> bool {
+        let events = &mut self.events;
+        self.outbox.used().is_some_and(|outbox| outbox.give_up(ticket, &mut self.ids, events))
+            || self.subscriptions.used().is_some_and(|subscriptions| subscriptions.give_up(ticket, events))
     }
 
     /// Bounds the wait for an operation that has not ended: a message that was never sent is withdrawn then, one

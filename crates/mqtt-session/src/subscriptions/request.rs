@@ -12,6 +12,8 @@ pub(super) struct Request {
     pub(super) change: Change,
     /// Whether the server may know of it.
     pub(super) was_sent: bool,
+    /// Connections in a row that broke while it was under way.
+    pub(super) strikes: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +27,19 @@ pub(super) enum Change {
     },
 }
 
+impl Change {
+    /// Names the request.
+    pub(super) const fn ticket(self) -> Ticket {
+        match self {
+            Change::Subscribe { order } => order,
+            Change::Unsubscribe { ticket } => ticket,
+        }
+    }
+}
+
 impl Request {
     pub(super) fn new(filter: &str, change: Change) -> Request {
-        Request { filter: filter.into(), change, was_sent: false }
+        Request { filter: filter.into(), change, was_sent: false, strikes: 0 }
     }
 
     pub(super) fn filter(&self) -> TopicFilter<'_> {
