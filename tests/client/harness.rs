@@ -39,6 +39,16 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     }
 }
 
+/// Calls a client's callbacks until the test has ended.
+pub(crate) fn spawn_run(client: &Client) {
+    let client = client.clone();
+    let run = async move {
+        // A client that is disconnected in the end is no fault of the test.
+        let _ = client.run().await;
+    };
+    TASKS.with_borrow_mut(|tasks| tasks.push(smol::spawn(run)));
+}
+
 /// A broker of the test's own.
 pub(crate) fn start_broker() -> broker::Running {
     broker::start("127.0.0.1:0").expect("there is a free port")

@@ -5,6 +5,7 @@ mod lifecycle;
 mod messages;
 mod held;
 mod authentication;
+mod requests;
 mod servers;
 mod outcomes;
 mod bad_server;

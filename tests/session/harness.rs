@@ -132,6 +132,10 @@ impl Talk {
         self.try_publish(publish).expect("the message is accepted")
     }
 
+    pub(crate) fn request(&mut self, topic: &str, qos: QoS, payload: &str) -> u64 {
+        self.submit(Command::Request(message(topic, qos, payload))).expect("the request is accepted")
+    }
+
     pub(crate) fn subscribe(&mut self, filter: &str, qos: QoS) -> u64 {
         self.try_subscribe(filter, SubscribeOptions::with_qos(qos)).expect("the subscription is accepted")
     }
@@ -396,7 +400,9 @@ impl Talk {
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let event = self.session.poll_event()?;
         match &event {
-            Event::Message(message) => self.receipts.extend(message.receipt()),
+            Event::Message(message) | Event::Response { message, .. } => {
+                self.receipts.extend(message.receipt());
+            }
             Event::Authentication { step, .. } => self.step = Some(*step),
             _ => {}
         }

@@ -8,6 +8,7 @@ mod harness;
 mod connect;
 mod journal;
 mod poison;
+mod requests;
 mod refusals;
 mod keep_alive;
 mod publish;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use mqtt_proto::{TopicFilter, TopicName};
+use bytes::Bytes;
+use mqtt_proto::{Properties, Property, TopicFilter, TopicName};
 use mqtt_session::{
     Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus, Ticket,
 };
@@ -23,8 +24,8 @@ use crate::routes::{CallbackId, Routes, Taken};
 use crate::shared::{Handle, Shared};
 use crate::subscription::Subscription;
 use crate::token::{
-    Completion, ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, SubscribeToken,
-    UnsubscribeToken, block_on, block_on_until,
+    Completion, ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, RequestToken,
+    SubscribeToken, UnsubscribeToken, block_on, block_on_until,
 };
 
 /// An MQTT client. Clones are cheap and share one connection; all methods take `&self` and none waits for the
@@ -84,17 +85,47 @@ impl Client {
     /// Accepts a message for publishing. The token resolves when the server has it; dropping the token cancels
     /// nothing. Without a connection the message waits for the next one.
     pub fn publish(&self, publish: Publish<'_>) -> Result<PublishToken, PublishError> {
-        let command = Command::Publish(mqtt_session::Publish {
-            topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
-            payload: publish.payload,
-            qos: publish.qos,
-            retain: publish.retain,
-            properties: publish.properties,
-            timeout: publish.timeout,
-        });
+        let command = Command::Publish(to_session(publish)?);
         let ticket = self.shared().submit(command, |_, ticket| ticket);
         let ticket = ticket.map_err(PublishError::Refused)?;
         Ok(PublishToken(self.completion(ticket)))
+    }
+
+    /// 5.0: Publishes a request. The token resolves with the response, which may come in any order with others and
+    /// after a reconnect. A timeout, of the request or of the token, bounds the wait for it with every QoS.
+    ///
+    /// Responses come on a topic of the client's own, which is subscribed to with the first request; without a
+    /// timeout a request that nobody answers waits until the client is disconnected.
+    pub fn request(&self, request: Publish<'_>) -> Result<RequestToken, PublishError> {
+        let command = Command::Request(to_session(request)?);
+        let ticket = self.shared().submit(command, |_, ticket| ticket);
+        let ticket = ticket.map_err(PublishError::Refused)?;
+        Ok(RequestToken(self.completion(ticket)))
+    }
+
+    /// 5.0: Answers requests: [`Client::run`] calls `answer` for each message of the filter, and publishes what it
+    /// returns where the request wants it, with the QoS of the request. Messages that want no response get none.
+    ///
+    /// A request is acknowledged when its response was accepted for sending. A response for which the queue has no
+    /// room is dropped, and the request with it.
+    pub fn respond<'a, R: Into<Bytes>>(
+        &self,
+        subscribe: impl Into<Subscribe<'a>>,
+        answer: impl Fn(&Message) -> R + Send + Sync + 'static,
+    ) -> Result<SubscribeToken, SubscribeError> {
+        self.on(subscribe, move |client, request| {
+            let response = answer(&request);
+            // There is nobody to tell; the one who has asked will miss it.
+            let _ = client.publish_response(&request, response.into());
+        })
+    }
+
+    fn publish_response(&self, request: &Message, payload: Bytes) -> Result<(), PublishError> {
+        let asked = request.properties();
+        let Some(topic) = asked.response_topic() else { return Ok(()) };
+        let correlation = asked.correlation_data().map(Property::CorrelationData);
+        let response = Publish::new(topic, payload).qos(request.qos());
+        self.publish(response.properties(Properties::new(correlation.as_slice()))).map(drop)
     }
 
     /// Subscribes to a filter, at QoS 1 unless said, and returns the stream of its messages.
@@ -324,6 +355,18 @@ impl Client {
         let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
         Ok(DisconnectToken(self.completion(ticket)))
     }
+}
+
+/// The message as the session takes it.
+fn to_session(publish: Publish<'_>) -> Result<mqtt_session::Publish<'_>, PublishError> {
+    Ok(mqtt_session::Publish {
+        topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
+        payload: publish.payload,
+        qos: publish.qos,
+        retain: publish.retain,
+        properties: publish.properties,
+        timeout: publish.timeout,
+    })
 }
 
 fn subscribe_command(subscribe: Subscribe<'_>) -> Result<(Command<'_>, TopicFilter<'_>), SubscribeError> {

@@ -50,7 +50,8 @@ pub use server::{Scheme, Server};
 pub use socket::SocketOptions;
 pub use subscription::Subscription;
 pub use token::{
-    ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, SubscribeToken, UnsubscribeToken,
+    ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, RequestToken, SubscribeToken,
+    UnsubscribeToken,
 };
 
 pub use bytes::Bytes;

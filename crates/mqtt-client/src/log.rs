@@ -37,6 +37,7 @@ pub(crate) fn event(event: &Event) {
         Event::Offline { cause, retry_at } => {
             debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
         }
+        Event::Response { ticket, .. } => debug!(ticket = ticket.get(), "a response has arrived"),
         Event::SetAside { ticket, evidence } => {
             debug!(ticket = ticket.get(), ?evidence, "set aside");
         }

@@ -2,6 +2,7 @@
 //!
 //! No waker is woken and no code of the application runs while the lock is held.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::num::NonZeroU16;
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,
     pub(crate) events: EventQueues,
+    /// Responses that nobody has taken yet, by the request.
+    pub(crate) responses: HashMap<Ticket, Message>,
     /// Whether the driver has something to do that it has not seen.
     is_driver_due: bool,
     /// The driver, while it sleeps.
@@ -90,6 +93,7 @@ impl Shared {
             waiters: Waiters::default(),
             routes: Routes::new(waiting_messages_max),
             events: EventQueues::default(),
+            responses: HashMap::new(),
             is_driver_due: false,
             driver: None,
             is_abandoned: false,
@@ -268,6 +272,7 @@ impl State {
             #[cfg(feature = "tracing")]
             log::event(&event);
             match event {
+                Event::Response { ticket, message } => self.on_response(ticket, message),
                 Event::Message(message) => self.routes.route(message, &self.session, &mut self.wakers),
                 Event::Ended { ticket, outcome } => {
                     let is_done = matches!(outcome, Outcome::Done(_));
@@ -297,6 +302,16 @@ impl State {
             }
         }
         self.tell_if_stopped();
+    }
+
+    /// A response is taken when its request's token is there to take it, and acknowledged either way.
+    fn on_response(&mut self, ticket: Ticket, message: Message) {
+        message.receipt().into_iter().for_each(|receipt| self.session.acknowledge(receipt));
+        self.is_driver_due = true;
+        self.wakers.extend(self.driver.take());
+        if self.waiters.is_awaited(ticket) {
+            self.responses.insert(ticket, message);
+        }
     }
 
     #[cfg(feature = "tracing")]

@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
-use mqtt_session::{Explanation, Indeterminate, OfflineCause, Outcome, Rejected, Ticket};
+use mqtt_session::{Explanation, Indeterminate, Message, OfflineCause, Outcome, Rejected, Ticket};
 
 use crate::error::{ConnectError, PublishError, SubscribeError};
 use crate::shared::Shared;
@@ -27,6 +27,13 @@ impl Completion {
         Completion { shared, ticket }
     }
 
+    fn set_timeout(&self, timeout: Duration) {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        state.session.set_timeout(now, self.ticket, timeout);
+        self.shared.release(state);
+    }
+
     /// The outcome, or none if nobody is left who could bring it about.
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
         let mut state = self.shared.lock();
@@ -40,7 +47,9 @@ impl Completion {
 
 impl Drop for Completion {
     fn drop(&mut self) {
-        self.shared.lock().waiters.forget(self.ticket);
+        let mut state = self.shared.lock();
+        state.waiters.forget(self.ticket);
+        state.responses.remove(&self.ticket);
     }
 }
 
@@ -137,6 +146,11 @@ token! {
 }
 
 token! {
+    /// A request that was accepted. Resolves with the response.
+    RequestToken -> Result<Message, PublishError>, request_result
+}
+
+token! {
     /// An authentication that was asked for once more. Resolves when both sides are satisfied.
     ReauthenticateToken -> Result<(), ConnectError>, connect_result
 }
@@ -162,12 +176,26 @@ impl PublishToken {
     /// Past it the token resolves to [`PublishError::TimedOut`]: a message that was never sent is withdrawn, one
     /// that was sent may have arrived, and its exchange with the server goes on so that it is not doubled.
     pub fn timeout(self, timeout: Duration) -> PublishToken {
-        let now = self.0.shared.now();
-        let mut state = self.0.shared.lock();
-        state.session.set_timeout(now, self.0.ticket, timeout);
-        self.0.shared.release(state);
+        self.0.set_timeout(timeout);
         self
     }
+}
+
+impl RequestToken {
+    /// Bounds the wait for the response, counted from now.
+    ///
+    /// Past it the token resolves to [`PublishError::TimedOut`]: a request that was never sent is withdrawn, one that
+    /// was sent may have been answered; a response that comes later is dropped and counted.
+    pub fn timeout(self, timeout: Duration) -> RequestToken {
+        self.0.set_timeout(timeout);
+        self
+    }
+}
+
+fn request_result(completion: &Completion, outcome: Option<Outcome>) -> Result<Message, PublishError> {
+    publish_result(completion, outcome)?;
+    let response = completion.shared.lock().responses.remove(&completion.ticket);
+    response.ok_or(PublishError::DriverGone)
 }
 
 fn publish_result(_: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, PublishError> {

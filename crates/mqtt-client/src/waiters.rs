@@ -40,6 +40,11 @@ impl Waiters {
         }
     }
 
+    /// Whether somebody holds a token for it.
+    pub(crate) fn is_awaited(&self, ticket: Ticket) -> bool {
+        self.entries.contains_key(&ticket)
+    }
+
     pub(crate) fn poll(&mut self, ticket: Ticket, context: &mut Context<'_>) -> Poll<Outcome> {
         match self.entries.get_mut(&ticket) {
             Some(Waiter::Ended(outcome)) => Poll::Ready(*outcome),

@@ -87,6 +87,11 @@ pub struct Config {
     pub topic_aliases_max: u16,
     /// 5.0: Topic aliases that the server may set; 16 unless said, 0 allows none. [5.0 MQTT-3.3.2-10]
     pub topic_alias_maximum: u16,
+    /// 5.0: Where responses to requests come. Unless said, below what the server gives as Response Information, if
+    /// it was asked for it, and otherwise at `responses/` and the client identifier.
+    pub response_topic: Option<String>,
+    /// 5.0: Whether the server is asked where responses should come; false unless said. [5.0 MQTT-3.1.2-28]
+    pub asks_response_information: bool,
     /// 5.0: Whether each subscription has an identifier, if the server has them; true unless said.
     ///
     /// A message then says which subscriptions it is for, so that none gets it twice where filters overlap.
@@ -123,6 +128,8 @@ impl Config {
             session_loss: SessionLoss::default(),
             topic_aliases_max: 16,
             topic_alias_maximum: 16,
+            response_topic: None,
+            asks_response_information: false,
             subscription_identifiers: true,
             subscriptions_max: 1024 * 1024,
         }

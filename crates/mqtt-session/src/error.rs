@@ -62,6 +62,10 @@ pub enum RefusedReason {
     Config(EncodeError),
     /// Before 5.0 an empty client identifier needs a clean session. [3.1.1 MQTT-3.1.3-7]
     EmptyClientId,
+    /// A topic for responses that is none.
+    ResponseTopic(mqtt_proto::TopicError),
+    /// Nobody knows where responses should come: there is no client identifier yet, and no `response_topic`.
+    NoResponseTopic,
     /// There is no `authentication_method`.
     NoAuthenticationMethod,
     /// An authentication is under way already.
@@ -90,6 +94,8 @@ pub enum Rejected {
     Superseded,
     /// There is no connection, and it is not waited for.
     Offline(OfflineCause),
+    /// Nobody listens where the request went.
+    NoResponder,
     /// It made room in a full queue, as `queue_policy` says.
     Dropped,
     /// The server lost the session before it was sent, and `session_loss` does not send it anew.
@@ -106,6 +112,8 @@ pub enum Indeterminate {
     SessionLost,
     /// The client was disconnected in the middle of it.
     Disconnected,
+    /// A request: the server does not let its response come.
+    NoResponses,
     /// Connections broke whenever it was under way, and the application has dropped it.
     GivenUp,
 }
@@ -330,6 +338,10 @@ impl fmt::Display for RefusedReason {
             R::EmptyClientId => f.write_str(
                 "before 5.0 an empty client identifier needs a clean session; choose an identifier",
             ),
+            R::ResponseTopic(error) => write!(f, "the topic for responses: {error}; set `response_topic`"),
+            R::NoResponseTopic => f.write_str(
+                "nobody knows where responses should come; set `response_topic` or a client identifier, or connect first",
+            ),
             R::NoAuthenticationMethod => {
                 f.write_str("the options name no authentication method; set `authentication_method`")
             }
@@ -351,6 +363,7 @@ impl fmt::Display for Rejected {
             Rejected::Disconnected => f.write_str("the client was disconnected before it was sent"),
             Rejected::Refused(reason) => write!(f, "it cannot be sent: {reason}"),
             Rejected::Offline(cause) => write!(f, "{cause}"),
+            Rejected::NoResponder => f.write_str("nobody listens where the request went"),
             Rejected::Dropped => f.write_str("dropped to make room for a later message"),
             Rejected::SessionLost => f.write_str("the server lost the session before it was sent"),
             Rejected::Superseded => f.write_str("a later request for the same filter took its place"),
@@ -363,6 +376,7 @@ impl fmt::Display for Indeterminate {
         f.write_str(match self {
             Indeterminate::TimedOut => "sent, but not acknowledged in time",
             Indeterminate::SessionLost => "sent, but the server lost the session before it acknowledged",
+            Indeterminate::NoResponses => "the server refuses the subscription by which responses come",
             Indeterminate::GivenUp => "dropped, because connections broke whenever it was under way",
             Indeterminate::Disconnected => "sent, but the client was disconnected before the acknowledgement",
         })

@@ -15,12 +15,14 @@ use crate::journal::Journal;
 use crate::lazy::Lazy;
 use crate::planted::{self, Planted};
 use crate::record::Record;
+use crate::requests::{Meaning, NO_RESPONSES, Requests};
 
 /// Events in their order.
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<Told>,
     deadlines: Lazy<Deadlines>,
+    requests: Lazy<Requests>,
     /// What has to be remembered, if anything has.
     journal: Option<Box<Journal>>,
 }
@@ -37,7 +39,12 @@ enum Told {
 
 impl Events {
     pub(crate) fn new() -> Events {
-        Events { queue: VecDeque::with_capacity(FIRST_CAPACITY), deadlines: Lazy::new(), journal: None }
+        Events {
+            queue: VecDeque::with_capacity(FIRST_CAPACITY),
+            deadlines: Lazy::new(),
+            requests: Lazy::new(),
+            journal: None,
+        }
     }
 
     #[inline]
@@ -45,8 +52,36 @@ impl Events {
         self.queue.push_back(Told::Event(event));
     }
 
+    /// An operation has ended, perhaps one that is part of a request.
     #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
+        match self.requests.used() {
+            Some(requests) => {
+                let meaning = requests.on_ended(ticket, outcome);
+                self.end_as(ticket, outcome, meaning);
+            }
+            None => self.tell_ended(ticket, outcome),
+        }
+    }
+
+    fn end_as(&mut self, ticket: Ticket, outcome: Outcome, meaning: Meaning) {
+        match meaning {
+            Meaning::Itself => self.tell_ended(ticket, outcome),
+            Meaning::Nothing => {}
+            Meaning::Ended(request, outcome) => self.tell_ended(request, outcome),
+            Meaning::NoResponses(requests) => {
+                self.tell_ended(ticket, outcome);
+                for request in requests {
+                    self.requests.make().settle(request);
+                    self.tell_ended(request, NO_RESPONSES);
+                }
+            }
+        }
+    }
+
+    /// Tells the application that an operation has ended.
+    #[inline]
+    pub(crate) fn tell_ended(&mut self, ticket: Ticket, outcome: Outcome) {
         if let Some(deadlines) = self.deadlines.used() {
             deadlines.remove(ticket);
         }
@@ -83,6 +118,20 @@ impl Events {
                 Told::Done { .. } => None,
             },
         }
+    }
+
+    #[inline]
+    pub(crate) fn has_requests(&mut self) -> bool {
+        self.requests.used().is_some()
+    }
+
+    pub(crate) fn requests(&mut self) -> &mut Requests {
+        self.requests.make()
+    }
+
+    /// The same, to look at.
+    pub(crate) fn open_requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// What has to be remembered is recorded from now on.

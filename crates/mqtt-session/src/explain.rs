@@ -48,6 +48,8 @@ pub enum Waits {
         /// Of a message.
         qos: Option<QoS>,
     },
+    /// The response to a request whose message has arrived.
+    Response,
     /// To be sent anew: the server has lost the session in which it was sent.
     SendingAnew,
     /// To be repeated on this connection, behind others.
@@ -76,6 +78,7 @@ impl fmt::Display for Explanation {
                     self.fmt_window(f)?;
                 }
             }
+            Waits::Response => f.write_str("the request has arrived; its response is awaited")?,
             Waits::SendingAnew => f.write_str(
                 "it was sent, but the server lost the session before it answered; it is sent anew in the new session",
             )?,

@@ -64,6 +64,7 @@ mod servers;
 mod deadlines;
 mod record;
 mod journal;
+mod requests;
 mod events;
 mod negotiated;
 mod frame;

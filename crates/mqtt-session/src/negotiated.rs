@@ -36,6 +36,8 @@ pub struct Negotiated {
     pub topic_aliases_max: u16,
     /// How long the server keeps the session after the connection ends, in seconds.
     pub session_expiry_secs: u32,
+    /// What topics for responses should begin with, if the server was asked and says so.
+    pub response_information: Option<String>,
     /// The client identifier that the server chose, if it did.
     pub assigned_client_id: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Negotiated {
             subscription_id_available: config.version.has_properties(),
             topic_aliases_max: 0,
             session_expiry_secs: config.session_expiry_secs(),
+            response_information: None,
             assigned_client_id: None,
         }
     }
@@ -75,6 +78,7 @@ impl Negotiated {
                 && is_available(properties.subscription_identifier_available()),
             topic_aliases_max: properties.topic_alias_maximum().unwrap_or(0).min(config.topic_aliases_max),
             session_expiry_secs: properties.session_expiry_interval().unwrap_or(defaults.session_expiry_secs),
+            response_information: properties.response_information().map(String::from),
             assigned_client_id: properties.assigned_client_identifier().map(String::from),
         }
     }

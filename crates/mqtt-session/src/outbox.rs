@@ -404,10 +404,18 @@ impl Outbox {
         ended.filter(|_| !planted::is(Planted::NeverEnd))
     }
 
+    /// Takes a message back that was never sent; false if it was, or has ended.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket, events: &mut Events) -> bool {
+        let is_withdrawn = self.queue.withdraw(ticket);
+        if is_withdrawn {
+            events.record(Record::Ended { ticket });
+        }
+        is_withdrawn
+    }
+
     /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
     pub(crate) fn on_deadline(&mut self, ticket: Ticket, events: &mut Events) -> Option<Outcome> {
-        if self.queue.withdraw(ticket) {
-            events.record(Record::Ended { ticket });
+        if self.withdraw(ticket, events) {
             return Some(Outcome::Rejected(Rejected::TimedOut));
         }
         let mut outcome = Outcome::Indeterminate(Indeterminate::TimedOut);

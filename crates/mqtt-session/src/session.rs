@@ -1,6 +1,7 @@
 //! Routes what happens to the machine that it concerns, and their answers back; decides little itself.
 
 mod submit;
+mod request;
 mod rebuild;
 mod authenticate;
 mod link;
@@ -275,7 +276,11 @@ impl Session {
 
     /// Why an operation has not ended, and what comes next; `Display` says it in words.
     pub fn explain(&self, ticket: Ticket) -> Explanation {
-        let waits = if self.connecting == Some(ticket) {
+        let awaits_response = self.events.open_requests().awaits_response(ticket);
+        let ticket = self.events.open_requests().message_of(ticket);
+        let waits = if awaits_response {
+            Waits::Response
+        } else if self.connecting == Some(ticket) {
             Waits::Connection
         } else if self.dialogue.is_of(ticket) {
             Waits::Authentication

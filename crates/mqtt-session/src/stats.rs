@@ -31,6 +31,8 @@ pub struct Stats {
     pub messages_resent: u64,
     /// Repetitions of QoS 2 messages that were not delivered a second time.
     pub duplicates_dropped: u64,
+    /// Responses to requests that nobody waited for any more; they were acknowledged.
+    pub responses_dropped: u64,
     /// Pings sent.
     pub pings_sent: u64,
     /// Packets given to the transport, by kind.
@@ -96,6 +98,7 @@ pub(crate) struct Counters {
     pub(crate) bytes_sent: u64,
     pub(crate) messages_resent: u64,
     pub(crate) duplicates_dropped: u64,
+    pub(crate) responses_dropped: u64,
     pub(crate) acknowledgement_latency: Latency,
     /// By kind: packets sent, or received if only a server sends them; then those received of [`BOTH_WAYS`].
     packets: [u64; 16 + BOTH_WAYS.len()],
@@ -165,6 +168,7 @@ impl Counters {
             connections: self.connections,
             messages_resent: self.messages_resent,
             duplicates_dropped: self.duplicates_dropped,
+            responses_dropped: self.responses_dropped,
             pings_sent: packets_sent.get(PacketKind::Pingreq),
             packets_sent,
             packets_received,

@@ -135,6 +135,7 @@ fn property<'a>(name: &str, value: &'a str) -> Property<'a> {
         "server" => Property::ServerReference(value),
         "method" => Property::AuthenticationMethod(value),
         "data" => Property::AuthenticationData(value.as_bytes()),
+        "response_base" => Property::ResponseInformation(value),
         "alias" => Property::TopicAlias(short()),
         "alias_max" => Property::TopicAliasMaximum(short()),
         other => panic!("the tests know no property {other}"),

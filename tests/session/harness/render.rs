@@ -4,7 +4,7 @@ use mqtt_proto::{
     Ack, Connect, Context, Packet, PacketKind, Properties, Property, Publish, QoS, ReasonCode, Sender,
     TopicFilter, Version, decode, frame_len,
 };
-use mqtt_session::{AuthStage, Event, Outcome};
+use mqtt_session::{AuthStage, Event, Message, Outcome};
 
 /// Each packet of what the session sent.
 pub(crate) fn packets(mut bytes: &[u8], version: Version) -> Vec<String> {
@@ -104,9 +104,15 @@ fn render_properties(properties: &Properties<'_>) -> String {
     let render = |property| match property {
         // Its `Debug` shows no data.
         Property::AuthenticationData(data) => format!(" data={}", lossy(data)),
+        Property::CorrelationData(data) => format!(" for={}", request_of(data)),
         other => format!(" {other:?}"),
     };
     properties.iter().map(render).collect()
+}
+
+/// The ticket in the Correlation Data of a request.
+fn request_of(data: &[u8]) -> u64 {
+    data.last_chunk().map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 fn flag(is_set: bool, name: &'static str) -> &'static str {
@@ -129,14 +135,8 @@ pub(crate) fn render_event(event: &Event) -> String {
         Event::Offline { cause, retry_at: Some(_) } => format!("offline: {cause}; retry"),
         Event::Offline { cause, retry_at: None } => format!("offline: {cause}; stop"),
         Event::Ended { ticket, outcome } => format!("ended {} {}", ticket.get(), render_outcome(*outcome)),
-        Event::Message(message) => {
-            let mut text = format!("message {} qos{}", message.topic(), message.qos());
-            text += flag(message.dup(), "dup");
-            text += flag(message.retain(), "retain");
-            text += &render_properties(&message.properties());
-            assert_eq!(message.receipt().is_some(), message.qos() != QoS::AtMostOnce);
-            text + &render_payload(message.payload())
-        }
+        Event::Message(message) => render_message("message", message),
+        Event::Response { ticket, message } => render_message(&format!("response {}", ticket.get()), message),
         Event::SetAside { ticket, evidence } => {
             let alone = if evidence.was_alone { " alone" } else { "" };
             format!(
@@ -158,6 +158,15 @@ pub(crate) fn render_event(event: &Event) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+fn render_message(what: &str, message: &Message) -> String {
+    let mut text = format!("{what} {} qos{}", message.topic(), message.qos());
+    text += flag(message.dup(), "dup");
+    text += flag(message.retain(), "retain");
+    text += &render_properties(&message.properties());
+    assert_eq!(message.receipt().is_some(), message.qos() != QoS::AtMostOnce);
+    text + &render_payload(message.payload())
 }
 
 fn render_outcome(outcome: Outcome) -> String {

@@ -4,6 +4,8 @@
 //! the limit is repeated alone, so that the last strike hits only the one that deserves it. What is set aside keeps
 //! its identifier, since the server may know it, and waits for the application.
 
+use alloc::vec::Vec;
+
 use mqtt_parts::PacketIds;
 use mqtt_proto::{PacketId, PacketKind, QoS, ReasonCode};
 
@@ -11,7 +13,7 @@ use super::Outbox;
 use super::slots::{SlotState, Stored};
 use crate::config::{Lost, SessionLoss};
 use crate::error::{Indeterminate, OfflineCause};
-use crate::event::{Evidence, Outcome, Ticket};
+use crate::event::{Event, Evidence, Outcome, Ticket};
 use crate::events::Events;
 use crate::negotiated::Emit;
 use crate::record::Record;
@@ -53,7 +55,7 @@ impl Outbox {
     /// A connection ended abruptly: a strike for all that was under way on it.
     pub(crate) fn strike(&mut self, limit: u8, cause: OfflineCause, was_alone: bool, events: &mut Events) {
         let Outbox { slots, replay, .. } = self;
-        let mut over = alloc::vec::Vec::new();
+        let mut over = Vec::new();
         slots.for_each_under_way(|id, stored| {
             if !replay.contains(&id) {
                 stored.strikes = stored.strikes.saturating_add(1);
@@ -66,7 +68,8 @@ impl Outbox {
             let Some((stored, released)) = self.slots.set_aside(id) else { continue };
             let packet = if released.is_some() { PacketKind::Pubrel } else { PacketKind::Publish };
             let evidence = Evidence { packet, closes: stored.strikes, last_cause: cause, was_alone };
-            events.push(crate::event::Event::SetAside { ticket: stored.order, evidence });
+            let ticket = events.open_requests().request_of(stored.order);
+            events.push(Event::SetAside { ticket, evidence });
             self.aside.push(Aside { stored, packet_id: Some(id), released });
         }
     }
@@ -150,7 +153,7 @@ impl Outbox {
 
     /// The client stops: exchanges go on with the next connection, those of suspects too.
     pub(super) fn restore_aside(&mut self) {
-        let tickets: alloc::vec::Vec<Ticket> = self.aside.iter().map(|aside| aside.stored.order).collect();
+        let tickets: Vec<Ticket> = self.aside.iter().map(|aside| aside.stored.order).collect();
         for ticket in tickets {
             self.retry(ticket, false);
         }

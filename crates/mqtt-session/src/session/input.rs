@@ -11,7 +11,7 @@ use mqtt_proto::{
 
 use super::Session;
 use crate::error::{OfflineCause, PeerFault, RefusedReason};
-use crate::event::{AliasedTopic, Event, Message, Receipt};
+use crate::event::{AliasedTopic, Message, Receipt};
 use crate::inbox::{Arrived, Inbox};
 use crate::outbox::Ended;
 use crate::planted::{self, Planted};
@@ -141,7 +141,7 @@ impl Session {
                 }
                 let frame = input.split_to(len).freeze();
                 let version = self.config.version;
-                self.events.push(Event::Message(Message {
+                self.deliver(Message {
                     frame,
                     aliased,
                     version,
@@ -152,7 +152,7 @@ impl Session {
                     retain,
                     dup,
                     receipt,
-                }));
+                });
             }
         }
         Ok(())

@@ -80,6 +80,9 @@ impl Session {
             if config.session_expiry_secs() > 0 {
                 properties.push(Property::SessionExpiryInterval(config.session_expiry_secs()));
             }
+            if config.asks_response_information {
+                properties.push(Property::RequestResponseInformation(1));
+            }
             if let Some(method) = &config.authentication_method {
                 properties.push(Property::AuthenticationMethod(method));
                 properties.extend((!first.is_empty()).then_some(Property::AuthenticationData(first)));
@@ -324,6 +327,7 @@ impl Session {
         if let Some(subscriptions) = self.subscriptions.used() {
             subscriptions.on_stopped(&mut self.events);
         }
+        self.end_requests();
         self.is_stopped = true;
         self.disconnecting = self.draining.take().map(|draining| draining.ticket);
         self.end_disconnecting();
@@ -350,6 +354,9 @@ impl Session {
             self.prepare_connect();
         }
         while let Some(ticket) = self.events.pop_passed(now) {
+            if self.end_late_request(ticket) {
+                continue;
+            }
             if self.dialogue.is_of(ticket) {
                 let farewell = Farewell { reason: ReasonCode::UnspecifiedError, session_expiry_secs: None };
                 self.lose(now, OfflineCause::AuthenticationTimedOut, Some(farewell));

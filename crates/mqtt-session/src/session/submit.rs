@@ -29,6 +29,11 @@ impl Session {
         let result = match &command {
             Command::Connect => self.submit_connect(now, ticket),
             Command::Publish(publish) => self.submit_publish(now, ticket, publish),
+            Command::Request(publish) => self.submit_request(now, ticket, publish).inspect(|()| {
+                if let Some(timeout) = publish.timeout {
+                    self.events.set_deadline(ticket, now + timeout);
+                }
+            }),
             Command::Subscribe(subscribe) => self.submit_subscribe(ticket, subscribe),
             Command::Unsubscribe(filter) => self.submit_unsubscribe(ticket, *filter),
             Command::Reauthenticate => self.submit_reauthenticate(now, ticket),
@@ -84,7 +89,7 @@ impl Session {
         Ok(())
     }
 
-    fn submit_publish(
+    pub(super) fn submit_publish(
         &mut self,
         now: Instant,
         ticket: Ticket,
@@ -105,7 +110,11 @@ impl Session {
         Ok(())
     }
 
-    fn submit_subscribe(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>) -> Result<(), RefusedReason> {
+    pub(super) fn submit_subscribe(
+        &mut self,
+        ticket: Ticket,
+        subscribe: &Subscribe<'_>,
+    ) -> Result<(), RefusedReason> {
         self.check_not_closing()?;
         self.check_filter(subscribe)?;
         let subscriptions_max = self.config.subscriptions_max;
@@ -210,7 +219,7 @@ impl Session {
     }
 
     /// Messages are taken while a connection is wanted; otherwise nobody could say when they end.
-    fn check_wanted(&self) -> Result<(), RefusedReason> {
+    pub(super) fn check_wanted(&self) -> Result<(), RefusedReason> {
         if self.connection.state() == State::Idle {
             Err(RefusedReason::Disconnected)
         } else {
@@ -230,6 +239,7 @@ impl Session {
     /// aside.
     pub fn retry(&mut self, ticket: Ticket) -> bool {
         let is_online = self.connection.is_online();
+        let ticket = self.events.open_requests().message_of(ticket);
         self.outbox.used().is_some_and(|outbox| outbox.retry(ticket, is_online))
             || self.subscriptions.used().is_some_and(|subscriptions| subscriptions.retry(ticket))
     }
@@ -238,6 +248,7 @@ impl Session {
     /// subscription is not wanted any more. False if it was not set aside.
     pub fn give_up(&mut self, ticket: Ticket) -> bool {
         let events = &mut self.events;
+        let ticket = events.open_requests().message_of(ticket);
         self.outbox.used().is_some_and(|outbox| outbox.give_up(ticket, &mut self.ids, events))
             || self.subscriptions.used().is_some_and(|subscriptions| subscriptions.give_up(ticket, events))
     }
@@ -245,7 +256,7 @@ impl Session {
     /// Bounds the wait for an operation that has not ended: a message that was never sent is withdrawn then, one
     /// that was sent ends as indeterminate. Other operations are not bounded.
     pub fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: core::time::Duration) {
-        if self.outbox.awaits_acknowledgement(ticket) {
+        if self.outbox.awaits_acknowledgement(ticket) || self.events.open_requests().is_open(ticket) {
             self.events.set_deadline(ticket, now + timeout);
         }
     }
