@@ -15,6 +15,7 @@ mod report;
 mod checks;
 mod brokers;
 mod clients;
+mod cluster;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -34,7 +35,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(names: &[&str]) -> Result<(), String> {
+fn run(words: &[&str]) -> Result<(), String> {
+    match words {
+        ["--cluster"] => cluster::run(),
+        names => run_table(names),
+    }
+}
+
+fn run_table(names: &[&str]) -> Result<(), String> {
     let start = Instant::now();
     if let Some(name) = names.iter().find(|name| !known_names().any(|known| known == **name)) {
         let known: Vec<&str> = known_names().collect();

@@ -176,6 +176,15 @@ impl Inbox {
         }
     }
 
+    /// The next message, if one comes in time.
+    pub(crate) fn next_within(&mut self, timeout: Duration) -> Result<Option<Message>, String> {
+        match self.0.wait_next_for(timeout) {
+            Ok(Some(message)) => Ok(Some(message)),
+            Ok(None) => Err("the subscription has ended".into()),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn try_next(&mut self) -> Option<Message> {
         self.0.try_next()
     }
