@@ -14,6 +14,7 @@ mod publish;
 mod window;
 mod replay;
 mod lost;
+mod unknown;
 mod expiry;
 mod timeouts;
 mod limits;
