@@ -125,11 +125,8 @@ impl Tools {
         self.publish(&["-t", "shared/end", "-q", "1", "-m", "end"], b"")?;
         let mut came = Vec::new();
         for sub in &mut subs {
-            loop {
-                match sub.next()?.parse::<usize>() {
-                    Ok(number) => came.push(number),
-                    Err(_) => break,
-                }
+            while let Ok(number) = sub.next()?.parse::<usize>() {
+                came.push(number);
             }
         }
         came.sort_unstable();
