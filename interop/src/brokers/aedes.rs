@@ -18,13 +18,33 @@ pub(super) const BROKER: Broker = Broker {
     deviations: &DEVIATIONS,
 };
 
-const DEVIATIONS: [Deviation; 1] = [Deviation {
-    check: "cuts, QoS 2",
-    versions: &[Version::V3_1_1],
-    says: "the server lost the session",
-    reason: "it says Session Present only to clients that have subscriptions",
-    shows: Shows::Always,
-}];
+const DEVIATIONS: [Deviation; 3] = [
+    Deviation {
+        check: "cuts, QoS 2",
+        versions: &[Version::V3_1_1],
+        says: "the server lost the session",
+        reason: "it says Session Present only to clients that have subscriptions",
+        shows: Shows::Always,
+    },
+    Deviation {
+        check: "cuts, QoS 2",
+        versions: &[Version::V3_1],
+        says: "acknowledged messages did not come",
+        reason: FROM_ANY_IDENTIFIER,
+        shows: Shows::Sometimes,
+    },
+    Deviation {
+        check: "cuts, QoS 1",
+        versions: &[Version::V3_1, Version::V3_1_1],
+        says: "acknowledged messages did not come",
+        reason: FROM_ANY_IDENTIFIER,
+        shows: Shows::Sometimes,
+    },
+];
+
+/// Once in some fifty runs one that is drawn is near to those of the connection before.
+const FROM_ANY_IDENTIFIER: &str =
+    "it draws the first packet identifier of each connection and may use one that is not yet free";
 
 fn start(folder: &Path) -> Result<Running, String> {
     let packages = fetch::npm()?;

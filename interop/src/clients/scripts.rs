@@ -1,4 +1,6 @@
 //! Paho for Python and MQTT.js: each runs a script that prints a line for each check.
+//!
+//! A script must not have the name of the package that it imports: Python would import the script.
 
 use std::process::Command;
 
@@ -15,8 +17,8 @@ pub(super) const PAHO: Client = Client {
     origin: "PyPI",
     fetch: || amqtt::package_version(&fetch::python()?, "paho-mqtt"),
     check: |port, version, row| {
-        let script = fetch::home().join("python").join("paho.py");
-        write(&script, include_str!("../../scripts/paho.py"))?;
+        let script = fetch::home().join("python").join("paho_checks.py");
+        write(&script, include_str!("../../scripts/paho_checks.py"))?;
         play(Command::new(fetch::python()?.join("python")).arg(script), port, version, row)
     },
 };
@@ -26,8 +28,8 @@ pub(super) const MQTT_JS: Client = Client {
     origin: "npm",
     fetch: || aedes::package_version(&fetch::npm()?, "mqtt"),
     check: |port, version, row| {
-        let script = fetch::npm()?.join("mqttjs.mjs");
-        write(&script, include_str!("../../scripts/mqttjs.mjs"))?;
+        let script = fetch::npm()?.join("mqttjs_checks.mjs");
+        write(&script, include_str!("../../scripts/mqttjs_checks.mjs"))?;
         play(Command::new("node").arg(script), port, version, row)
     },
 };
