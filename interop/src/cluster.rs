@@ -3,9 +3,11 @@
 //! Every publisher and every subscriber knows the list of the three servers and a session of its own; nothing is
 //! shared between them. At the end each QoS 1 message that was acknowledged must have been delivered.
 //!
-//! A queue of RabbitMQ lives on one node unless a policy mirrors it. Here the queues of MQTT sessions are mirrored
-//! on all nodes, a message is acknowledged when every mirror has it, and no node is killed before the one that was
-//! started again has caught up. Without that the broker loses what it has acknowledged.
+//! A queue of RabbitMQ 3.10 lives on one node unless a policy mirrors it. While that node is away, its subscriber is
+//! refused (404), and messages for it are acknowledged to their publisher and dropped: the broker's guarantee to keep,
+//! and no client can see it broken. In a trial without mirrors 111,267 of 414,705 acknowledged messages were lost.
+//! Here the queues of MQTT sessions are mirrored on all nodes, a message is acknowledged when every mirror has it, and
+//! no node is killed before the one that was started again has caught up.
 
 mod nodes;
 mod workload;

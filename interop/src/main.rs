@@ -46,7 +46,7 @@ fn run_table(names: &[&str]) -> Result<(), String> {
     let start = Instant::now();
     if let Some(name) = names.iter().find(|name| !known_names().any(|known| known == **name)) {
         let known: Vec<&str> = known_names().collect();
-        return Err(format!("`{name}` is not known; there are {}", known.join(", ")));
+        return Err(format!("`{name}` is not known; there are {}, and `--cluster` alone", known.join(", ")));
     }
     let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
     let mut rows = Vec::new();
