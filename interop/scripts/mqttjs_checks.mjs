@@ -1,7 +1,8 @@
 // MQTT.js against the broker at a port of the loopback interface.
 //
-// Arguments: the port, and the version of the protocol (3.1, 3.1.1 or 5.0). For each check one line is printed, `ok NAME`
-// or `failed NAME: WHY`, and `end` after the last one. Nothing is waited for but events, each for a bounded time.
+// Arguments: the port, and the version of the protocol (3.1, 3.1.1 or 5.0). For each check one line is printed,
+// `ok NAME` or `failed NAME: WHY`, and `end` after the last one. Nothing is waited for but events, each for a bounded
+// time.
 
 import { strict as assert } from 'node:assert'
 import mqtt from 'mqtt'

@@ -1,6 +1,6 @@
 //! Sessions that outlive their connections: what is published meanwhile, and what is cut in the middle.
 
-use mqtt_smol::{Options, Publish, QoS, Subscribe, Version};
+use mqtt_smol::{Message, Options, Publish, QoS, Subscribe, Version};
 
 use super::{Check, EVERY, MESSAGES};
 use crate::peer::{Outcome, PATIENCE, Peer, Target, expect_number, expect_payload, expect_that};
@@ -79,17 +79,20 @@ fn cuts(target: &Target, qos: QoS) -> Outcome {
             Err(token) => return Err(format!("message {number} is not acknowledged: {}", token.explain())),
         }
     }
-    writer.publish(Publish::new(&topic, "end").qos(qos))?;
-
-    // A server that repeats what was cut off may do so behind the last message.
     let mut times_come = vec![0; MESSAGES];
-    let mut has_end = false;
-    while !has_end || times_come.contains(&0) {
+    // A server that repeats what was cut off may do so behind a later message.
+    while times_come.contains(&0) {
         let message = inbox.next().map_err(|problem| format!("{problem}; {}", lacking(&times_come)))?;
-        match std::str::from_utf8(message.payload()).ok().and_then(|text| text.parse::<usize>().ok()) {
-            Some(number) if number < MESSAGES => times_come[number] += 1,
-            _ => has_end = true,
+        times_come[number_of(&message)?] += 1;
+    }
+    // Whatever else is repeated comes before what is published now.
+    writer.publish(Publish::new(&topic, "end").qos(qos))?;
+    loop {
+        let message = inbox.next()?;
+        if message.payload() == b"end" {
+            break;
         }
+        times_come[number_of(&message)?] += 1;
     }
     let doubled = times_come.iter().filter(|times| **times > 1).count();
     expect_that(qos != QoS::ExactlyOnce || doubled == 0, || format!("{doubled} messages came twice"))?;
@@ -98,6 +101,11 @@ fn cuts(target: &Target, qos: QoS) -> Outcome {
     writer.leave()?;
     reader.leave()?;
     [reader_options, writer_options].into_iter().map(|options| options.port(target.port)).try_for_each(forget)
+}
+
+fn number_of(message: &Message) -> Result<usize, String> {
+    let text = String::from_utf8_lossy(message.payload());
+    text.parse().ok().filter(|number| *number < MESSAGES).ok_or_else(|| format!("{text:?} came"))
 }
 
 fn lacking(times_come: &[u32]) -> String {
