@@ -15,6 +15,7 @@ mod publish;
 mod window;
 mod replay;
 mod lost;
+mod unknown;
 mod expiry;
 mod timeouts;
 mod limits;

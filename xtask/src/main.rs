@@ -22,6 +22,8 @@ mod explore;
 
 mod sim;
 
+mod interop;
+
 mod ci;
 
 use std::path::Path;
@@ -59,6 +61,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
         ["sim", words @ ..] => sim::run(root, words),
+        ["interop", words @ ..] => interop::run(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -80,5 +83,7 @@ Tasks of this workspace:
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
   cargo xtask sim --planted         faults planted on purpose, and how many seeds it takes to find each
   cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
+  cargo xtask interop [NAME]...     brokers and clients of others, as a table; without names all of them
+  cargo xtask interop --cluster     three RabbitMQ nodes, killed in turn: is what was acknowledged delivered?
   cargo xtask help                  this text
 ";

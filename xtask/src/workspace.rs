@@ -1,7 +1,8 @@
 //! The text files of the workspace, read once for all checks.
 //!
 //! Paths are relative to the root and written with `/`, so that a check, its tests and its report use the
-//! same words on every system. Build output, hidden folders and files that are no text are left out.
+//! same words on every system. Build output, hidden folders and files that are no text are left out, and so is the file
+//! by which git finds the repository of a further working tree.
 
 use std::fs;
 use std::io;
@@ -63,7 +64,7 @@ fn read_folder(root: &Path, folder: &str, files: &mut Vec<TextFile>) -> io::Resu
         let kind = entry.file_type()?;
         if kind.is_dir() && is_ours(&name) {
             read_folder(root, &path, files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && name != ".git" {
             // A file that is no UTF-8 is no text, and no rule here speaks of it.
             if let Ok(text) = String::from_utf8(fs::read(entry.path())?) {
                 files.push(TextFile { path, text });

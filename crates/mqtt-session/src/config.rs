@@ -266,6 +266,7 @@ pub enum QueuePolicy {
 /// What is done with messages when the server has lost the session that they belong to.
 ///
 /// QoS 2 between PUBREC and PUBCOMP always ends as indeterminate: the server had it, and its payload is not kept.
+/// In 3.1 no server can say that it lost a session: one that it was told to keep is taken to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionLoss {
     /// Messages that were never sent; they are kept unless said.

@@ -493,11 +493,21 @@ impl Subscriptions {
         self.has_heirloom = false;
         self.end_unsubscribes(events);
         self.queue.clear();
+        self.ask_again(|status| !matches!(status, SubscriptionStatus::Refused(_)));
+    }
+
+    /// Nobody can say whether the server kept the session: what it granted is asked for once more, which changes
+    /// nothing if it did.
+    pub(crate) fn on_session_unknown(&mut self) {
+        self.ask_again(|status| matches!(status, SubscriptionStatus::Granted(_)));
+    }
+
+    fn ask_again(&mut self, is_meant: impl Fn(SubscriptionStatus) -> bool) {
         let mut again = Vec::new();
         for (id, filter) in self.filters.iter() {
             let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };
             let is_aside = self.aside.iter().any(|request| request.change.ticket() == wanted.order);
-            if matches!(wanted.status, SubscriptionStatus::Refused(_)) || is_aside {
+            if !is_meant(wanted.status) || is_aside {
                 continue;
             }
             self.pending += usize::from(!is_pending(wanted.status));

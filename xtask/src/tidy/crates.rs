@@ -12,7 +12,7 @@ use Allowed::{Any, Only};
 pub(super) const PURE_CRATES: [&str; 4] = ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -55,6 +55,7 @@ const LAYERS: [Layer; 15] = [
     },
     Layer { package: "tests", members: Any, outside: Any },
     Layer { package: "benches", members: Any, outside: Any },
+    Layer { package: "interop", members: Any, outside: Any },
     Layer { package: "xtask", members: Only(&[]), outside: Only(&[]) },
 ];
 
@@ -100,7 +101,7 @@ pub(super) fn package_folder(path: &str) -> Option<&str> {
     let is_member = match folder.split_once('/') {
         Some(("crates", name)) => !name.contains('/'),
         Some(_) => false,
-        None => matches!(folder, "tests" | "benches" | "xtask"),
+        None => matches!(folder, "tests" | "benches" | "interop" | "xtask"),
     };
     is_member.then_some(folder)
 }

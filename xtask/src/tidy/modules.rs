@@ -15,7 +15,8 @@ use crate::workspace::{TextFile, Workspace};
 /// Every module of every crate names only modules above it, and no item through the crate root.
 pub(super) fn check_order(workspace: &Workspace) -> Vec<Finding> {
     let folders = workspace.files.iter().filter_map(|file| package_folder(&file.path));
-    let ordered = folders.filter(|folder| folder.starts_with("crates/") || *folder == "xtask");
+    let ordered =
+        folders.filter(|folder| folder.starts_with("crates/") || matches!(*folder, "interop" | "xtask"));
     ordered.flat_map(|folder| check_package(workspace, folder)).collect()
 }
 

@@ -158,9 +158,19 @@ impl Session {
         if let Some(ticket) = self.connecting.take() {
             self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
+        // 3.1 has no flag for it. A server that was told to keep the session is believed to have done so: otherwise it
+        // would take a new QoS 2 message for the repetition of an old one with the same identifier.
+        let is_unknown = self.config.version == Version::V3_1 && !self.is_clean_start && was_online;
         if session_present || planted::is(Planted::BelieveSessionPresent) && was_online {
             if !was_online {
                 self.subscriptions.make().on_heirloom();
+            }
+            if let Some(outbox) = self.outbox.used() {
+                outbox.start_replay();
+            }
+        } else if is_unknown {
+            if let Some(subscriptions) = self.subscriptions.used() {
+                subscriptions.on_session_unknown();
             }
             if let Some(outbox) = self.outbox.used() {
                 outbox.start_replay();
