@@ -13,6 +13,11 @@ impl AuthStep {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// The step of that number, so that one can be kept as a number.
+    pub const fn from_number(number: u64) -> AuthStep {
+        AuthStep(number)
+    }
 }
 
 /// What an authentication asks of the application. `Debug` shows no data.

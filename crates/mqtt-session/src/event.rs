@@ -24,7 +24,8 @@ impl Ticket {
         self.0.get()
     }
 
-    pub(crate) const fn from_number(number: u64) -> Option<Ticket> {
+    /// The ticket of that number, so that one can be kept as a number; none for 0.
+    pub const fn from_number(number: u64) -> Option<Ticket> {
         match NonZeroU64::new(number) {
             Some(number) => Some(Ticket(number)),
             None => None,

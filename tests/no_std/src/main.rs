@@ -11,6 +11,7 @@ use core::panic::PanicInfo;
 use core::ptr;
 
 use mqtt_broker as _;
+use mqtt_capture as _;
 use mqtt_parts as _;
 use mqtt_proto as _;
 use mqtt_session as _;

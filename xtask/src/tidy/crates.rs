@@ -9,10 +9,11 @@ use crate::workspace::Workspace;
 use Allowed::{Any, Only};
 
 /// The crates without I/O: the same inputs give the same run.
-pub(super) const PURE_CRATES: [&str; 4] = ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-broker"];
+pub(super) const PURE_CRATES: [&str; 5] =
+    ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-capture", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 16] = [
+const LAYERS: [Layer; 17] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -20,6 +21,11 @@ const LAYERS: [Layer; 16] = [
         package: "mqtt-session",
         members: Only(&["mqtt-proto", "mqtt-parts"]),
         outside: Only(&["bytes", "zeroize"]),
+    },
+    Layer {
+        package: "mqtt-capture",
+        members: Only(&["mqtt-proto", "mqtt-session"]),
+        outside: Only(&["bytes"]),
     },
     Layer { package: "mqtt-broker", members: Only(&["mqtt-proto", "mqtt-parts"]), outside: Only(&["bytes"]) },
     // Cryptography only.
@@ -30,7 +36,7 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         package: "mqtt-client",
-        members: Only(&["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-scram"]),
+        members: Only(&["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-capture", "mqtt-scram"]),
         outside: Any,
     },
     Layer { package: "mqtt-transport", members: Only(&["mqtt-client"]), outside: Any },
@@ -50,7 +56,7 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         package: "mqtt-cli",
-        members: Only(&["mqtt-smol", "mqtt-client", "mqtt-broker", "mqtt-proto"]),
+        members: Only(&["mqtt-smol", "mqtt-client", "mqtt-capture", "mqtt-broker", "mqtt-proto"]),
         outside: Any,
     },
     Layer { package: "tests", members: Any, outside: Any },

@@ -1,0 +1,77 @@
+//! Why a log does not replay, and where the first difference is.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use mqtt_session::Instant;
+
+/// Why a log did not replay to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It does not begin like a capture.
+    NotACapture,
+    /// It was written in a format that this build does not know.
+    Format {
+        /// The number of its format.
+        version: u8,
+    },
+    /// It says something that no recorder writes: it was changed or damaged.
+    Malformed {
+        /// Where, in bytes from its beginning.
+        offset: usize,
+    },
+    /// This build answers otherwise than the one that was recorded.
+    Differs(Box<Difference>),
+}
+
+/// Where two builds first differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The number of the entry, from 0.
+    pub entry: u64,
+    /// Where the entry begins, in bytes from the beginning of the log.
+    pub offset: usize,
+    /// The time of the call, by the clock of the recording.
+    pub at: Instant,
+    /// The call, in words.
+    pub call: String,
+    /// What the build that was recorded answered, in words.
+    pub expected: String,
+    /// What this build answers, in words.
+    pub found: String,
+    /// The last calls and answers in front of it, oldest first.
+    pub before: Vec<String>,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplayError::NotACapture => f.write_str("this is no capture of a session"),
+            ReplayError::Format { version } => {
+                write!(f, "the capture has format {version}, which this build does not read; record it again")
+            }
+            ReplayError::Malformed { offset } => {
+                write!(f, "the capture is damaged at byte {offset}: no recorder writes that")
+            }
+            ReplayError::Differs(difference) => difference.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { entry, offset, at, call, expected, found, before } = self;
+        writeln!(f, "this build differs first in entry {entry} (byte {offset}), at {at:?}: {call}")?;
+        writeln!(f, "  recorded: {expected}")?;
+        write!(f, "  this build: {found}")?;
+        if !before.is_empty() {
+            write!(f, "\n  before it:")?;
+        }
+        before.iter().try_for_each(|line| write!(f, "\n    {line}"))
+    }
+}
+
+impl core::error::Error for ReplayError {}
