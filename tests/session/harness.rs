@@ -4,6 +4,7 @@
 //! first Connect is 1.
 
 mod parse;
+mod recorded;
 mod render;
 
 use std::num::NonZeroU16;
@@ -16,6 +17,8 @@ use mqtt_session::{
     OfflineCause, Publish, Receipt, RecordError, RefusedReason, Session, Stats, Status, Subscribe,
     SubscriptionStatus, Ticket, TransmitBuf, Transport,
 };
+
+use recorded::Recorded;
 
 pub(crate) use parse::server_bytes;
 pub(crate) use render::{packets, render_event};
@@ -55,7 +58,7 @@ pub(crate) fn message<'a>(topic: &'a str, qos: QoS, payload: &str) -> Publish<'a
 /// A session and the server that the test plays.
 #[derive(Debug)]
 pub(crate) struct Talk {
-    session: Session,
+    session: Recorded,
     pub(crate) now: Instant,
     version: Version,
     input: BytesMut,
@@ -74,7 +77,7 @@ impl Talk {
     pub(crate) fn seeded(config: Config, seed: u64) -> Talk {
         Talk {
             version: config.version,
-            session: Session::new(config, seed),
+            session: Recorded::new(config, seed),
             now: Instant::ORIGIN + secs(1),
             input: BytesMut::new(),
             tickets: Vec::new(),
@@ -167,7 +170,9 @@ impl Talk {
     pub(crate) fn rebuilt(config: Config, records: &[Vec<u8>]) -> Result<Talk, RecordError> {
         let version = config.version;
         let session = Session::rebuild(config, 1, records)?;
-        Ok(Talk { version, session, ..Talk::new(clean(version)) })
+        let mut talk = Talk::new(clean(version));
+        talk.session.rebuild(session);
+        Ok(talk)
     }
 
     /// The records that were made since the last time, and the mark of the last.

@@ -13,9 +13,13 @@ use bytes::BytesMut;
 use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::authentication::Dialogue;
+#[cfg(feature = "capture")]
+use crate::capture::Sink;
 use crate::link::Link;
 #[cfg(feature = "tracing")]
 use crate::log;
+#[cfg(feature = "capture")]
+use crate::machine::Machine;
 use crate::route::Route;
 use crate::shared::{Shared, State};
 
@@ -43,6 +47,9 @@ pub struct Driver {
     dialogue: Option<Box<dyn Dialogue>>,
     /// Memory for what is woken after a turn.
     wakers: Vec<Waker>,
+    /// Where the log of the session goes.
+    #[cfg(feature = "capture")]
+    capture: Option<Sink>,
 }
 
 /// What the link should be.
@@ -96,6 +103,10 @@ const READS_PER_TURN: usize = 4;
 /// While more bytes than this wait to be written, nothing is read.
 const OUTPUT_HIGH: usize = 256 * 1024;
 
+/// While more can be done at once, the log is written when it has more bytes than this.
+#[cfg(feature = "capture")]
+const LOG_HIGH: usize = 64 * 1024;
+
 /// Chunks of one vectored write.
 const CHUNKS_MAX: usize = 64;
 
@@ -107,6 +118,8 @@ thread_local! {
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Driver {
         let network_timeout = shared.lock().session.network_timeout();
+        #[cfg(feature = "capture")]
+        let capture = shared.lock().session.take_sink();
         Driver {
             shared,
             input: BytesMut::new(),
@@ -121,6 +134,8 @@ impl Driver {
             written_len: 0,
             dialogue: None,
             wakers: Vec::new(),
+            #[cfg(feature = "capture")]
+            capture,
         }
     }
 
@@ -156,6 +171,8 @@ impl Driver {
         }
         self.shared.answer_credentials();
         self.shared.answer_authentication(&mut self.dialogue);
+        #[cfg(feature = "capture")]
+        self.write_capture(|session| session.take_log(0), true);
         goal
     }
 
@@ -211,6 +228,14 @@ impl Driver {
 
     /// Reads, decides, writes: everything that can be done without waiting.
     pub fn turn(&mut self, link: &mut impl Link) -> Turn {
+        let turn = self.take_turn(link);
+        // What is logged while nobody waits for it can wait too.
+        #[cfg(feature = "capture")]
+        self.write_capture(|session| session.take_log(if turn == Turn::Again { LOG_HIGH } else { 0 }), false);
+        turn
+    }
+
+    fn take_turn(&mut self, link: &mut impl Link) -> Turn {
         let is_held_back = !self.wants_read();
         (self.read_len, self.written_len) = (0, 0);
         self.shared.answer_authentication(&mut self.dialogue);
@@ -364,6 +389,20 @@ impl Driver {
     }
 }
 
+#[cfg(feature = "capture")]
+impl Driver {
+    /// Writes what there is of the log. The lock is not held meanwhile.
+    fn write_capture(&mut self, take: impl FnOnce(&mut Machine) -> Vec<u8>, is_flushed: bool) {
+        let Some(sink) = &mut self.capture else { return };
+        let log = take(&mut self.shared.lock().session);
+        let written = sink.write(&log).and_then(|()| if is_flushed { sink.flush() } else { Ok(()) });
+        if let Err(error) = written {
+            self.capture = None;
+            self.shared.on_capture_failed(error.kind());
+        }
+    }
+}
+
 /// All handles are gone: what was accepted may still end, then the client disconnects.
 fn abandon(state: &mut State, now: Instant, drain: Duration) {
     // It is refused if the client is disconnected or about to be, which is what is wanted.
@@ -372,6 +411,8 @@ fn abandon(state: &mut State, now: Instant, drain: Duration) {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        #[cfg(feature = "capture")]
+        self.write_capture(Machine::end_log, true);
         self.shared.on_driver_gone();
     }
 }

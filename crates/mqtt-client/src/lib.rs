@@ -13,6 +13,8 @@ mod error;
 mod socket;
 mod route;
 mod authentication;
+#[cfg(feature = "capture")]
+mod capture;
 #[cfg(feature = "scram")]
 mod scram;
 #[cfg(feature = "tracing")]
@@ -22,6 +24,7 @@ mod request;
 mod waiters;
 mod routes;
 mod news;
+mod machine;
 mod shared;
 mod token;
 mod held;
@@ -31,6 +34,8 @@ mod driver;
 mod client;
 
 pub use authentication::{Authenticator, Dialogue, DialogueError};
+#[cfg(feature = "capture")]
+pub use capture::Capture;
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Goal, Turn};

@@ -35,6 +35,12 @@ pub enum ConnectionEvent {
     },
     /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
     CredentialsWanted,
+    /// The log of the session could not be written and ends; the client goes on.
+    #[cfg(feature = "capture")]
+    CaptureFailed {
+        /// What the sink said.
+        kind: std::io::ErrorKind,
+    },
 }
 
 /// News that a listener may leave waiting.

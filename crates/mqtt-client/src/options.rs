@@ -12,6 +12,8 @@ use mqtt_proto::Version;
 use mqtt_session::{Config, Credentials, QueuePolicy, ServerOrder, Will};
 
 use crate::authentication::Authenticator;
+#[cfg(feature = "capture")]
+use crate::capture::Capture;
 use crate::error::OptionsError;
 use crate::link::Layer;
 use crate::route::Ways;
@@ -52,6 +54,8 @@ pub struct Options {
     pub(crate) credentials_source: Option<CredentialsSource>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) ways: Ways,
+    #[cfg(feature = "capture")]
+    pub(crate) capture: Option<Capture>,
 }
 
 /// Whoever knows the credentials of an attempt to connect.
@@ -79,6 +83,8 @@ impl Options {
             credentials_source: None,
             authenticator: None,
             ways: Ways::default(),
+            #[cfg(feature = "capture")]
+            capture: None,
             config: Config::new(""),
             waiting_messages_max: 1024,
         }
@@ -170,6 +176,13 @@ impl Options {
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Options {
         self.config.authentication_method = Some(authenticator.method().into());
         self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Records everything that goes into the session, for a bug report or a test.
+    #[cfg(feature = "capture")]
+    pub fn capture(mut self, capture: Capture) -> Options {
+        self.capture = Some(capture);
         self
     }
 

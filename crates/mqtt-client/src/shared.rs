@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use mqtt_proto::ReasonCode;
 use mqtt_session::{
     AuthAnswer, AuthStage, AuthStep, Command, Event, Instant, Message, OfflineCause, Outcome, RefusedReason,
-    Session, Status, Target, Ticket,
+    Status, Target, Ticket,
 };
 
 use crate::authentication::{Authenticator, Dialogue};
@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::error::ConnectError;
 #[cfg(feature = "tracing")]
 use crate::log;
+use crate::machine::Machine;
 use crate::news::{ConnectionEvent, EventQueues};
 use crate::options::{CredentialsSource, Options};
 use crate::route::{Route, Ways};
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
 /// Everything behind the lock.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) session: Session,
+    pub(crate) session: Machine,
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,
     pub(crate) events: EventQueues,
@@ -82,12 +83,19 @@ impl Shared {
             credentials_source,
             authenticator,
             ways,
+            #[cfg(feature = "capture")]
+            capture,
         } = options;
         servers.insert(0, server);
         config.servers.count =
             u16::try_from(servers.len()).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MAX);
         config.asks_credentials |= credentials_source.is_some();
-        let session = Session::new(config, seed);
+        let session = Machine::new(
+            config,
+            seed,
+            #[cfg(feature = "capture")]
+            capture,
+        );
         let state = State {
             session,
             waiters: Waiters::default(),
@@ -252,6 +260,15 @@ impl Shared {
         wakers.extend(state.events.take_wakers());
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The log of the session could not be written: it ends, and the client goes on.
+    #[cfg(feature = "capture")]
+    pub(crate) fn on_capture_failed(&self, kind: io::ErrorKind) {
+        let mut state = self.lock();
+        state.session.end_log();
+        state.tell(ConnectionEvent::CaptureFailed { kind });
+        self.release(state);
     }
 
     pub(crate) fn connect_error(&self, state: &State, cause: OfflineCause) -> ConnectError {
