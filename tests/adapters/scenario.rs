@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqtt_smol::{Client, Options, Publish, QoS, ReasonCode, Subscribe, Version};
+use tests::recording::{Recording, replay_equal};
 
 use crate::adapter::Adapter;
 use crate::tap::Tap;
@@ -30,9 +31,11 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
 ];
 
 impl Scenario {
-    /// Plays it over a relay to that server, and returns what the client said.
+    /// Plays it over a relay to that server, and returns what the client said. The run is recorded, and the capture
+    /// must replay equal.
     pub(crate) fn play(&self, adapter: Adapter, server: SocketAddr, version: Version) -> Vec<String> {
         let tap = Tap::start(server);
+        let (capture, recording) = Recording::start();
         let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
         let options = Options::new("127.0.0.1")
             .port(tap.port)
@@ -45,10 +48,20 @@ impl Scenario {
             )
             .version(version)
             .clean_session(false)
-            .reconnect_after(Duration::from_millis(10));
+            .reconnect_after(Duration::from_millis(10))
+            .capture(capture);
         let client = adapter.connect(options).expect("the server accepts");
         (self.play)(&client, &tap);
         client.disconnect().expect("it is online").wait_for(TOO_LONG).expect("it disconnects");
+        drop(client);
+        let log = recording.wait(TOO_LONG).expect("the driver ends with its last handle");
+        let replayed = replay_equal(&log, &format!("{} through {adapter:?} in {version}", self.name));
+        let packets = replayed.packets_in + replayed.packets_out;
+        println!(
+            "captured {} ({adapter:?}, {version}): {} bytes, {packets} packets, equal",
+            self.name,
+            log.len()
+        );
         tap.said()
     }
 }

@@ -11,6 +11,10 @@ use crate::server::Mosquitto;
 
 /// Names of clients differ, so that sessions do not meet, and nothing else may.
 fn compare(server: std::net::SocketAddr, version: Version) {
+    println!(
+        "{} runs in {version}, of which each is captured and must replay equal",
+        SCENARIOS.len() * ALL.len()
+    );
     for scenario in &SCENARIOS {
         let traces = ALL.map(|adapter| {
             let mut said = scenario.play(adapter, server, version);

@@ -1,5 +1,7 @@
 //! The simulation as a test: a fixed list of seeds, some fresh ones, and the same digest on every machine.
 
+mod captures;
+
 use std::time::SystemTime;
 
 use tests::{fleet, sim};

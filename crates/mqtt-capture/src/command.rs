@@ -13,7 +13,7 @@ use mqtt_session::{
 
 use crate::property::{put_properties, read_properties};
 use crate::redact::{Redact, masked_if, text_masked_if};
-use crate::wire::{Fault, Read, Reader, put_bool, put_bytes, put_duration, put_option, put_u64};
+use crate::wire::{Fault, Read, Reader, put_bool, put_bytes, put_duration, put_masked, put_option, put_u64};
 
 /// A command that was read; it lends itself as a [`Command`].
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub(crate) enum Order<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Message<'a> {
     pub(crate) topic: TopicName<'a>,
-    pub(crate) payload: &'a [u8],
+    pub(crate) payload: Vec<u8>,
     pub(crate) qos: QoS,
     retain: bool,
     timeout: Option<Duration>,
@@ -41,7 +41,7 @@ impl Message<'_> {
     fn publish(&self) -> Publish<'_> {
         Publish {
             topic: self.topic,
-            payload: Bytes::copy_from_slice(self.payload),
+            payload: Bytes::copy_from_slice(&self.payload),
             qos: self.qos,
             retain: self.retain,
             properties: Properties::new(&self.properties),
@@ -101,7 +101,7 @@ pub(crate) fn put_command(out: &mut Vec<u8>, command: &Command<'_>, redact: Reda
 fn put_publish(out: &mut Vec<u8>, publish: &Publish<'_>, redact: Redact) {
     let Publish { topic, payload, qos, retain, properties, timeout } = publish;
     put_bytes(out, topic.as_bytes());
-    put_bytes(out, &masked_if(redact.payloads, payload));
+    put_masked(out, &masked_if(redact.payloads, payload));
     out.push(qos.bits() | u8::from(*retain) << 2);
     put_option(out, *timeout, put_duration);
     put_properties(out, properties);
@@ -138,7 +138,7 @@ pub(crate) fn read_order<'a>(reader: &mut Reader<'a>) -> Read<Order<'a>> {
 
 fn read_message<'a>(reader: &mut Reader<'a>) -> Read<Message<'a>> {
     let topic = TopicName::new(reader.text()?).map_err(|_| Fault::Bad)?;
-    let payload = reader.bytes()?;
+    let payload = reader.masked()?;
     let bits = reader.byte()?;
     let (qos, retain) = (read_qos(bits & 0b1111_1011)?, bits & 0b100 != 0);
     let timeout = reader.option(Reader::duration)?;

@@ -10,7 +10,9 @@ use mqtt_session::{Config, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, S
 use crate::command::{put_credentials, read_credentials, read_qos};
 use crate::property::{put_properties, read_properties};
 use crate::redact::{Redact, masked_if};
-use crate::wire::{Fault, Read, Reader, put_bool, put_bytes, put_duration, put_option, put_u64, put_usize};
+use crate::wire::{
+    Fault, Read, Reader, put_bool, put_bytes, put_duration, put_masked, put_option, put_u64, put_usize,
+};
 
 pub(crate) fn put_config(out: &mut Vec<u8>, config: &Config, redact: Redact) {
     let Config {
@@ -128,7 +130,7 @@ pub(crate) fn read_config(reader: &mut Reader<'_>) -> Read<Config> {
 fn put_will(out: &mut Vec<u8>, will: &Will, redact: Redact) {
     let Will { topic, payload, qos, retain, properties } = will;
     put_bytes(out, topic.as_bytes());
-    put_bytes(out, &masked_if(redact.payloads, payload));
+    put_masked(out, &masked_if(redact.payloads, payload));
     out.push(qos.bits());
     put_bool(out, *retain);
     put_properties(out, &properties.as_properties());
@@ -136,7 +138,7 @@ fn put_will(out: &mut Vec<u8>, will: &Will, redact: Redact) {
 
 fn read_will(reader: &mut Reader<'_>) -> Read<Will> {
     let topic = reader.text()?.into();
-    let payload = Bytes::copy_from_slice(reader.bytes()?);
+    let payload = Bytes::from(reader.masked()?);
     let qos = read_qos(reader.byte()?)?;
     let retain = reader.bool()?;
     let mut properties = PropertyBuf::new();

@@ -103,7 +103,7 @@ pub(crate) enum Call<'a> {
     Input {
         is_continued: bool,
         len: usize,
-        stored: &'a [u8],
+        stored: Vec<u8>,
     },
     Written,
     Closed(OfflineCause),
@@ -112,7 +112,7 @@ pub(crate) enum Call<'a> {
         out_len: usize,
     },
     Event,
-    Rest(&'a [u8]),
+    Rest(Vec<u8>),
     Obscured,
     End,
 }
@@ -246,14 +246,14 @@ fn read_call<'a>(reader: &mut Reader<'a>, kind: Kind) -> Read<Call<'a>> {
         Kind::GiveUp => Call::GiveUp { ticket: reader.u64()? },
         Kind::Opened => Call::Opened,
         Kind::Input => {
-            Call::Input { is_continued: reader.bool()?, len: reader.number()?, stored: reader.bytes()? }
+            Call::Input { is_continued: reader.bool()?, len: reader.number()?, stored: reader.masked()? }
         }
         Kind::Written => Call::Written,
         Kind::Closed => Call::Closed(read_cause(reader)?),
         Kind::Timeout => Call::Timeout,
         Kind::Transmit => Call::Transmit { out_len: reader.number()? },
         Kind::Event => Call::Event,
-        Kind::Rest => Call::Rest(reader.bytes()?),
+        Kind::Rest => Call::Rest(reader.masked()?),
         Kind::Obscured => Call::Obscured,
         Kind::End => Call::End,
     })

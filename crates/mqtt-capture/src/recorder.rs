@@ -19,7 +19,7 @@ use crate::header::put_header;
 use crate::receipts::Receipts;
 use crate::redact::{Redact, masked_if};
 use crate::stream::Stream;
-use crate::wire::{put_bool, put_bytes, put_duration, put_i64, put_u64, put_usize};
+use crate::wire::{put_bool, put_bytes, put_duration, put_i64, put_masked, put_u64, put_usize};
 
 /// Writes the log of one session, from its first call on.
 ///
@@ -226,7 +226,7 @@ impl Recorder {
         self.begin(Kind::Input, Some(now));
         put_bool(&mut self.log, is_continued);
         put_usize(&mut self.log, arrived.len);
-        put_bytes(&mut self.log, &stored);
+        put_masked(&mut self.log, &stored);
         put_usize(&mut self.log, input.len());
         self.end(session);
         stored.clear();
@@ -339,7 +339,7 @@ impl Recorder {
         self.stream.put_rest(&mut rest);
         if !rest.is_empty() {
             self.log.push(Kind::Rest as u8 | SAME_TIME | SAME_LEVEL);
-            put_bytes(&mut self.log, &rest);
+            put_masked(&mut self.log, &rest);
         }
     }
 

@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 use mqtt_proto::{PacketKind, Version};
 
+use crate::wire::MASK;
+
 /// What a recorder masks while it writes; both, unless said.
 ///
 /// Topics, properties and client identifiers are never masked.
@@ -24,9 +26,6 @@ impl Default for Redact {
         Redact { payloads: true, secrets: true }
     }
 }
-
-/// Stands for every masked byte: unlike 0 it may stand in any string.
-const MASK: u8 = b'*';
 
 /// As many masks as `bytes` has bytes, if that is wanted.
 pub(crate) fn masked_if(is_wanted: bool, bytes: &[u8]) -> Vec<u8> {

@@ -343,7 +343,7 @@ fn stream(mut entries: Entries<'_>) -> Vec<u8> {
     let mut stream = Vec::new();
     while let Ok(entry) = entries.next() {
         if let Call::Input { stored: bytes, .. } | Call::Rest(bytes) = entry.call {
-            stream.extend_from_slice(bytes);
+            stream.extend(bytes);
         }
     }
     stream

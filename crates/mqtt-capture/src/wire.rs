@@ -29,6 +29,40 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Stands for every masked byte: unlike 0 it may stand in any string.
+pub(crate) const MASK: u8 = b'*';
+
+/// Fewer masks than this are written as they are.
+const RUN_MIN: usize = 8;
+
+/// More masks than this are several runs, so that a damaged log cannot ask for any amount of memory.
+const RUN_MAX: usize = 4096;
+
+/// Bytes of which long runs may be masked: pieces of bytes, each with the number of masks behind it.
+pub(crate) fn put_masked(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_usize(out, bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (piece_len, run_len) = next_run(rest);
+        put_bytes(out, &rest[..piece_len]);
+        put_usize(out, run_len);
+        rest = &rest[piece_len + run_len..];
+    }
+}
+
+/// Bytes in front of the next long run of masks, and its length.
+fn next_run(bytes: &[u8]) -> (usize, usize) {
+    let mut start = 0;
+    while let Some(at) = bytes[start..].iter().position(|byte| *byte == MASK) {
+        let masks = bytes[start + at..].iter().take(RUN_MAX).take_while(|byte| **byte == MASK).count();
+        if masks >= RUN_MIN {
+            return (start + at, masks);
+        }
+        start += at + masks;
+    }
+    (bytes.len(), 0)
+}
+
 pub(crate) fn put_duration(out: &mut Vec<u8>, duration: Duration) {
     put_u64(out, duration.as_secs());
     put_u64(out, duration.subsec_nanos().into());
@@ -116,6 +150,21 @@ impl<'a> Reader<'a> {
     pub(crate) fn bytes(&mut self) -> Read<&'a [u8]> {
         let len = self.number()?;
         self.take(len)
+    }
+
+    pub(crate) fn masked(&mut self) -> Read<Vec<u8>> {
+        let len: usize = self.number()?;
+        let mut bytes = Vec::new();
+        while bytes.len() < len {
+            let piece = self.bytes()?;
+            let run_len: usize = self.number()?;
+            if piece.is_empty() && run_len == 0 || run_len > RUN_MAX {
+                return Err(Fault::Bad);
+            }
+            bytes.extend_from_slice(piece);
+            bytes.resize(bytes.len() + run_len, MASK);
+        }
+        if bytes.len() == len { Ok(bytes) } else { Err(Fault::Bad) }
     }
 
     pub(crate) fn text(&mut self) -> Read<&'a str> {

@@ -30,7 +30,7 @@ impl Capture {
 
     /// Into whatever takes bytes.
     pub fn to(sink: impl Write + Send + 'static) -> Capture {
-        let sink = Sink { write: Box::new(sink), is_flushed: true };
+        let sink = Sink { write: Mutex::new(Box::new(sink)), is_flushed: true };
         Capture { redact: Redact::default(), sink: Arc::new(Mutex::new(Some(sink))) }
     }
 
@@ -61,18 +61,23 @@ impl fmt::Debug for Capture {
 
 /// The sink of one client.
 pub(crate) struct Sink {
-    write: Box<dyn Write + Send>,
+    /// Never locked: it makes a driver shareable whose sink is not.
+    write: Mutex<Box<dyn Write + Send>>,
     is_flushed: bool,
 }
 
 impl Sink {
     pub(crate) fn write(&mut self, log: &[u8]) -> io::Result<()> {
         self.is_flushed &= log.is_empty();
-        self.write.write_all(log)
+        self.inner().write_all(log)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.is_flushed, true) { Ok(()) } else { self.write.flush() }
+        if std::mem::replace(&mut self.is_flushed, true) { Ok(()) } else { self.inner().flush() }
+    }
+
+    fn inner(&mut self) -> &mut (dyn Write + Send) {
+        &mut **self.write.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
