@@ -56,6 +56,10 @@ impl Scenario {
         drop(client);
         let log = recording.wait(TOO_LONG).expect("the driver ends with its last handle");
         let replayed = replay_equal(&log, &format!("{} through {adapter:?} in {version}", self.name));
+        if let Some(folder) = std::env::var_os("MQTT_CAPTURES") {
+            let file = format!("{name}-{adapter:?}-{version}.mqttcap");
+            std::fs::write(std::path::Path::new(&folder).join(file), &log).expect("the folder takes files");
+        }
         let packets = replayed.packets_in + replayed.packets_out;
         println!(
             "captured {} ({adapter:?}, {version}): {} bytes, {packets} packets, equal",

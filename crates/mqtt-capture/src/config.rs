@@ -201,3 +201,6 @@ fn read_lost(reader: &mut Reader<'_>) -> Read<Lost> {
         _ => Err(Fault::Bad),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,8 @@ pub struct Step {
     pub entry: u64,
     /// The time of the call, by the clock of the recording.
     pub at: Instant,
+    /// Where its entry begins, in bytes from the beginning of the log.
+    pub offset: usize,
     text: String,
 }
 
@@ -147,6 +149,11 @@ impl<'a> Replay<'a> {
         })
     }
 
+    /// The session as the calls so far have left it.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// What was replayed so far.
     pub fn replayed(&self) -> Replayed {
         Replayed { packets_in: self.recorder.packets_in(), ..self.replayed }
@@ -187,7 +194,7 @@ impl<'a> Replay<'a> {
             return Ok(None);
         }
         self.is_over = false;
-        Ok(Some(self.note(&entry, &details)))
+        Ok(Some(self.note(offset, &entry, &details)))
     }
 
     /// The next call. What is left of a link stands in front of it and is compared together with it.
@@ -275,7 +282,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Counts a call that was answered as it was recorded.
-    fn note(&mut self, entry: &Entry<'_>, details: &str) -> Step {
+    fn note(&mut self, offset: usize, entry: &Entry<'_>, details: &str) -> Step {
         let first_at = *self.first_at.get_or_insert(entry.at);
         self.replayed.duration = entry.at - first_at;
         let is_idle = match &entry.answer {
@@ -298,7 +305,7 @@ impl<'a> Replay<'a> {
         }
         let number = self.replayed.entries;
         self.replayed.entries += 1;
-        Step { entry: number, at: entry.at, text }
+        Step { entry: number, at: entry.at, offset, text }
     }
 
     fn difference(
