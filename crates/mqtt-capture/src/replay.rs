@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use mqtt_proto::{Context, Sender, Version, decode, frame_len};
-use mqtt_session::{AuthStep, Instant, Session, Ticket, TransmitBuf};
+use mqtt_session::{AuthStep, Event, Instant, Session, Ticket, TransmitBuf};
 
 use crate::entry::{Answer, Call, Entries, Entry};
 use crate::error::{Difference, ReplayError};
@@ -89,6 +89,8 @@ pub struct Step {
     pub at: Instant,
     /// Where its entry begins, in bytes from the beginning of the log.
     pub offset: usize,
+    /// Whether nothing came of it, as of most questions.
+    pub is_idle: bool,
     text: String,
 }
 
@@ -244,9 +246,11 @@ impl<'a> Replay<'a> {
             Call::Timeout => recorder.handle_timeout(session, now),
             Call::Transmit { out_len } => return self.poll_transmit(now, *out_len),
             Call::Event => {
-                return Ok(recorder
-                    .poll_event(session)
-                    .map_or_else(String::new, |event| format!("{event:?}")));
+                if let Some(event @ (Event::Message(_) | Event::Response { .. })) =
+                    recorder.poll_event(session)
+                {
+                    return Ok(format!("{event:?}"));
+                }
             }
             Call::Rest(_) => {}
             Call::Obscured => return Err(Undone::Obscured),
@@ -297,7 +301,8 @@ impl<'a> Replay<'a> {
         let is_event = matches!(entry.call, Call::Event) && !is_idle;
         self.replayed.events += u64::from(is_event);
         let text = format!("{} → {}", entry.call, in_words(entry, details));
-        if !is_idle || entry.level.is_some() {
+        let is_idle = is_idle && entry.level.is_none();
+        if !is_idle {
             if self.before.len() == BEFORE_MAX {
                 self.before.pop_front();
             }
@@ -305,7 +310,7 @@ impl<'a> Replay<'a> {
         }
         let number = self.replayed.entries;
         self.replayed.entries += 1;
-        Step { entry: number, at: entry.at, offset, text }
+        Step { entry: number, at: entry.at, offset, is_idle, text }
     }
 
     fn difference(

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Sub(SubArgs),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(BrokerArgs),
+    /// Replay a capture, and say where this build first differs from the one that was recorded
+    Replay(ReplayArgs),
 }
 
 /// Where to connect, and as whom.
@@ -78,6 +80,14 @@ pub(crate) struct ConnectionArgs {
     /// Bound for each step that waits for the network, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
     pub(crate) network_timeout: Duration,
+
+    /// Record the session to that file, for `mqtt replay`; payloads and passwords are masked
+    #[arg(long, value_name = "PATH")]
+    pub(crate) capture: Option<PathBuf>,
+
+    /// Leave payloads in the capture as they are
+    #[arg(long, requires = "capture")]
+    pub(crate) capture_payloads: bool,
 
     /// Say on standard error what happens to the connection
     #[arg(short = 'd', long)]
@@ -173,6 +183,17 @@ pub(crate) struct BrokerArgs {
     /// Let in only this user; may be repeated
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = parse_user)]
     pub(crate) users: Vec<(String, String)>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// The capture
+    #[arg(value_name = "PATH")]
+    pub(crate) file: PathBuf,
+
+    /// Print each call of which something came, and what the session answered
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {

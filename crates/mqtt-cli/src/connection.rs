@@ -1,14 +1,14 @@
 //! From arguments to a client that is online.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use mqtt_smol::{Client, ConnectionEvent, Credentials, Options, Version};
-use smol::Timer;
+use mqtt_smol::{Capture, Client, ConnectionEvent, Credentials, Options, Version};
 use smol::future::or;
 use smol::stream::StreamExt;
+use smol::{Task, Timer};
 
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
@@ -17,8 +17,14 @@ use crate::failure::Failure;
 const WAITING_MAX: usize = 1024 * 1024;
 
 /// Connects, and says on standard error what happens from then on.
-async fn connect(args: &ConnectionArgs) -> Result<Client, Failure> {
-    let client = mqtt_smol::connect(options(args)?, |drive| smol::spawn(drive).detach()).await?;
+///
+/// `recording` becomes what moves the bytes, if its end has to be waited for.
+async fn connect(args: &ConnectionArgs, recording: &Cell<Option<Task<()>>>) -> Result<Client, Failure> {
+    let spawn = |drive| match args.capture {
+        Some(_) => recording.set(Some(smol::spawn(drive))),
+        None => smol::spawn(drive).detach(),
+    };
+    let client = mqtt_smol::connect(options(args)?, spawn).await?;
     if args.debug {
         eprintln!("mqtt: connected as {:?}", client.client_id());
     }
@@ -28,6 +34,9 @@ async fn connect(args: &ConnectionArgs) -> Result<Client, Failure> {
             match event {
                 ConnectionEvent::Offline { cause, will_retry: true } => {
                     eprintln!("mqtt: {cause}; trying again");
+                }
+                ConnectionEvent::CaptureFailed { kind } => {
+                    eprintln!("mqtt: the capture ends here, it cannot be written: {kind}");
                 }
                 ConnectionEvent::Online { .. } if debug => eprintln!("mqtt: connected again"),
                 _ => {}
@@ -61,6 +70,15 @@ fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
     if let Some(seconds) = args.session_expiry {
         options = options.session_expiry(Duration::from_secs(seconds.into()));
     }
+    if let Some(path) = &args.capture {
+        let mut capture = Capture::to_file(path).map_err(|error| {
+            Failure::new(Failure::OTHER, format_args!("cannot write {}: {error}", path.display()))
+        })?;
+        if args.capture_payloads {
+            capture = capture.with_payloads();
+        }
+        options = options.capture(capture);
+    }
     let credentials = options.config.credentials.get_or_insert_with(Credentials::default);
     if let Some(user_name) = &args.user_name {
         credentials.user_name = Some(user_name.clone());
@@ -89,8 +107,9 @@ pub(crate) async fn session(
     work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let online = OnceCell::new();
+    let recording = Cell::new(None);
     let connected = async {
-        let client = connect(args).await?;
+        let client = connect(args, &recording).await?;
         work(online.get_or_init(|| client)).await
     };
     let ended = bounded(timeout, connected).await;
@@ -99,6 +118,11 @@ pub(crate) async fn session(
     // It fails only if the client is disconnected already.
     if let Some(Ok(disconnecting)) = online.get().map(|client| client.disconnect_within(drain)) {
         disconnecting.await;
+    }
+    drop(online);
+    if let Some(drive) = recording.take() {
+        // A capture is whole when its last bytes are written.
+        bounded(Some(args.network_timeout), drive).await?;
     }
     match ended? {
         Bounded::Done(result) => result.map(|()| Ended::Done),

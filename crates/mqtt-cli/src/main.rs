@@ -10,6 +10,7 @@ mod connection;
 mod publish;
 mod subscribe;
 mod broker;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
             Command::Pub(args) => publish::run(args).await,
             Command::Sub(args) => subscribe::run(args).await,
             Command::Broker(args) => broker::run(args).await,
+            Command::Replay(args) => replay::run(&args),
         }
     });
     match result {

@@ -149,3 +149,38 @@ fn the_broker_says_where_it_listens_and_stops_when_interrupted() {
     broker.interrupt();
     assert_eq!(broker.finish().0, Some(130));
 }
+
+#[test]
+fn a_captured_session_replays_and_a_changed_capture_says_where_it_differs() {
+    let broker = start_broker();
+    let url = broker.url();
+    let path = std::env::temp_dir().join(format!("mqtt-capture-{}", std::process::id()));
+    let file = path.to_str().expect("a path of plain characters");
+    let message = "nobody should read this";
+    for (qos, arguments) in [("2", &["--capture", file][..]), ("1", &["--capture", file, "-V", "3.1.1"])] {
+        let publish = ["pub", &url, "-u", "somebody", "-P", "secret", "-t", "a/b", "-m", message, "-q", qos];
+        let output = run(&[&publish, arguments].concat());
+        assert_eq!(failure(&output), (Some(0), String::new()));
+        let output = run(&["replay", file, "-v"]);
+        assert_eq!(failure(&output), (Some(0), String::new()));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            said.contains("PUBLISH 1 \"a/b\"") && said.contains(" packets (") && !said.contains("cut off"),
+            "{said}"
+        );
+        let log = std::fs::read(file).expect("it is there");
+        for text in [message, "secret", "somebody"] {
+            assert!(!log.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+        }
+    }
+    let mut log = std::fs::read(file).expect("it is there");
+    let topic = log.windows(3).position(|window| window == b"a/b").expect("topics are not masked");
+    log[topic] = b'z';
+    std::fs::write(file, log).expect("the folder for temporary files can be written");
+    let (code, said) = failure(&run(&["replay", file]));
+    assert!(code == Some(1) && said.contains("this build differs first in entry"), "{said}");
+    assert!(said.contains("recorded: PUBLISH") && said.contains("PUBLISH 1 \"z/b\""), "{said}");
+    let (code, said) = failure(&run(&["replay", env!("CARGO_MANIFEST_DIR")]));
+    assert!(code == Some(1) && said.contains("cannot read"), "{said}");
+    std::fs::remove_file(file).expect("it is there");
+}
