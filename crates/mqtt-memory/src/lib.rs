@@ -48,3 +48,8 @@ pub use world::{Config as WorldConfig, Stalled, World};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/testing-against-outages.md")]
 struct Guide;
+
+/// The same of the guide to captures.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/capture-and-replay.md")]
+struct CaptureGuide;
