@@ -98,7 +98,7 @@ impl Recorded {
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.recorder.finish();
+        self.recorder.finish(&self.session);
         self.recorder.take()
     }
 

@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-pub mod recording;
 pub mod scenario;
 pub mod story;
 pub mod oracle;
 pub mod life;
+pub mod recording;
 pub mod sim;
 pub mod fleet;
 #[cfg(feature = "planted")]

@@ -7,6 +7,9 @@ use std::time::Duration;
 use mqtt_capture::{End, Replayed, replay};
 use mqtt_memory::Capture;
 
+use crate::life;
+use crate::scenario::Scenario;
+
 /// What a client's driver records, there once the driver is gone.
 #[derive(Debug)]
 pub struct Recording {
@@ -58,4 +61,24 @@ pub fn replay_equal(log: &[u8], what: &str) -> Replayed {
         }
         Err(error) => panic!("{what}: {error}"),
     }
+}
+
+/// Simulates one seed with all clients recorded; the digest of what happened, and the logs.
+pub fn record_simulation(seed: u64) -> (u64, Vec<Vec<u8>>) {
+    let mut scenario = Scenario::draw(seed, None);
+    let mut recordings = Vec::new();
+    for plan in &mut scenario.clients {
+        let (mut capture, recording) = Recording::start();
+        if seed.is_multiple_of(2) {
+            capture = capture.with_payloads().with_secrets();
+        }
+        plan.options = plan.options.clone().capture(capture);
+        recordings.push(recording);
+    }
+    let world = life::world(seed, &scenario);
+    drop(life::live(&world, scenario, false));
+    let digest = world.digest();
+    drop(world);
+    let logs = recordings.iter().map(|recording| recording.wait(Duration::ZERO));
+    (digest, logs.map(|log| log.expect("the world has let its clients go")).collect())
 }

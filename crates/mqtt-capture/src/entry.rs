@@ -146,6 +146,10 @@ pub(crate) enum Answer<'a> {
         text: &'a str,
     },
     News(&'a str),
+    /// A digest of the session's counters.
+    Counted {
+        digest: u64,
+    },
 }
 
 /// What the session wants: the link and the next call.
@@ -281,8 +285,8 @@ fn read_said<'a>(reader: &mut Reader<'a>, kind: Kind) -> Read<Answer<'a>> {
         | Kind::Closed
         | Kind::Timeout
         | Kind::Rest
-        | Kind::Obscured
-        | Kind::End => Answer::Nothing,
+        | Kind::Obscured => Answer::Nothing,
+        Kind::End => Answer::Counted { digest: reader.digest()? },
     })
 }
 

@@ -20,7 +20,7 @@
 //! recorder.poll_transmit(&mut session, now, &mut out);
 //! recorder.handle_input(&mut session, now, &mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..]));
 //! while recorder.poll_event(&mut session).is_some() {}
-//! recorder.finish();
+//! recorder.finish(&session);
 //!
 //! let log = recorder.take();
 //! let replayed = replay(&log)?;

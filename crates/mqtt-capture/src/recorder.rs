@@ -2,7 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -25,7 +25,7 @@ use crate::wire::{put_bool, put_bytes, put_duration, put_i64, put_masked, put_u6
 ///
 /// Each method makes the call of its name on the session. A call that is made without the recorder is missing in
 /// the log, and the replay will differ. The log grows until [`Recorder::take`] takes what there is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Recorder {
     redact: Redact,
     version: Version,
@@ -40,6 +40,17 @@ pub struct Recorder {
     /// Memory for what is about to be logged.
     scratch: Vec<u8>,
     is_finished: bool,
+}
+
+/// Shows nothing of what is not masked yet.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("redact", &self.redact)
+            .field("now", &self.now)
+            .field("waiting", &self.log.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A buffer that holds more than a batch is as good as one that holds this much.
@@ -79,11 +90,15 @@ impl Recorder {
         core::mem::take(&mut self.log)
     }
 
-    /// Says in the log that nothing follows. Without it a log counts as cut off, and replays all the same.
-    pub fn finish(&mut self) {
+    /// Says in the log that nothing follows, and what the session has counted. Without it a log counts as cut off,
+    /// and replays all the same.
+    pub fn finish(&mut self, session: &Session) {
         if !self.is_finished {
             self.put_rest();
             self.log.push(Kind::End as u8 | SAME_TIME | SAME_LEVEL);
+            let mut digest = Digest::new();
+            write!(digest, "{:?}", session.stats()).expect("a digest takes any text");
+            self.log.extend(digest.get().to_le_bytes());
             self.is_finished = true;
         }
     }

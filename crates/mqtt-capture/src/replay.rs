@@ -254,7 +254,10 @@ impl<'a> Replay<'a> {
             }
             Call::Rest(_) => {}
             Call::Obscured => return Err(Undone::Obscured),
-            Call::End => recorder.finish(),
+            Call::End => {
+                recorder.finish(session);
+                return Ok(format!("{:?}", session.stats()));
+            }
         }
         Ok(String::new())
     }

@@ -85,6 +85,7 @@ impl fmt::Display for Answer<'_> {
             Answer::Done { ticket, reason } => write!(f, "ticket {ticket} is done: {reason}"),
             Answer::Ended { ticket, text } => write!(f, "ticket {ticket} has ended: {text}"),
             Answer::News(text) => f.write_str(text),
+            Answer::Counted { digest } => write!(f, "counters with digest {digest:016x}"),
         }
     }
 }

@@ -109,7 +109,7 @@ impl Machine {
     /// Nothing is recorded from now on; the end of the log.
     pub(crate) fn end_log(&mut self) -> Vec<u8> {
         self.recorder.take().map_or_else(Vec::new, |mut recorder| {
-            recorder.finish();
+            recorder.finish(&self.session);
             recorder.take()
         })
     }

@@ -126,7 +126,7 @@ impl Drop for Recorded {
         if self.is_rebuilt || std::thread::panicking() {
             return;
         }
-        self.recorder.finish();
+        self.recorder.finish(&self.session);
         match replay(&self.recorder.take()) {
             Ok(replayed) => assert_eq!(replayed.end, End::Complete, "{replayed}"),
             Err(error) => panic!("the capture of this test replays otherwise: {error}"),
