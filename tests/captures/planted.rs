@@ -29,7 +29,7 @@ fn a_build_with_a_fault_differs_where_the_fault_first_shows() {
         plant(None);
         match found {
             Some(found) => {
-                println!("{fault:?}: {} → {} instead of {}", found.call, found.found, found.expected)
+                println!("{fault:?}: {} → {} instead of {}", found.call, found.found, found.expected);
             }
             None => missed.push(fault),
         }
