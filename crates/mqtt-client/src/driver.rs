@@ -32,6 +32,8 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
+    /// Whether the output has had nothing but the CONNECT of this link in it.
+    holds_connect: bool,
     /// The last attempt that was told to the log.
     #[cfg(feature = "tracing")]
     logged_attempt: u64,
@@ -127,6 +129,7 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
+            holds_connect: false,
             #[cfg(feature = "tracing")]
             logged_attempt: 0,
             read_len: 0,
@@ -200,6 +203,7 @@ impl Driver {
         self.output.clear();
         self.progress_at = now;
         self.is_shut_down = false;
+        self.holds_connect = true;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
@@ -366,6 +370,10 @@ impl Driver {
                 Err(error) => return Err(error),
             }
         }
+        if std::mem::take(&mut self.holds_connect) {
+            // There may have been a password in it.
+            self.output.wipe();
+        }
         Ok(true)
     }
 
@@ -375,7 +383,10 @@ impl Driver {
         let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        state.link_error = error.map(Arc::new);
+        // A link that was to be closed anyway breaks for a reason that is known already.
+        if let Transport::Open { .. } = state.session.poll_transport() {
+            state.link_error = error.map(Arc::new);
+        }
         state.session.handle_closed(now, cause);
         shared.release_by_driver(state, &mut self.wakers);
         Turn::Drop
