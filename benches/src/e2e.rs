@@ -5,11 +5,10 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use benches::server::Server;
 use cpu_time::ThreadTime;
 use futures_lite::future::or;
 use mqtt_smol::{Options, Publish, QoS, Subscribe};
@@ -246,38 +245,4 @@ fn run<T>(work: impl Future<Output = T>, drive: mqtt_smol::Drive) -> T {
         None
     };
     async_io::block_on(or(async { Some(work.await) }, drive)).expect("the work ends first")
-}
-
-/// A mosquitto with its defaults on a free port.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start() -> Option<Server> {
-        let listener = TcpListener::bind("127.0.0.1:0").ok()?;
-        let port = listener.local_addr().ok()?.port();
-        drop(listener);
-        let path = PathBuf::from("/usr/sbin/mosquitto");
-        let program = if path.exists() { path } else { "mosquitto".into() };
-        let mut command = Command::new(program);
-        command.args(["-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().ok()?;
-        for _try in 0..500 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(Server { process, port });
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        None
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -3,6 +3,7 @@
 //! A contestant runs one batch and says how long that took, so that whatever its interface needs beforehand is not
 //! counted. Figures are compared within one run and as ratios; rounds are interleaved, and the median counts.
 
+pub mod server;
 pub mod samples;
 pub mod floor;
 pub mod contest;

@@ -15,4 +15,5 @@ mod transports;
 mod tls;
 mod proxies;
 mod dropping;
+mod sharing;
 mod wrappers;

@@ -120,7 +120,7 @@ impl ScriptedServer {
             .client_id("c")
             .version(version)
             .reconnect_after(Duration::from_millis(20))
-            .network_timeout(Duration::from_millis(500))
+            .network_timeout(Duration::from_millis(1500))
     }
 
     /// What comes next from the clients.

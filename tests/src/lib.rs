@@ -11,3 +11,8 @@ pub mod sim;
 pub mod fleet;
 #[cfg(feature = "planted")]
 pub mod planted;
+
+/// The guide's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/what-endures.md")]
+struct Endures;

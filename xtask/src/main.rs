@@ -58,6 +58,8 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--session", wanted] => bench::run(root, "session-table", Some(wanted)),
         ["bench", "--e2e"] => bench::run(root, "e2e-table", None),
         ["bench", "--e2e", wanted] => bench::run(root, "e2e-table", Some(wanted)),
+        ["bench", "--pipe"] => bench::run(root, "pipe-table", None),
+        ["bench", "--idle"] => bench::run(root, "idle-table", None),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
         ["sim", words @ ..] => sim::run(root, words),
@@ -78,6 +80,8 @@ Tasks of this workspace:
   cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
   cargo xtask bench --session       what exchanges cost through the session
   cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
+  cargo xtask bench --pipe          what a message costs through a whole client, over a pipe in memory
+  cargo xtask bench --idle          memory of idle connections, and 10,000 live ones in one process
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C

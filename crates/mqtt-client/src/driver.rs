@@ -3,9 +3,8 @@
 //! An adapter asks [`Driver::goal`] what the link should be, dials or drops it, and calls [`Driver::turn`] whenever
 //! the link is ready, the driver is woken, or the deadline has passed. It decides nothing itself.
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -37,6 +36,8 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
+    /// Whether the output has had nothing but the CONNECT of this link in it.
+    holds_connect: bool,
     /// The last attempt that was told to the log.
     #[cfg(feature = "tracing")]
     logged_attempt: u64,
@@ -84,6 +85,9 @@ pub enum Turn {
         wants_write: bool,
         /// The latest moment for another turn.
         deadline: Option<Instant>,
+        /// Under load: more is about to come, and costs less if it is read at once. After so long another turn is due,
+        /// whatever happens; an adapter whose timers are not as fine ignores it.
+        rest: Option<Duration>,
     },
     /// More can be done at once; others may go first.
     Again,
@@ -96,6 +100,13 @@ const READ_SIZE: usize = 64 * 1024;
 
 /// Fewer bytes than this in a turn are sparse traffic, whose end the other side's system may be holding back.
 const SPARSE_MAX: usize = 4096;
+
+/// Messages in flight from which a connection is under load.
+const LOADED_FROM: usize = 16;
+
+/// How long the link is left alone under load: many acknowledgements come with one read then, and a round trip is
+/// not much longer than before.
+const REST: Duration = Duration::from_micros(50);
 
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
@@ -110,9 +121,12 @@ const LOG_HIGH: usize = 64 * 1024;
 /// Chunks of one vectored write.
 const CHUNKS_MAX: usize = 64;
 
-thread_local! {
-    /// Where a link reads into; shared by all drivers of a thread, so that an idle connection holds no memory for it.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+/// Where links read into, while no driver reads: as many as have read at the same time, so that neither an idle
+/// connection nor an idle thread holds memory for it.
+static SCRATCH: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn spare_scratch() -> MutexGuard<'static, Vec<Vec<u8>>> {
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Driver {
@@ -128,6 +142,7 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
+            holds_connect: false,
             #[cfg(feature = "tracing")]
             logged_attempt: 0,
             read_len: 0,
@@ -205,6 +220,7 @@ impl Driver {
         self.output.clear();
         self.progress_at = now;
         self.is_shut_down = false;
+        self.holds_connect = true;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
@@ -266,7 +282,9 @@ impl Driver {
         let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
         let deadline = state.session.poll_timeout().into_iter().chain(stalled).min();
-        Turn::Wait { wants_read: self.wants_read(), wants_write, deadline }
+        let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
+        let rest = (is_loaded && self.output.is_empty()).then_some(REST);
+        Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, rest }
     }
 
     /// A server that does not read is not read from.
@@ -276,28 +294,32 @@ impl Driver {
 
     /// Whether there may be more; an error without a source is the end of the stream.
     fn read(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            scratch.resize(READ_SIZE, 0);
-            for _ in 0..READS_PER_TURN {
-                if !self.wants_read() {
-                    return Ok(false);
-                }
-                let len = match link.try_read(scratch) {
-                    Ok(0) => return Err(None),
-                    Ok(len) => len,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(error) => return Err(Some(error)),
-                };
-                self.read_len += len;
-                self.input.extend_from_slice(&scratch[..len]);
-                self.handle_input();
-                if len < READ_SIZE && link.short_read_is_all() {
-                    return Ok(false);
-                }
+        let mut scratch = spare_scratch().pop().unwrap_or_else(|| vec![0; READ_SIZE]);
+        let result = self.read_through(link, &mut scratch);
+        spare_scratch().push(scratch);
+        result
+    }
+
+    fn read_through(&mut self, link: &mut impl Link, scratch: &mut [u8]) -> Result<bool, Option<io::Error>> {
+        for _ in 0..READS_PER_TURN {
+            if !self.wants_read() {
+                return Ok(false);
             }
-            Ok(true)
-        })
+            let len = match link.try_read(scratch) {
+                Ok(0) => return Err(None),
+                Ok(len) => len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Some(error)),
+            };
+            self.read_len += len;
+            self.input.extend_from_slice(&scratch[..len]);
+            self.handle_input();
+            if len < READ_SIZE && link.short_read_is_all() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn handle_input(&mut self) {
@@ -373,6 +395,10 @@ impl Driver {
                 Err(error) => return Err(error),
             }
         }
+        if std::mem::take(&mut self.holds_connect) {
+            // There may have been a password in it.
+            self.output.wipe();
+        }
         Ok(true)
     }
 
@@ -382,7 +408,10 @@ impl Driver {
         let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
-        state.link_error = error.map(Arc::new);
+        // A link that was to be closed anyway breaks for a reason that is known already.
+        if let Transport::Open { .. } = state.session.poll_transport() {
+            state.link_error = error.map(Arc::new);
+        }
         state.session.handle_closed(now, cause);
         shared.release_by_driver(state, &mut self.wakers);
         Turn::Drop

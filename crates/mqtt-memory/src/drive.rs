@@ -69,7 +69,7 @@ async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut link: End
             Turn::Drop => return,
             // The others of this moment come first.
             Turn::Again => yield_now().await,
-            Turn::Wait { wants_read, wants_write, deadline } => {
+            Turn::Wait { wants_read, wants_write, deadline, .. } => {
                 wait(Some(&link), wants_read, wants_write, alarm, deadline, |context| {
                     driver.poll_woken(context)
                 })

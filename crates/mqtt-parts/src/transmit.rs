@@ -146,6 +146,13 @@ impl TransmitBuf {
         self.written = 0;
     }
 
+    /// Forgets all bytes and overwrites the memory that is kept, for instance after a password.
+    pub fn wipe(&mut self) {
+        self.clear();
+        self.packets.resize(self.packets.capacity(), 0);
+        self.packets.clear();
+    }
+
     /// Forgets all bytes and keeps the memory.
     pub fn clear(&mut self) {
         self.packets.clear();

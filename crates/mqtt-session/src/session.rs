@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use mqtt_parts::{AliasesIn, Instant, PacketIds, Rng, TransmitBuf};
 use mqtt_proto::{Packet, PacketKind, QoS, ReasonCode, TopicFilter};
+use zeroize::Zeroize;
 
 use crate::backoff::Backoff;
 use crate::config::{Config, Credentials};
@@ -207,6 +208,10 @@ impl Session {
         // Without a link, what is left of the last one has nowhere to go.
         if self.has_link() {
             out.put_encoded(&self.control);
+        }
+        if let State::Connecting { .. } = self.connection.state() {
+            // There may be a password in CONNECT.
+            self.control.zeroize();
         }
         self.control.clear();
         if self.connection.is_online() {

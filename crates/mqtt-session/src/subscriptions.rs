@@ -338,8 +338,13 @@ impl Subscriptions {
     }
 
     fn refuse_first(&mut self, why: RefusedReason, events: &mut Events) {
-        let outcome = Outcome::Rejected(Rejected::Refused(why));
-        let Some(request) = self.queue.pop_front() else { return };
+        if let Some(request) = self.queue.pop_front() {
+            self.end_request(&request, Outcome::Rejected(Rejected::Refused(why)), events);
+        }
+    }
+
+    /// A request that goes nowhere ends, and with it the wish for its filter.
+    fn end_request(&mut self, request: &Request, outcome: Outcome, events: &mut Events) {
         match request.change {
             Change::Unsubscribe { ticket } => {
                 events.record(Record::Unsubscribed { ticket });
@@ -348,8 +353,7 @@ impl Subscriptions {
             Change::Subscribe { .. } => {
                 events.record(Record::Dropped { filter: request.filter().as_str() });
                 let wanted = self.remove(request.filter());
-                let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
-                events.end_all(tickets, outcome);
+                events.end_all(wanted.map(|wanted| wanted.tickets).unwrap_or_default(), outcome);
             }
         }
     }

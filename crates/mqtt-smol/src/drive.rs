@@ -91,7 +91,12 @@ async fn run(driver: &mut Driver, alarm: &mut Alarm, attempt: u64, mut connectio
         match driver.turn(&mut connection.link) {
             Turn::Drop => return,
             Turn::Again => yield_now().await,
-            Turn::Wait { wants_read, wants_write, deadline } => {
+            Turn::Wait { wants_read, wants_write, deadline, rest } => {
+                if let Some(rest) = rest {
+                    // What calls meanwhile is looked at in the turn that follows.
+                    async_io::Timer::after(rest).await;
+                    continue;
+                }
                 let ready = Some(Ready { socket: &connection.socket, wants_read, wants_write });
                 wait(ready, alarm, deadline, |context| driver.poll_woken(context)).await;
             }

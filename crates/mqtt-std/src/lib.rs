@@ -1,7 +1,7 @@
 //! The MQTT client on threads of the standard library: blocking methods, and no async runtime.
 //!
-//! [`connect`] returns a [`Client`] that is online; a thread of its own moves the bytes. What is awaited elsewhere
-//! is waited for here: `wait`, `wait_for`, `wait_next`, `wait_next_for`, `wait_all`, `wait_run`.
+//! [`connect`] returns a [`Client`] that is online; threads of this crate, one for each core at the most, move the
+//! bytes of all clients. What is awaited elsewhere is waited for here: `wait`, `wait_for`, `wait_next`, `wait_next_for`, `wait_all`, `wait_run`.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -20,6 +20,7 @@
 
 mod socket;
 mod dial;
+mod worker;
 mod drive;
 
 pub use drive::{client, connect};

@@ -41,14 +41,11 @@ impl OwnSocket {
     }
 }
 
-/// Names the one socket of a poll.
-pub(crate) const SOCKET: Token = Token(1);
-
 impl Registered {
     /// Registers the socket for everything that can happen to it.
-    pub(crate) fn new(registry: Registry, socket: &Socket) -> io::Result<Registered> {
+    pub(crate) fn new(registry: Registry, socket: &Socket, token: Token) -> io::Result<Registered> {
         let mut own = socket.duplicate()?;
-        registry.register(own.source(), SOCKET, Interest::READABLE | Interest::WRITABLE)?;
+        registry.register(own.source(), token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Registered { registry, socket: own })
     }
 }

@@ -66,6 +66,17 @@ fn what_is_appended_comes_behind_what_is_there() {
 }
 
 #[test]
+fn a_wiped_buffer_is_empty_and_can_be_used_again() {
+    let mut buffer = TransmitBuf::new();
+    fill(&mut buffer, &[10, 5000]);
+    buffer.advance(7);
+    buffer.wipe();
+    assert!(buffer.is_empty() && buffer.chunks().next().is_none());
+    let expected = fill(&mut buffer, &[20, 5000]);
+    assert_eq!(buffer.chunks().flatten().copied().collect::<Vec<u8>>(), expected);
+}
+
+#[test]
 fn large_payloads_are_not_copied() {
     let mut buffer = TransmitBuf::new();
     let payload = Bytes::from(vec![1; PAYLOAD_COPY_MAX + 1]);

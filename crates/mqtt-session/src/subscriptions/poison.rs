@@ -70,18 +70,7 @@ impl Subscriptions {
             return false;
         };
         let request = self.aside.remove(index);
-        let outcome = Outcome::Indeterminate(Indeterminate::GivenUp);
-        match request.change {
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, outcome);
-            }
-            Change::Subscribe { .. } => {
-                events.record(Record::Dropped { filter: request.filter().as_str() });
-                let wanted = self.remove(request.filter());
-                events.end_all(wanted.map(|wanted| wanted.tickets).unwrap_or_default(), outcome);
-            }
-        }
+        self.end_request(&request, Outcome::Indeterminate(Indeterminate::GivenUp), events);
         true
     }
 
