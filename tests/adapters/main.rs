@@ -7,6 +7,7 @@ mod adapter;
 mod server;
 mod tap;
 mod scenario;
+mod memory;
 mod certificates;
 mod relay;
 

@@ -9,6 +9,7 @@ use mqtt_smol::{Client, Options, Publish, QoS, ReasonCode, Subscribe, Version};
 use tests::recording::{Recording, replay_equal};
 
 use crate::adapter::Adapter;
+use crate::memory::Memory;
 use crate::tap::Tap;
 
 /// A wait that is longer has failed.
@@ -18,7 +19,7 @@ pub(crate) const ALL_QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::Ex
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    play: fn(&Client, &Tap),
+    play: fn(&Client, &dyn Wire),
 }
 
 pub(crate) const SCENARIOS: [Scenario; 6] = [
@@ -30,43 +31,67 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "many at once", play: many },
 ];
 
+/// What a scenario may do to the network.
+pub(crate) trait Wire {
+    /// Cuts the client's connections without a packet.
+    fn cut(&self);
+}
+
 impl Scenario {
-    /// Plays it over a relay to that server, and returns what the client said. The run is recorded, and the capture
-    /// must replay equal.
+    /// Plays it over a relay to that server, and returns what the client said.
     pub(crate) fn play(&self, adapter: Adapter, server: SocketAddr, version: Version) -> Vec<String> {
         let tap = Tap::start(server);
+        let (recording, options) = self.options(&format!("{adapter:?}"), version);
+        let client = adapter.client(options.port(tap.port)).expect("good options");
+        self.go_through(client, &tap);
+        self.check(&recording, &format!("{adapter:?}"), version);
+        tap.said()
+    }
+
+    /// Plays it in memory, against the broker there.
+    pub(crate) fn play_in_memory(&self, version: Version) -> Vec<String> {
+        let (recording, options) = self.options("Memory", version);
+        let (memory, client) = Memory::start(options);
+        self.go_through(client, memory.wire());
+        self.check(&recording, "Memory", version);
+        memory.said()
+    }
+
+    /// Options of a client whose run is recorded.
+    fn options(&self, adapter: &str, version: Version) -> (Recording, Options) {
         let (capture, recording) = Recording::start();
-        let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = format!("{adapter}{version}{}", self.name);
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
         let options = Options::new("127.0.0.1")
-            .port(tap.port)
-            .client_id(
-                format!("{adapter:?}{version}{name}")
-                    .chars()
-                    .filter(|letter| *letter != '.')
-                    .take(20)
-                    .collect::<String>(),
-            )
+            .client_id(name)
             .version(version)
             .clean_session(false)
             .reconnect_after(Duration::from_millis(10))
             .capture(capture);
-        let client = adapter.connect(options).expect("the server accepts");
-        (self.play)(&client, &tap);
+        (recording, options)
+    }
+
+    fn go_through(&self, client: Client, wire: &dyn Wire) {
+        client.connect().expect("it is idle").wait_for(TOO_LONG).expect("in time").expect("accepted");
+        (self.play)(&client, wire);
         client.disconnect().expect("it is online").wait_for(TOO_LONG).expect("it disconnects");
-        drop(client);
+    }
+
+    /// What was recorded must replay equal.
+    fn check(&self, recording: &Recording, adapter: &str, version: Version) {
         let log = recording.wait(TOO_LONG).expect("the driver ends with its last handle");
-        let replayed = replay_equal(&log, &format!("{} through {adapter:?} in {version}", self.name));
+        let replayed = replay_equal(&log, &format!("{} through {adapter} in {version}", self.name));
         if let Some(folder) = std::env::var_os("MQTT_CAPTURES") {
-            let file = format!("{name}-{adapter:?}-{version}.mqttcap");
+            let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
+            let file = format!("{name}-{adapter}-{version}.mqttcap");
             std::fs::write(std::path::Path::new(&folder).join(file), &log).expect("the folder takes files");
         }
         let packets = replayed.packets_in + replayed.packets_out;
         println!(
-            "captured {} ({adapter:?}, {version}): {} bytes, {packets} packets, equal",
+            "captured {} ({adapter}, {version}): {} bytes, {packets} packets, equal",
             self.name,
             log.len()
         );
-        tap.said()
     }
 }
 
@@ -86,7 +111,7 @@ fn next(messages: &mut mqtt_smol::Subscription) -> mqtt_smol::Message {
     messages.wait_next_for(TOO_LONG).expect("it comes in time").expect("the stream goes on")
 }
 
-fn each_qos(client: &Client, _: &Tap) {
+fn each_qos(client: &Client, _: &dyn Wire) {
     let mut messages = subscribed(client, "each/#");
     for (number, qos) in ALL_QOS.into_iter().enumerate() {
         publish(client, "each/qos", vec![number as u8], qos);
@@ -95,7 +120,7 @@ fn each_qos(client: &Client, _: &Tap) {
     }
 }
 
-fn large(client: &Client, _: &Tap) {
+fn large(client: &Client, _: &dyn Wire) {
     let mut messages = subscribed(client, "large");
     for size in [4_096, 4_097, 70_000, 900_000] {
         let payload: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
@@ -104,7 +129,7 @@ fn large(client: &Client, _: &Tap) {
     }
 }
 
-fn callbacks(client: &Client, _: &Tap) {
+fn callbacks(client: &Client, _: &dyn Wire) {
     let (sender, seen) = mpsc::channel();
     let on = client.on("callback/+", move |client, message| {
         // Everything may be called from inside.
@@ -134,13 +159,13 @@ fn settle(client: &Client) {
     }
 }
 
-fn outage(client: &Client, tap: &Tap) {
+fn outage(client: &Client, wire: &dyn Wire) {
     let mut messages = subscribed(client, "outage");
     let mut events = client.events();
     publish(client, "outage", vec![0], QoS::ExactlyOnce);
     assert_eq!(next(&mut messages).payload(), [0]);
     settle(client);
-    tap.cut();
+    wire.cut();
     while !matches!(events.wait_next(), Some(mqtt_smol::ConnectionEvent::Online { .. })) {}
     for number in 1..4 {
         publish(client, "outage", vec![number], QoS::ExactlyOnce);
@@ -149,7 +174,7 @@ fn outage(client: &Client, tap: &Tap) {
     assert_eq!(client.stats().connections, 2);
 }
 
-fn held(client: &Client, _: &Tap) {
+fn held(client: &Client, _: &dyn Wire) {
     let mut messages = subscribed(client, "held");
     publish(client, "held", vec![1], QoS::AtLeastOnce);
     let mut first = messages.wait_next_held().expect("the stream goes on");
@@ -162,7 +187,7 @@ fn held(client: &Client, _: &Tap) {
     publish(client, "other", vec![], QoS::AtLeastOnce);
 }
 
-fn many(client: &Client, _: &Tap) {
+fn many(client: &Client, _: &dyn Wire) {
     let tokens: Vec<_> = (0..200u8)
         .map(|number| client.publish(Publish::new("many", vec![number]).qos(QoS::AtMostOnce)))
         .collect();

@@ -7,6 +7,8 @@ use std::thread;
 
 use mqtt_proto::{Context, Packet, Sender, Version, decode, frame_len};
 
+use crate::scenario::Wire;
+
 /// A relay that listens on a port of its own.
 pub(crate) struct Tap {
     pub(crate) port: u16,
@@ -40,16 +42,17 @@ impl Tap {
         Tap { port, state }
     }
 
-    /// Cuts all connections without a packet.
-    pub(crate) fn cut(&self) {
+    pub(crate) fn said(&self) -> Vec<String> {
+        lock(&self.state).said.clone()
+    }
+}
+
+impl Wire for Tap {
+    fn cut(&self) {
         for stream in lock(&self.state).open.drain(..) {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
-    }
-
-    pub(crate) fn said(&self) -> Vec<String> {
-        lock(&self.state).said.clone()
     }
 }
 
