@@ -64,6 +64,7 @@ impl Events {
         }
     }
 
+    #[cold]
     fn end_as(&mut self, ticket: Ticket, outcome: Outcome, meaning: Meaning) {
         match meaning {
             Meaning::Itself => self.tell_ended(ticket, outcome),

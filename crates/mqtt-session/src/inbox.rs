@@ -114,6 +114,7 @@ impl Inbox {
 
     /// The application has taken or refused a message; a receipt of a lost connection or session changes nothing on
     /// the wire. True for a QoS 2 message, whose answer is to be remembered.
+    #[inline]
     pub(crate) fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) -> bool {
         if receipt.session != self.session {
             return false;
@@ -182,6 +183,7 @@ impl Inbox {
     /// The next acknowledgement that may go out. [5.0 MQTT-4.6.0-2] [5.0 MQTT-4.6.0-3] [3.1.1 MQTT-4.6.0-2]
     ///
     /// A refusal ends the exchange, also with QoS 2. [5.0 MQTT-4.3.3-9]
+    #[inline]
     pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS, ReasonCode)> {
         if planted::is(Planted::AcknowledgeBackwards) {
             let arrivals = self.arrivals.make_contiguous();

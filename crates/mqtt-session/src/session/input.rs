@@ -22,6 +22,7 @@ impl Session {
     /// The application has taken the message of this receipt; its acknowledgement goes out in the order of arrival.
     ///
     /// [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.3.2-2] [3.1.1 MQTT-4.5.0-2]
+    #[inline]
     pub fn acknowledge(&mut self, receipt: Receipt) {
         self.take(receipt, ReasonCode::Success);
     }
@@ -35,6 +36,7 @@ impl Session {
         Ok(())
     }
 
+    #[inline]
     fn take(&mut self, receipt: Receipt, reason: ReasonCode) {
         if self.inbox.make().acknowledge(receipt, reason) {
             self.events.record(Record::Taken { packet_id: receipt.packet_id, reason });

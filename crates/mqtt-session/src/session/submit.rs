@@ -89,6 +89,7 @@ impl Session {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn submit_publish(
         &mut self,
         now: Instant,
@@ -130,6 +131,7 @@ impl Session {
     }
 
     /// A store that takes no records is no reason to grow.
+    #[inline]
     fn check_journal(&self, publish: &Publish<'_>) -> Result<(), RefusedReason> {
         let bytes_max = self.config.queue_bytes_max;
         let waiting = self.events.journal().map_or(0, Journal::waiting);
