@@ -41,7 +41,15 @@ fn main() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
         let name = format!("round trip, QoS {qos}, 64 B");
         if name.contains(&wanted) {
-            println!("{name}: p50 {:.0} µs", round_trip(server.port, qos).as_secs_f64() * 1e6);
+            let mut best = [f64::MAX; 2];
+            for _round in 0..ROUNDS {
+                let runs = [round_trip(server.port, qos), floor_round_trip(server.port, qos)];
+                for (best, run) in best.iter_mut().zip(runs) {
+                    *best = best.min(run.as_secs_f64() * 1e6);
+                }
+            }
+            let [ours, floor] = best;
+            println!("{name}: p50 {ours:.0} µs, floor {floor:.0} µs, {:.2}", ours / floor);
         }
     }
 }
@@ -228,14 +236,71 @@ fn round_trip(port: u16, qos: QoS) -> Duration {
         let mut times = Vec::new();
         for _message in 0..2000 {
             let start = Instant::now();
-            drop(client.publish(Publish::new("trip", vec![7; 64]).qos(qos)).expect("accepted"));
+            let token = client.publish(Publish::new("trip", vec![7; 64]).qos(qos)).expect("accepted");
             messages.next().await.expect("it comes");
             times.push(start.elapsed());
+            // Its exchange ends before the next one begins.
+            token.await.expect("published");
         }
         times.sort_unstable();
         times[times.len() / 2]
     };
     run(work, drive)
+}
+
+/// The same by hand, with a socket that blocks and packets made beforehand, in 3.1.1.
+fn floor_round_trip(port: u16, qos: QoS) -> Duration {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("mosquitto listens");
+    stream.set_nodelay(true).expect("an open socket");
+    stream.write_all(b"\x10\x11\x00\x04MQTT\x04\x02\x00\x00\x00\x05float").expect("it listens");
+    let mut buf = vec![0; 65_536];
+    stream.read_exact(&mut buf[..4]).expect("it answers");
+    let mut subscribe = *b"\x82\x10\x00\x01\x00\x0bbench/topic\x00";
+    subscribe[17] = qos.bits();
+    stream.write_all(&subscribe).expect("it listens");
+    stream.read_exact(&mut buf[..5]).expect("it answers");
+    let mut publish = publish_packet(qos, 64);
+    let mut times = Vec::new();
+    let (mut said, mut out) = (Vec::new(), Vec::new());
+    for number in 1..=2000 {
+        if qos != QoS::AtMostOnce {
+            publish.set_id(number);
+        }
+        let start = Instant::now();
+        stream.write_all(&publish.bytes).expect("it listens");
+        let mut has_come = false;
+        let mut is_ended = qos == QoS::AtMostOnce;
+        while !(has_come && is_ended) {
+            let len = stream.read(&mut buf).expect("it answers");
+            said.extend_from_slice(&buf[..len]);
+            while let Ok(Some(len)) = mqtt_proto::frame_len(&said, u32::MAX) {
+                if said.len() < len {
+                    break;
+                }
+                match said[0] >> 4 {
+                    3 => {
+                        if qos == QoS::AtLeastOnce {
+                            out.extend_from_slice(&[0x40, 2, said[15], said[16]]);
+                        } else if qos == QoS::ExactlyOnce {
+                            out.extend_from_slice(&[0x50, 2, said[15], said[16]]);
+                        }
+                        times.push(start.elapsed());
+                        has_come = true;
+                    }
+                    5 => out.extend_from_slice(&[0x62, 2, said[2], said[3]]),
+                    6 => out.extend_from_slice(&[0x70, 2, said[2], said[3]]),
+                    _ => is_ended = true,
+                }
+                said.drain(..len);
+            }
+            if !out.is_empty() {
+                stream.write_all(&out).expect("it listens");
+                out.clear();
+            }
+        }
+    }
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// Runs a client's work and its driver in this thread.

@@ -4,6 +4,7 @@
 //! is gone ends without anybody being told; it is not cancelled.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::task::{Context, Poll, Waker};
 
 use mqtt_session::{Outcome, Ticket};
@@ -11,7 +12,25 @@ use mqtt_session::{Outcome, Ticket};
 /// The operations that somebody holds a token for.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    entries: HashMap<Ticket, Waiter>,
+    entries: HashMap<Ticket, Waiter, BuildHasherDefault<TicketHasher>>,
+}
+
+/// Spreads numbers that count up: nobody picks tickets to collide.
+#[derive(Debug, Default)]
+struct TicketHasher(u64);
+
+impl Hasher for TicketHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 #[derive(Debug)]
