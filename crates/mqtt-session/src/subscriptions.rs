@@ -6,25 +6,25 @@
 //! keeps its ticket through all of that.
 
 mod request;
+mod answers;
+mod stopping;
 mod poison;
 mod rebuild;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use mqtt_parts::PacketIds;
 use mqtt_proto::{
     FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, Property, QoS, ReasonCode,
-    ReasonCodes, SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters, Version,
+    SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters,
 };
 
 use crate::command::Subscribe;
-use crate::error::{Indeterminate, PeerFault, RefusedReason, Rejected};
+use crate::error::{RefusedReason, Rejected};
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
-use crate::planted::{self, Planted};
 use crate::record::Record;
 use request::{Change, Request};
 
@@ -385,174 +385,6 @@ impl Subscriptions {
             emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
         }
     }
-
-    /// The answer to a SUBSCRIBE.
-    pub(crate) fn on_suback(
-        &mut self,
-        packet_id: PacketId,
-        codes: ReasonCodes<'_>,
-        ids: &mut PacketIds,
-        events: &mut Events,
-    ) -> Result<(), PeerFault> {
-        let requests = self.take_sent(packet_id, true, Some(codes.len()), ids)?;
-        for (request, code) in requests.iter().zip(codes.iter()) {
-            if !self.is_current(request) {
-                continue;
-            }
-            let Some(wanted) = self.wanted_mut(request.filter()) else { continue };
-            let (status, outcome) = match granted_qos(code) {
-                Some(qos) => (SubscriptionStatus::Granted(qos), Outcome::Done(code)),
-                None => (SubscriptionStatus::Refused(code), Outcome::Rejected(Rejected::ByServer(code))),
-            };
-            events.record(Record::Granted { ticket: wanted.order, code, filter: request.filter().as_str() });
-            wanted.status = status;
-            wanted.was_sent = false;
-            events.end_all(wanted.tickets.drain(..), outcome);
-            self.pending -= 1;
-        }
-        Ok(())
-    }
-
-    /// The answer to an UNSUBSCRIBE; before 5.0 it has no codes and means success.
-    pub(crate) fn on_unsuback(
-        &mut self,
-        packet_id: PacketId,
-        codes: ReasonCodes<'_>,
-        version: Version,
-        ids: &mut PacketIds,
-        events: &mut Events,
-    ) -> Result<(), PeerFault> {
-        let codes_len = version.has_properties().then_some(codes.len());
-        let requests = self.take_sent(packet_id, false, codes_len, ids)?;
-        let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
-        for (request, code) in requests.iter().zip(codes) {
-            let Change::Unsubscribe { ticket } = request.change else { continue };
-            let outcome = match code.unwrap_or(ReasonCode::Success) {
-                code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
-                code => Outcome::Done(code),
-            };
-            events.record(Record::Unsubscribed { ticket });
-            events.end(ticket, outcome);
-        }
-        Ok(())
-    }
-
-    /// The request of that kind that the identifier names, if the answer has as many codes as it has filters.
-    fn take_sent(
-        &mut self,
-        packet_id: PacketId,
-        is_subscribe: bool,
-        codes: Option<usize>,
-        ids: &mut PacketIds,
-    ) -> Result<Vec<Request>, PeerFault> {
-        let index = self.sent.iter().position(|(id, requests)| {
-            *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
-        });
-        let filters = index.and_then(|index| self.sent.get(index)).map(|(_, requests)| requests.len());
-        if let (Some(codes), Some(filters)) = (codes, filters) {
-            check_count(codes, filters)?;
-        }
-        let found = index.and_then(|index| self.sent.remove(index));
-        let Some((_, requests)) = found else {
-            let packet = if is_subscribe { PacketKind::Suback } else { PacketKind::Unsuback };
-            return Err(PeerFault::Unsolicited { packet, packet_id });
-        };
-        ids.release(packet_id);
-        self.isolated.take_if(|isolated| *isolated == packet_id);
-        Ok(requests)
-    }
-
-    /// The connection is gone: requests without an answer are to be sent again, in their order.
-    pub(crate) fn on_connection_lost(&mut self, ids: &mut PacketIds) {
-        self.isolated = None;
-        while let Some((packet_id, requests)) = self.sent.pop_back() {
-            ids.release(packet_id);
-            for request in requests.into_iter().rev() {
-                if !planted::is(Planted::ForgetSubscribe) {
-                    self.queue.push_front(request);
-                }
-            }
-        }
-        for wanted in self.wanted.iter_mut().flatten() {
-            if wanted.status == SubscriptionStatus::Pending {
-                wanted.status = SubscriptionStatus::Wanted;
-            }
-        }
-    }
-
-    /// The session has ended with its connection: nothing is subscribed there any more.
-    pub(crate) fn end_unsubscribes(&mut self, events: &mut Events) {
-        self.queue.retain(|request| match request.change {
-            Change::Subscribe { .. } => true,
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, Outcome::Done(ReasonCode::Success));
-                false
-            }
-        });
-    }
-
-    /// The server has no session: nothing is subscribed there, so what is not wanted is done, and the rest is new.
-    pub(crate) fn on_session_lost(&mut self, events: &mut Events) {
-        self.has_heirloom = false;
-        self.end_unsubscribes(events);
-        self.queue.clear();
-        self.ask_again(|status| !matches!(status, SubscriptionStatus::Refused(_)));
-    }
-
-    /// Nobody can say whether the server kept the session: what it granted is asked for once more, which changes
-    /// nothing if it did.
-    pub(crate) fn on_session_unknown(&mut self) {
-        self.ask_again(|status| matches!(status, SubscriptionStatus::Granted(_)));
-    }
-
-    fn ask_again(&mut self, is_meant: impl Fn(SubscriptionStatus) -> bool) {
-        let mut again = Vec::new();
-        for (id, filter) in self.filters.iter() {
-            let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };
-            let is_aside = self.aside.iter().any(|request| request.change.ticket() == wanted.order);
-            if !is_meant(wanted.status) || is_aside {
-                continue;
-            }
-            self.pending += usize::from(!is_pending(wanted.status));
-            wanted.status = SubscriptionStatus::Wanted;
-            again.push((wanted.order, filter));
-        }
-        if planted::is(Planted::ForgetSubscriptions) {
-            again.clear();
-        }
-        again.sort_unstable();
-        let again = again.into_iter();
-        self.queue.extend(again.map(|(order, filter)| Request::new(filter, Change::Subscribe { order })));
-    }
-
-    /// The client stops for good: what waits for an answer is reported, the wanted set stays.
-    pub(crate) fn on_stopped(&mut self, events: &mut Events) {
-        self.restore_aside();
-        self.queue.retain(|request| match request.change {
-            Change::Subscribe { .. } => true,
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, stopped(request.was_sent));
-                false
-            }
-        });
-        for wanted in self.wanted.iter_mut().flatten() {
-            let outcome = stopped(core::mem::take(&mut wanted.was_sent));
-            for ticket in wanted.tickets.drain(..) {
-                events.record(Record::Forgotten { ticket });
-                events.end(ticket, outcome);
-            }
-        }
-    }
-}
-
-fn stopped(was_sent: bool) -> Outcome {
-    if was_sent {
-        Outcome::Indeterminate(Indeterminate::Disconnected)
-    } else {
-        Outcome::Rejected(Rejected::Disconnected)
-    }
 }
 
 /// Size in bytes of a packet whose fixed header announces `body_len`.
@@ -568,12 +400,4 @@ const fn packet_size(body_len: usize) -> usize {
 
 fn is_pending(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Wanted | SubscriptionStatus::Pending)
-}
-
-fn granted_qos(code: ReasonCode) -> Option<QoS> {
-    QoS::from_bits(code.byte())
-}
-
-fn check_count(codes: usize, filters: usize) -> Result<(), PeerFault> {
-    if codes == filters { Ok(()) } else { Err(PeerFault::CodeCount { codes, filters }) }
 }

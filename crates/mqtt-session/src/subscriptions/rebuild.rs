@@ -2,8 +2,9 @@
 
 use mqtt_proto::{ReasonCode, TopicFilter};
 
+use super::answers::granted_qos;
 use super::request::Change;
-use super::{SubscriptionStatus, Subscriptions, granted_qos};
+use super::{SubscriptionStatus, Subscriptions};
 use crate::event::Ticket;
 
 impl Subscriptions {

@@ -1,0 +1,100 @@
+//! What the server answers to requests.
+
+use alloc::vec::Vec;
+
+use mqtt_parts::PacketIds;
+use mqtt_proto::{PacketId, PacketKind, QoS, ReasonCode, ReasonCodes, Version};
+
+use super::request::{Change, Request};
+use super::{SubscriptionStatus, Subscriptions};
+use crate::error::{PeerFault, Rejected};
+use crate::event::Outcome;
+use crate::events::Events;
+use crate::record::Record;
+
+impl Subscriptions {
+    /// The answer to a SUBSCRIBE.
+    pub(crate) fn on_suback(
+        &mut self,
+        packet_id: PacketId,
+        codes: ReasonCodes<'_>,
+        ids: &mut PacketIds,
+        events: &mut Events,
+    ) -> Result<(), PeerFault> {
+        let requests = self.take_sent(packet_id, true, Some(codes.len()), ids)?;
+        for (request, code) in requests.iter().zip(codes.iter()) {
+            if !self.is_current(request) {
+                continue;
+            }
+            let Some(wanted) = self.wanted_mut(request.filter()) else { continue };
+            let (status, outcome) = match granted_qos(code) {
+                Some(qos) => (SubscriptionStatus::Granted(qos), Outcome::Done(code)),
+                None => (SubscriptionStatus::Refused(code), Outcome::Rejected(Rejected::ByServer(code))),
+            };
+            events.record(Record::Granted { ticket: wanted.order, code, filter: request.filter().as_str() });
+            wanted.status = status;
+            wanted.was_sent = false;
+            events.end_all(wanted.tickets.drain(..), outcome);
+            self.pending -= 1;
+        }
+        Ok(())
+    }
+
+    /// The answer to an UNSUBSCRIBE; before 5.0 it has no codes and means success.
+    pub(crate) fn on_unsuback(
+        &mut self,
+        packet_id: PacketId,
+        codes: ReasonCodes<'_>,
+        version: Version,
+        ids: &mut PacketIds,
+        events: &mut Events,
+    ) -> Result<(), PeerFault> {
+        let codes_len = version.has_properties().then_some(codes.len());
+        let requests = self.take_sent(packet_id, false, codes_len, ids)?;
+        let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
+        for (request, code) in requests.iter().zip(codes) {
+            let Change::Unsubscribe { ticket } = request.change else { continue };
+            let outcome = match code.unwrap_or(ReasonCode::Success) {
+                code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
+                code => Outcome::Done(code),
+            };
+            events.record(Record::Unsubscribed { ticket });
+            events.end(ticket, outcome);
+        }
+        Ok(())
+    }
+
+    /// The request of that kind that the identifier names, if the answer has as many codes as it has filters.
+    fn take_sent(
+        &mut self,
+        packet_id: PacketId,
+        is_subscribe: bool,
+        codes: Option<usize>,
+        ids: &mut PacketIds,
+    ) -> Result<Vec<Request>, PeerFault> {
+        let index = self.sent.iter().position(|(id, requests)| {
+            *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
+        });
+        let filters = index.and_then(|index| self.sent.get(index)).map(|(_, requests)| requests.len());
+        if let (Some(codes), Some(filters)) = (codes, filters) {
+            check_count(codes, filters)?;
+        }
+        let found = index.and_then(|index| self.sent.remove(index));
+        let Some((_, requests)) = found else {
+            let packet = if is_subscribe { PacketKind::Suback } else { PacketKind::Unsuback };
+            return Err(PeerFault::Unsolicited { packet, packet_id });
+        };
+        ids.release(packet_id);
+        self.isolated.take_if(|isolated| *isolated == packet_id);
+        Ok(requests)
+    }
+}
+
+/// The QoS that a code grants; none if it refuses.
+pub(super) fn granted_qos(code: ReasonCode) -> Option<QoS> {
+    QoS::from_bits(code.byte())
+}
+
+fn check_count(codes: usize, filters: usize) -> Result<(), PeerFault> {
+    if codes == filters { Ok(()) } else { Err(PeerFault::CodeCount { codes, filters }) }
+}
