@@ -2,17 +2,24 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use mqtt_proto::{Context, Packet, Sender, Version, decode, frame_len};
 
-use crate::scenario::Wire;
+use crate::scenario::{TOO_LONG, Wire};
 
 /// A relay that listens on a port of its own.
 pub(crate) struct Tap {
     pub(crate) port: u16,
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// A client has said its last word.
+    ended: Condvar,
 }
 
 #[derive(Default)]
@@ -20,10 +27,14 @@ struct State {
     /// What clients said, packet by packet.
     said: Vec<String>,
     open: Vec<TcpStream>,
+    /// Connections whose client may still say something.
+    talking: usize,
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Tap {
@@ -31,37 +42,48 @@ impl Tap {
     pub(crate) fn start(server: SocketAddr) -> Tap {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it has an address").port();
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let shared = Arc::new(Shared::default());
+        let relays = Arc::clone(&shared);
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let Ok(server) = TcpStream::connect(server) else { continue };
-                relay(client, server, &shared);
+                relay(client, server, &relays);
             }
         });
-        Tap { port, state }
+        Tap { port, shared }
     }
 
+    /// What all clients have said, once each has closed its connection: until then the last packets may be under way.
     pub(crate) fn said(&self) -> Vec<String> {
-        lock(&self.state).said.clone()
+        let state = self.shared.lock();
+        let (state, wait) = self
+            .shared
+            .ended
+            .wait_timeout_while(state, TOO_LONG, |state| state.talking > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(!wait.timed_out(), "a client that has disconnected closes its connection");
+        state.said.clone()
     }
 }
 
 impl Wire for Tap {
     fn cut(&self) {
-        for stream in lock(&self.state).open.drain(..) {
+        for stream in self.shared.lock().open.drain(..) {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-fn relay(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
+fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let copy = |stream: &TcpStream| stream.try_clone().expect("the system has room for a socket");
-    lock(state).open.extend([copy(&client), copy(&server)]);
+    let mut state = shared.lock();
+    state.open.extend([copy(&client), copy(&server)]);
+    state.talking += 1;
+    drop(state);
     let (from_server, to_client) = (copy(&server), copy(&client));
     thread::spawn(move || pump(from_server, to_client, |_| {}));
-    let state = Arc::clone(state);
+    let shared = Arc::clone(shared);
     let mut heard = Vec::new();
     let mut version = Version::V5_0;
     thread::spawn(move || {
@@ -76,11 +98,12 @@ fn relay(client: TcpStream, server: TcpStream, state: &Arc<Mutex<State>>) {
                 if let Ok(Packet::Connect(connect)) = &packet {
                     version = connect.version;
                 }
-                lock(&state)
-                    .said
-                    .push(packet.map_or_else(|error| error.to_string(), |packet| packet.to_string()));
+                let text = packet.map_or_else(|error| error.to_string(), |packet| packet.to_string());
+                shared.lock().said.push(text);
             }
         });
+        shared.lock().talking -= 1;
+        shared.ended.notify_all();
     });
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use mqtt_memory::World;
 use mqtt_smol::{
-    ConnectErrorKind, ConnectionEvent, OfflineCause, PeerFault, Publish, QoS, ReasonCode, Version,
+    ConnectErrorKind, ConnectionEvent, OfflineCause, Options, PeerFault, Publish, QoS, ReasonCode, Version,
 };
 
 use crate::harness::{Heard, ScriptedServer, connect, run, spawn, try_connect};
@@ -109,8 +110,7 @@ fn every_refusal_of_5_0_is_an_error_with_its_reason() {
 fn a_server_that_says_nothing_is_unavailable_after_the_network_timeout() {
     let server = ScriptedServer::start(&[&[]]);
     run(async {
-        let options = server.options(Version::V5_0).network_timeout(Duration::from_millis(50));
-        let error = try_connect(options).await.expect_err("no CONNACK comes");
+        let error = try_connect(server.options(Version::V5_0)).await.expect_err("no CONNACK comes");
         assert_eq!(error.kind(), ConnectErrorKind::ServerUnavailable);
         assert_eq!(error.cause(), Some(OfflineCause::ConnackTimedOut));
     });
@@ -126,18 +126,19 @@ fn a_server_that_speaks_out_of_turn_is_at_fault() {
     });
 }
 
-/// A server that answers no ping is given up, and the next one is tried.
+/// A server that answers no ping is given up, and the next one is tried. On the virtual clock, whatever the machine does.
 #[test]
 fn a_silent_server_is_noticed_by_its_missing_ping_response() {
-    let server = ScriptedServer::start(&[&[CONNACK_V5]]);
-    run(async {
-        let options = server.options(Version::V5_0).keep_alive(Duration::from_secs(1));
-        let client = connect(options.network_timeout(Duration::from_millis(50))).await;
-        let mut news = client.events();
-        let cause = OfflineCause::PingTimedOut;
-        assert_eq!(news.next().await, Some(ConnectionEvent::Offline { cause, will_retry: true }));
-        server.heard().await;
-        assert_eq!(server.heard().await, Heard::Packet(b"\xc0\x00".to_vec()));
-        assert_eq!(server.heard().await, Heard::Closed);
-    });
+    let world = World::calm(1);
+    let options = Options::new("broker").client_id("c").keep_alive(Duration::from_secs(10));
+    let client = world.client(options);
+    let mut news = client.events();
+    world.run_until(client.connect().expect("it is idle")).expect("in time").expect("it accepts");
+    let online = world.now();
+    world.partition("c", true);
+    let events = world.run_until(async { [news.next().await, news.next().await] }).expect("in time");
+    let cause = OfflineCause::PingTimedOut;
+    assert_eq!(events[1], Some(ConnectionEvent::Offline { cause, will_retry: true }));
+    let waited = world.now() - online;
+    assert!((Duration::from_secs(14)..Duration::from_secs(16)).contains(&waited), "{waited:?}");
 }

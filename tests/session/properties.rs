@@ -21,6 +21,19 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() }
 }
 
+/// A packet that goes on behind a stray notice of an open link was masked in two halves, and replayed otherwise.
+#[test]
+fn a_capture_replays_equal_when_a_stray_opening_comes_inside_a_packet() {
+    let steps = [
+        Step::Accept("CONNACK present"),
+        Step::Bytes(vec![0x40, 7, 0, 0, 0, 0, 0, 0]),
+        Step::Opened,
+        Step::Publish(1, 0, None),
+        Step::Say(vec!["PUBACK id1".into()]),
+    ];
+    end_of_tickets(Version::V5_0, &steps, 1);
+}
+
 proptest! {
     #![proptest_config(config())]
 

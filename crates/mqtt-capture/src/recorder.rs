@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use mqtt_proto::{ReasonCode, TopicFilter, Version, frame_len};
 use mqtt_session::{
     AuthAnswer, AuthStage, AuthStep, Command, Config, Credentials, Event, Instant, Message, OfflineCause,
-    Outcome, Receipt, Refused, RefusedReason, Session, Ticket, TransmitBuf,
+    Outcome, Receipt, Refused, RefusedReason, Session, Status, Ticket, TransmitBuf,
 };
 
 use crate::command::{put_answer, put_cause, put_command, put_credentials};
@@ -211,7 +211,10 @@ impl Recorder {
 
     /// [`Session::handle_opened`].
     pub fn handle_opened(&mut self, session: &mut Session, now: Instant) {
-        self.put_rest();
+        // The session ignores a link that it does not wait for, and the packet that is unfinished goes on.
+        if session.status() == Status::Dialing {
+            self.put_rest();
+        }
         self.begin(Kind::Opened, Some(now));
         session.handle_opened(now);
         self.end(session);
