@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mqtt_smol::{
-    ConnectErrorKind, ConnectionEvent, OfflineCause, Options, Publish, PublishError, QoS, RefusedReason,
-    Status, SubscribeError,
+    ConnectError, ConnectErrorKind, ConnectionEvent, OfflineCause, Options, Publish, PublishError, QoS,
+    RefusedReason, Status, SubscribeError,
 };
 
 use crate::harness::{clean, connect, connect_with_task, kept, run, spawn, start_broker, try_connect};
@@ -124,11 +124,39 @@ fn a_dropped_driver_leaves_nobody_waiting() {
         let (client, task) = connect_with_task(clean(&broker, "orphan")).await;
         let mut inbox = client.subscribe("a").expect("accepted");
         inbox.granted().await.expect("granted");
+        let mut events = client.events();
+        let token = client.publish(Publish::new("b", "x").qos(QoS::AtLeastOnce)).expect("accepted");
         task.cancel().await;
-        let token = client.publish(Publish::new("a", "x").qos(QoS::AtLeastOnce)).expect("accepted");
-        assert_eq!(token.await, Err(PublishError::DriverGone));
+        if let Err(error) = token.await {
+            assert_eq!(error, PublishError::DriverGone);
+        }
         assert!(inbox.next().await.is_none());
         assert!(client.receive().await.is_none());
+        let gone = ConnectionEvent::Offline { cause: OfflineCause::DriverGone, will_retry: false };
+        assert_eq!((events.next().await, events.next().await), (Some(gone), None));
+    });
+}
+
+/// The runtime is gone: the client is offline, and each call says the same.
+#[test]
+fn a_client_whose_driver_is_gone_takes_nothing_more() {
+    let broker = start_broker();
+    run(async {
+        let (client, task) = connect_with_task(clean(&broker, "orphan")).await;
+        task.cancel().await;
+        assert!(!client.is_connected());
+        assert_eq!(client.status(), Status::Idle);
+        let publish = || Publish::new("a", "x").qos(QoS::AtLeastOnce);
+        assert_eq!(client.publish(publish()).map(drop), Err(PublishError::DriverGone));
+        assert_eq!(client.request(publish()).map(drop), Err(PublishError::DriverGone));
+        assert_eq!(client.subscribe("a").map(drop), Err(SubscribeError::DriverGone));
+        assert_eq!(client.listen("a").map(drop), Err(SubscribeError::DriverGone));
+        assert_eq!(client.on("a", |_, _| ()).map(drop), Err(SubscribeError::DriverGone));
+        assert_eq!(client.unsubscribe("a").map(drop), Err(SubscribeError::DriverGone));
+        let kind = |result: Result<(), ConnectError>| result.expect_err("nothing drives it").kind();
+        assert_eq!(kind(client.connect().map(drop)), ConnectErrorKind::DriverGone);
+        assert_eq!(kind(client.disconnect().map(drop)), ConnectErrorKind::DriverGone);
+        assert_eq!(kind(client.run().await), ConnectErrorKind::DriverGone);
     });
 }
 

@@ -109,33 +109,7 @@ fn a_slow_reader_stops_nothing_and_loses_nothing() {
             let message = inbox.next().await.expect("the message");
             assert_eq!(message.payload(), number.to_string().as_bytes());
         }
-        assert_eq!((reader.stats().disconnections, reader.messages_dropped()), (0, 0));
-    });
-}
-
-#[test]
-fn qos_0_beyond_the_bound_of_a_slow_reader_is_dropped_and_counted() {
-    let broker = start_broker();
-    run(async {
-        let mut options = clean(&broker, "small");
-        options.waiting_messages_max = 10;
-        let client = connect(options).await;
-        let mut inbox = client.subscribe(Subscribe::new("a").qos(QoS::AtMostOnce)).expect("accepted");
-        inbox.granted().await.expect("granted");
-        for number in 0..25 {
-            drop(client.publish(Publish::new("a", number.to_string())).expect("accepted"));
-        }
-        // Its answer comes behind the messages.
-        client
-            .publish(Publish::new("b", "x").qos(QoS::AtLeastOnce))
-            .expect("accepted")
-            .await
-            .expect("published");
-        assert_eq!(client.messages_dropped(), 15);
-        for number in 0..10 {
-            assert_eq!(inbox.next().await.expect("the message").payload(), number.to_string().as_bytes());
-        }
-        assert!(inbox.try_next().is_none());
+        assert_eq!((reader.stats().disconnections, reader.stats().messages_dropped), (0, 0));
     });
 }
 
@@ -198,9 +172,16 @@ fn a_message_in_two_streams_is_acknowledged_once_both_have_it() {
         broker.cut("c");
         news.next().await.expect("offline");
         news.next().await.expect("online");
-        // It was not acknowledged, so it comes once more: to both.
-        assert!(first.next().await.is_some_and(|message| message.dup()));
+        // It was not acknowledged, so it comes once more. Each has it already: the one that has taken it does not get
+        // it twice, and its acknowledgement is that of the repetition.
         assert!(second.next().await.is_some_and(|message| !message.dup()));
-        assert!(second.next().await.is_some_and(|message| message.dup()));
+        client
+            .publish(Publish::new("a/b", "y").qos(QoS::AtLeastOnce))
+            .expect("accepted")
+            .await
+            .expect("published");
+        for stream in [&mut first, &mut second] {
+            assert_eq!(stream.next().await.expect("the next one").payload(), b"y");
+        }
     });
 }

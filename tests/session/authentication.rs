@@ -26,7 +26,7 @@ fn said_hello() -> Talk {
 
 fn connect(first: &str) -> String {
     format!(
-        "CONNECT 5.0 'c' keep60 ReceiveMaximum(1024) MaximumPacketSize(1048576) SessionExpiryInterval(4294967295) \
+        "CONNECT 5.0 'c' keep60 ReceiveMaximum(1024) SessionExpiryInterval(4294967295) \
          AuthenticationMethod(\"X\") data={first}"
     )
 }

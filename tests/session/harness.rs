@@ -166,6 +166,21 @@ impl Talk {
         self.session.acknowledge(self.receipts[nth]);
     }
 
+    /// There is no room for the message that came `nth`.
+    pub(crate) fn leave(&mut self, nth: usize) {
+        self.session.leave(self.receipts[nth]);
+    }
+
+    pub(crate) fn fetch_left(&mut self) {
+        self.session.fetch_left(self.now);
+    }
+
+    /// Publishes so many bytes with QoS 1.
+    pub(crate) fn submit_large(&mut self, topic: &str, size: usize) -> u64 {
+        self.try_publish(Publish { payload: payload(size), ..message(topic, QoS::AtLeastOnce, "") })
+            .expect("the message is accepted")
+    }
+
     /// A session that keeps a journal, with what these records say.
     pub(crate) fn rebuilt(config: Config, records: &[Vec<u8>]) -> Result<Talk, RecordError> {
         let version = config.version;
@@ -279,6 +294,11 @@ impl Talk {
     /// The link has taken some of what was sent, and not all.
     pub(crate) fn written(&mut self) {
         self.session.handle_written(self.now);
+    }
+
+    /// The link is left unread.
+    pub(crate) fn unread(&mut self) {
+        self.session.handle_unread(self.now);
     }
 
     pub(crate) fn closed(&mut self, cause: OfflineCause) {

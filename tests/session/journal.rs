@@ -137,7 +137,11 @@ fn a_disconnect_waits_behind_what_waits_for_the_store() {
     talk.sends_nothing();
     assert!(matches!(talk.transport(), Transport::Open { .. }), "the link is not shut down yet");
     talk.store();
-    talk.sends(["PUBREC id7", "DISCONNECT"]);
+    talk.sends(["PUBREC id7"]);
+    talk.server_says("PUBREL id7");
+    talk.sends_nothing();
+    talk.store();
+    talk.sends(["PUBCOMP id7", "DISCONNECT"]);
     assert_eq!(talk.transport(), Transport::Flush);
 }
 

@@ -100,13 +100,93 @@ fn an_unanswered_ping_ends_the_connection_after_the_network_timeout() {
 fn bytes_of_a_message_that_is_still_arriving_show_that_the_server_lives() {
     for version in BOTH {
         let mut talk = talk(version, 10);
-        talk.server_sends(&[0x30, 100, 0, 1, b'a']);
+        talk.server_sends(&[0x30, 0x80, 0x80, 4, 0, 1, b'a']);
         for _round in 0..10 {
             talk.wait(secs(3));
             talk.take_bytes();
-            talk.server_sends(b"\0");
+            talk.server_sends(&[0; 3_000]);
         }
         talk.no_events();
+        talk.wait(secs(6));
+        talk.events(["offline: the server did not answer a ping; retry"]);
+    }
+}
+
+/// One byte at a time inside a packet is no sign of life, whatever the keep alive is.
+#[test]
+fn a_packet_that_drips_in_ends_the_connection_after_a_bounded_time() {
+    for version in BOTH {
+        for keep_alive_secs in [0, 10, 60] {
+            let config = Config { keep_alive_secs, ..clean(version) };
+            let mut talk = Talk::online_with(config, "CONNACK");
+            talk.take_events();
+            talk.server_sends(&[0x30, 100, 0, 1, b'a']);
+            for _round in 0..6 {
+                talk.wait(secs(1));
+                talk.server_sends(b"\0");
+            }
+            talk.wait(secs(1));
+            let event = talk.take_events().remove(0);
+            assert_eq!(event, "offline: the server did not finish a packet in time; retry", "{version}");
+        }
+    }
+}
+
+/// 256 bytes a second are enough, and each packet begins anew.
+#[test]
+fn packets_on_a_slow_link_are_waited_for() {
+    let mut talk = Talk::online_with(Config { keep_alive_secs: 0, ..clean(V5_0) }, "CONNACK");
+    talk.take_events();
+    for _message in 0..3 {
+        // Four bytes of 5,124.
+        talk.server_sends(&[0x30, 0x84, 0x28, 0, 1, b'a', 0]);
+        for _round in 0..20 {
+            talk.wait(secs(1));
+            talk.server_sends(&[0; 256]);
+        }
+    }
+    let events = talk.take_events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("message a")).count(), 3);
+    assert_eq!(events.len(), 3, "none of them ends the connection");
+}
+
+/// What was handed to the transport may still be on its way, with the ping behind it.
+#[test]
+fn the_answer_to_a_ping_behind_a_large_message_is_granted_the_time_of_a_slow_link() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        talk.submit_large("up", 6 << 20);
+        talk.take_bytes();
+        talk.wait(secs(9));
+        talk.sends(["PINGREQ"]);
+        talk.wait(secs(60));
+        talk.no_events();
+        talk.server_says("PUBACK id1");
+        talk.server_says("PINGRESP");
+        talk.take_events();
+        talk.take_bytes();
+        // Once it is answered, nothing is on its way any more.
+        talk.wait(secs(10));
+        assert!(talk.take_sent().contains(&"PINGREQ".to_owned()));
+        talk.wait(secs(6));
+        talk.events(["offline: the server did not answer a ping; retry"]);
+    }
+}
+
+/// While the link is left unread, no answer can be seen, and none is missed; pings of our own go on.
+#[test]
+fn no_answer_is_missed_while_the_link_is_left_unread() {
+    for version in BOTH {
+        let mut talk = talk(version, 10);
+        let mut pings = 0;
+        for _second in 0..60 {
+            talk.unread();
+            talk.wait(secs(1));
+            pings += talk.take_sent().iter().filter(|packet| *packet == "PINGREQ").count();
+        }
+        talk.no_events();
+        assert!(pings >= 5, "{pings} pings in a minute");
+        talk.unread();
         talk.wait(secs(6));
         talk.events(["offline: the server did not answer a ping; retry"]);
     }

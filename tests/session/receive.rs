@@ -6,7 +6,7 @@ use mqtt_proto::{
 };
 use mqtt_session::Config;
 
-use crate::harness::{BOTH, Talk, clean, kept};
+use crate::harness::{BOTH, Talk, clean, kept, secs, server_bytes};
 
 /// [5.0 MQTT-3.3.4-1] [3.1.1 MQTT-3.3.4-1] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.5.0-2]
 #[test]
@@ -35,7 +35,7 @@ fn what_the_application_has_not_acknowledged_is_not_acknowledged() {
         talk.server_says("PUBLISH a qos1 id8 \"1\"");
         talk.server_says("PUBLISH a qos2 id9 \"2\"");
         talk.events(["message a qos1 \"1\"", "message a qos2 \"2\""]);
-        talk.wait(crate::harness::secs(59));
+        talk.wait(secs(59));
         talk.sends(["PINGREQ"]);
         talk.cut_and_reconnect("CONNACK present");
         talk.server_says("PUBLISH a qos1 id8 dup \"1\"");
@@ -245,9 +245,140 @@ fn receipts_of_a_lost_session_acknowledge_nothing() {
 }
 
 #[test]
-fn more_messages_than_the_receive_maximum_end_the_connection_and_lose_nothing() {
+fn more_messages_than_the_receive_maximum_are_taken_and_reported_once() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
     let mut talk = Talk::online_with(Config { receive_maximum: two, ..kept(V5_0) }, "CONNACK");
+    talk.take_events();
+    for id in 1..=4 {
+        talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
+    }
+    talk.events([
+        "message a qos2 \"1\"",
+        "message a qos2 \"2\"",
+        "ReceiveMaximumExceeded { unacknowledged: 3 }",
+        "message a qos2 \"3\"",
+        "message a qos2 \"4\"",
+    ]);
+    for number in 0..4 {
+        talk.acknowledge(number);
+    }
+    talk.sends(["PUBREC id1", "PUBREC id2", "PUBREC id3", "PUBREC id4"]);
+    talk.cut_and_reconnect("CONNACK present");
+    talk.take_events();
+    for id in 5..=7 {
+        talk.server_says(&format!("PUBLISH a qos1 id{id} \"{id}\""));
+    }
+    assert_eq!(talk.take_events().len(), 4, "once for each connection");
+    assert_eq!(talk.stats().receive_maximum_exceeded, 2);
+}
+
+/// Identifiers are not enough for more.
+#[test]
+fn more_than_65_535_unacknowledged_messages_end_the_connection() {
+    for version in BOTH {
+        let mut talk = Talk::online(version);
+        let mut bytes = Vec::new();
+        for _message in 0..65_536 {
+            bytes.extend(server_bytes("PUBLISH a qos1 id7 \"x\"", version));
+        }
+        talk.server_sends(&bytes);
+        let events = talk.take_events();
+        let end = events.last().expect("it ends");
+        assert!(end.contains("more messages at once than the receive maximum"), "{end}");
+    }
+}
+
+#[test]
+fn an_identifier_of_qos_2_that_was_not_free_is_told() {
+    for version in BOTH {
+        let mut talk = Talk::online(version);
+        talk.take_events();
+        talk.server_says("PUBLISH a qos2 id1 \"1\"");
+        talk.server_says("PUBLISH a qos2 id1 \"other\"");
+        talk.server_says("PUBLISH a qos2 id1 dup \"1\"");
+        talk.events(["message a qos2 \"1\"", "IdentifierReused { packet_id: PacketId(1) }"]);
+        assert_eq!((talk.stats().identifiers_reused, talk.stats().duplicates_dropped), (1, 2));
+    }
+}
+
+/// The drain covers both directions, and what arrives after the request does not prolong it.
+#[test]
+fn disconnect_waits_for_the_release_of_what_was_taken() {
+    for version in BOTH {
+        let mut talk = Talk::online(version);
+        talk.server_says("PUBLISH a qos2 id1 \"1\"");
+        talk.server_says("PUBLISH a qos2 id2 \"2\"");
+        talk.take_events();
+        talk.acknowledge(0);
+        talk.sends(["PUBREC id1"]);
+        talk.disconnect(secs(5));
+        talk.sends_nothing();
+        talk.server_says("PUBLISH a qos2 id3 \"3\"");
+        talk.take_events();
+        talk.acknowledge(1);
+        talk.acknowledge(2);
+        talk.sends(["PUBREC id2", "PUBREC id3"]);
+        talk.server_says("PUBREL id1");
+        talk.sends(["PUBCOMP id1"]);
+        talk.server_says("PUBREL id2");
+        talk.sends(["PUBCOMP id2", "DISCONNECT"]);
+    }
+}
+
+#[test]
+fn disconnect_waits_for_a_release_no_longer_than_its_time() {
+    let mut talk = Talk::online(V5_0);
+    talk.server_says("PUBLISH a qos2 id1 \"1\"");
+    talk.take_events();
+    talk.acknowledge(0);
+    talk.take_bytes();
+    talk.disconnect(secs(5));
+    talk.wait(secs(4));
+    talk.sends_nothing();
+    talk.wait(secs(1));
+    talk.sends(["DISCONNECT"]);
+}
+
+/// A message that found no room comes again on the next connection, and no acknowledgement overtakes it.
+#[test]
+fn messages_that_were_left_come_again_as_new_ones() {
+    for version in BOTH {
+        for qos in ["qos1", "qos2"] {
+            let mut talk = Talk::online_with(kept(version), "CONNACK");
+            talk.take_events();
+            talk.server_says(&format!("PUBLISH a {qos} id1 \"1\""));
+            talk.server_says(&format!("PUBLISH a {qos} id2 \"2\""));
+            talk.server_says(&format!("PUBLISH a {qos} id3 \"3\""));
+            talk.take_events();
+            talk.leave(1);
+            talk.acknowledge(2);
+            talk.fetch_left();
+            talk.no_events();
+            talk.acknowledge(0);
+            let answer = if qos == "qos1" { "PUBACK" } else { "PUBREC" };
+            talk.sends([&format!("{answer} id1")]);
+            talk.fetch_left();
+            let expected =
+                "offline: reconnecting to receive messages again that there was no room for; retry";
+            talk.events([expected]);
+            talk.closed(mqtt_session::OfflineCause::TransportClosed);
+            talk.reconnect("CONNACK present");
+            talk.take_events();
+            talk.server_says(&format!("PUBLISH a {qos} id2 dup \"2\""));
+            talk.server_says(&format!("PUBLISH a {qos} id3 dup \"3\""));
+            let events = talk.take_events();
+            assert_eq!(events[0], format!("message a {qos} dup \"2\""));
+            // With QoS 2 the third was delivered, which is known across connections.
+            assert_eq!(events.len(), if qos == "qos1" { 2 } else { 1 });
+        }
+    }
+}
+
+#[test]
+fn a_strict_receive_maximum_ends_the_connection_and_loses_nothing() {
+    let two = std::num::NonZeroU16::new(2).expect("not 0");
+    let config = Config { receive_maximum: two, strict_receive_maximum: true, ..kept(V5_0) };
+    let mut talk = Talk::online_with(config, "CONNACK");
     for id in 1..=3 {
         talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
     }
@@ -268,7 +399,8 @@ fn more_messages_than_the_receive_maximum_end_the_connection_and_lose_nothing() 
 #[test]
 fn the_receive_maximum_counts_qos_2_until_pubrel_and_is_exact() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let mut talk = Talk::online_with(Config { receive_maximum: two, ..clean(V5_0) }, "CONNACK");
+    let config = Config { receive_maximum: two, strict_receive_maximum: true, ..clean(V5_0) };
+    let mut talk = Talk::online_with(config, "CONNACK");
     talk.server_says("PUBLISH a qos2 id1 \"1\"");
     talk.server_says("PUBLISH a qos0 \"free\"");
     talk.server_says("PUBLISH a qos1 id2 \"2\"");

@@ -123,7 +123,7 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
         .iter()
         .map(|actor| ClientEnd {
             stats: actor.client.stats(),
-            dropped: actor.client.messages_dropped(),
+            dropped: actor.client.stats().messages_dropped,
             queued_most: actor.queued_most.get(),
         })
         .collect();

@@ -224,7 +224,7 @@ pub(crate) fn read_cause(reader: &mut Reader<'_>) -> Read<OfflineCause> {
 }
 
 /// The causes that are told by a number alone.
-const CAUSES: [OfflineCause; 10] = [
+const CAUSES: [OfflineCause; 13] = [
     OfflineCause::TransportClosed,
     OfflineCause::Requested,
     OfflineCause::DialFailed,
@@ -235,4 +235,7 @@ const CAUSES: [OfflineCause; 10] = [
     OfflineCause::WriteTimedOut,
     OfflineCause::PingTimedOut,
     OfflineCause::AcknowledgementsStalled,
+    OfflineCause::PacketTimedOut,
+    OfflineCause::MessagesLeft,
+    OfflineCause::DriverGone,
 ];

@@ -29,6 +29,7 @@ pub(crate) fn put_config(out: &mut Vec<u8>, config: &Config, redact: Redact) {
         network_timeout,
         reconnect: Reconnect { after, after_max, stable_after, retry_first, jitter },
         receive_maximum,
+        strict_receive_maximum,
         packet_size_max,
         in_flight_max,
         acknowledgement_timeout,
@@ -61,6 +62,7 @@ pub(crate) fn put_config(out: &mut Vec<u8>, config: &Config, redact: Redact) {
     put_bool(out, *retry_first);
     put_bool(out, *jitter);
     put_u64(out, receive_maximum.get().into());
+    put_bool(out, *strict_receive_maximum);
     put_u64(out, (*packet_size_max).into());
     put_option(out, *in_flight_max, |out, max| put_u64(out, max.get().into()));
     put_option(out, *acknowledgement_timeout, put_duration);
@@ -106,6 +108,7 @@ pub(crate) fn read_config(reader: &mut Reader<'_>) -> Read<Config> {
             jitter: reader.bool()?,
         },
         receive_maximum: not_zero(reader)?,
+        strict_receive_maximum: reader.bool()?,
         packet_size_max: reader.number()?,
         in_flight_max: reader.option(not_zero)?,
         acknowledgement_timeout: reader.option(Reader::duration)?,

@@ -31,6 +31,9 @@ pub(crate) enum Kind {
     Timeout,
     Transmit,
     Event,
+    Leave,
+    FetchLeft,
+    Unread,
     /// Bytes of a packet whose rest never came.
     Rest,
     /// What follows was not recorded well enough to be replayed.
@@ -39,7 +42,7 @@ pub(crate) enum Kind {
     End,
 }
 
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 22] = [
     Kind::Submit,
     Kind::SetCredentials,
     Kind::AnswerAuthentication,
@@ -56,6 +59,9 @@ const KINDS: [Kind; 19] = [
     Kind::Timeout,
     Kind::Transmit,
     Kind::Event,
+    Kind::Leave,
+    Kind::FetchLeft,
+    Kind::Unread,
     Kind::Rest,
     Kind::Obscured,
     Kind::End,
@@ -86,6 +92,11 @@ pub(crate) enum Call<'a> {
         receipt: u64,
         reason: ReasonCode,
     },
+    /// There was no room for the message of that receipt.
+    Leave {
+        receipt: u64,
+    },
+    FetchLeft,
     AbandonSubscription(TopicFilter<'a>),
     SetTimeout {
         ticket: u64,
@@ -106,6 +117,7 @@ pub(crate) enum Call<'a> {
         stored: Vec<u8>,
     },
     Written,
+    Unread,
     Closed(OfflineCause),
     Timeout,
     Transmit {
@@ -244,6 +256,9 @@ fn read_call<'a>(reader: &mut Reader<'a>, kind: Kind) -> Read<Call<'a>> {
         Kind::AcknowledgeWith => {
             Call::AcknowledgeWith { receipt: reader.u64()?, reason: read_reason(reader)? }
         }
+        Kind::Leave => Call::Leave { receipt: reader.u64()? },
+        Kind::FetchLeft => Call::FetchLeft,
+        Kind::Unread => Call::Unread,
         Kind::AbandonSubscription => Call::AbandonSubscription(read_filter(reader)?),
         Kind::SetTimeout => Call::SetTimeout { ticket: reader.u64()?, timeout: reader.duration()? },
         Kind::Retry => Call::Retry { ticket: reader.u64()? },
@@ -278,6 +293,9 @@ fn read_said<'a>(reader: &mut Reader<'a>, kind: Kind) -> Read<Answer<'a>> {
         Kind::Transmit => read_sent(reader)?,
         Kind::Event => read_event(reader)?,
         Kind::Acknowledge
+        | Kind::Leave
+        | Kind::FetchLeft
+        | Kind::Unread
         | Kind::AbandonSubscription
         | Kind::SetTimeout
         | Kind::Opened

@@ -11,7 +11,7 @@ use crate::redact::Redact;
 use crate::wire::{Fault, Read, Reader, put_bytes, put_u64};
 
 /// Changes whenever a log of before could be misread.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 const MAGIC: &[u8] = b"mqttcap";
 

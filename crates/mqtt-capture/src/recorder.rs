@@ -111,14 +111,24 @@ impl Recorder {
         now: Instant,
         command: Command<'a>,
     ) -> Result<Ticket, Refused<'a>> {
+        self.submit_ref(session, now, &command).map_err(|reason| Refused { reason, command })
+    }
+
+    /// [`Session::submit_ref`].
+    pub fn submit_ref(
+        &mut self,
+        session: &mut Session,
+        now: Instant,
+        command: &Command<'_>,
+    ) -> Result<Ticket, RefusedReason> {
         self.begin(Kind::Submit, Some(now));
-        put_command(&mut self.log, &command, self.redact);
-        let result = session.submit(now, command);
+        put_command(&mut self.log, command, self.redact);
+        let result = session.submit_ref(now, command);
         match &result {
             Ok(ticket) => put_u64(&mut self.log, ticket.get()),
-            Err(refused) => {
+            Err(reason) => {
                 put_u64(&mut self.log, 0);
-                put_bytes(&mut self.log, format!("{:?}", refused.reason).as_bytes());
+                put_bytes(&mut self.log, format!("{reason:?}").as_bytes());
             }
         }
         self.end(session);
@@ -170,6 +180,20 @@ impl Recorder {
         self.log.push(reason.byte());
         let result = session.acknowledge_with(receipt, reason);
         self.end_result(session, result)
+    }
+
+    /// [`Session::leave`].
+    pub fn leave(&mut self, session: &mut Session, receipt: Receipt) {
+        self.begin_acknowledgement(Kind::Leave, receipt);
+        session.leave(receipt);
+        self.end(session);
+    }
+
+    /// [`Session::fetch_left`].
+    pub fn fetch_left(&mut self, session: &mut Session, now: Instant) {
+        self.begin(Kind::FetchLeft, Some(now));
+        session.fetch_left(now);
+        self.end(session);
     }
 
     /// [`Session::abandon_subscription`].
@@ -255,6 +279,13 @@ impl Recorder {
     pub fn handle_written(&mut self, session: &mut Session, now: Instant) {
         self.begin(Kind::Written, Some(now));
         session.handle_written(now);
+        self.end(session);
+    }
+
+    /// [`Session::handle_unread`].
+    pub fn handle_unread(&mut self, session: &mut Session, now: Instant) {
+        self.begin(Kind::Unread, Some(now));
+        session.handle_unread(now);
         self.end(session);
     }
 

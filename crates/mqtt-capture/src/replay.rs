@@ -230,6 +230,12 @@ impl<'a> Replay<'a> {
                 let receipt = recorder.receipts.get(*receipt).ok_or(Undone::Malformed)?;
                 _ = recorder.acknowledge_with(session, receipt, *reason);
             }
+            Call::Leave { receipt } => {
+                let receipt = recorder.receipts.get(*receipt).ok_or(Undone::Malformed)?;
+                recorder.leave(session, receipt);
+            }
+            Call::FetchLeft => recorder.fetch_left(session, now),
+            Call::Unread => recorder.handle_unread(session, now),
             Call::AbandonSubscription(filter) => recorder.abandon_subscription(session, *filter),
             Call::SetTimeout { ticket, timeout } => {
                 recorder.set_timeout(session, now, named(*ticket)?, *timeout);

@@ -42,6 +42,9 @@ impl fmt::Display for Call<'_> {
             Call::AcknowledgeWith { receipt, reason } => {
                 write!(f, "acknowledge message {receipt} with {reason}")
             }
+            Call::Leave { receipt } => write!(f, "leave message {receipt}, for which there is no room"),
+            Call::FetchLeft => f.write_str("fetch what was left"),
+            Call::Unread => f.write_str("the link is left unread"),
             Call::AbandonSubscription(filter) => write!(f, "abandon {:?}", filter.as_str()),
             Call::SetTimeout { ticket, timeout } => write!(f, "bound ticket {ticket} by {timeout:?}"),
             Call::Retry { ticket } => write!(f, "retry ticket {ticket}"),

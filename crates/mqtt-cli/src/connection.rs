@@ -13,9 +13,6 @@ use smol::{Task, Timer};
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
 
-/// QoS 0 messages that may wait to be printed.
-const WAITING_MAX: usize = 1024 * 1024;
-
 /// Connects, and says on standard error what happens from then on.
 ///
 /// `recording` becomes what moves the bytes, if its end has to be waited for.
@@ -58,7 +55,6 @@ fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
         .keep_alive(Duration::from_secs(args.keepalive.into()))
         .network_timeout(args.network_timeout)
         .reconnect_after(Duration::from_secs(1));
-    options.waiting_messages_max = WAITING_MAX;
     match &args.client_id {
         Some(client_id) => options = options.client_id(client_id),
         // 3.1 has no identifiers that the server chooses.

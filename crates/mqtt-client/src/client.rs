@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mqtt_proto::{Properties, Property, TopicFilter, TopicName};
@@ -13,19 +11,23 @@ use mqtt_session::{
     Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus, Ticket,
 };
 
+use crate::blocking::{block_on, block_on_for};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::error::{ConnectError, PublishError, SubscribeError, TimedOut};
+use crate::error::{ConnectError, NotAccepted, PublishError, SubscribeError, TimedOut};
 use crate::events::Events;
+use crate::filters::{CallbackId, Taker, Target};
 use crate::held::Held;
+use crate::next::{Next, Take};
 use crate::options::Options;
 use crate::request::{Publish, Subscribe};
-use crate::routes::{CallbackId, Routes, Taken};
+use crate::routes::Queue;
 use crate::shared::{Handle, Shared};
+use crate::state::{State, Taken};
 use crate::subscription::Subscription;
 use crate::token::{
     Completion, ConnectToken, DisconnectToken, PublishToken, ReauthenticateToken, RequestToken,
-    SubscribeToken, UnsubscribeToken, block_on, block_on_until,
+    SubscribeToken, UnsubscribeToken,
 };
 
 /// An MQTT client. Clones are cheap and share one connection; all methods take `&self` and none waits for the
@@ -52,8 +54,24 @@ impl Client {
         &self.handle.shared
     }
 
+    /// The message as the session takes it; a large payload is dropped where no lock is held.
+    fn to_session<'a>(&self, publish: Publish<'a>) -> Result<mqtt_session::Publish<'a>, PublishError> {
+        Ok(mqtt_session::Publish {
+            topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
+            payload: self.shared().bin.wrap(publish.payload),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties,
+            timeout: publish.timeout,
+        })
+    }
+
     fn callbacks(&self) -> MutexGuard<'_, BTreeMap<CallbackId, Callback>> {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_accepted(&self, why: NotAccepted) -> ConnectError {
+        ConnectError::not_accepted(self.shared().servers[0].to_string(), why)
     }
 
     fn completion(&self, ticket: Ticket) -> Completion {
@@ -63,13 +81,11 @@ impl Client {
     /// Asks for a connection, which is kept up until [`Client::disconnect`].
     pub fn connect(&self) -> Result<ConnectToken, ConnectError> {
         let shared = self.shared();
-        let ticket = shared
-            .submit(Command::Connect, |state, ticket| {
-                state.stopped = None;
-                ticket
-            })
-            .map_err(|reason| ConnectError::options(shared.servers[0].to_string(), reason))?;
-        Ok(ConnectToken(self.completion(ticket)))
+        let ticket = shared.submit(&Command::Connect, |state, _, ticket| {
+            state.stopped = None;
+            ticket
+        });
+        Ok(ConnectToken(self.completion(ticket.map_err(|why| self.not_accepted(why))?)))
     }
 
     /// Whether the server has accepted the connection and it has not ended.
@@ -77,17 +93,17 @@ impl Client {
         self.status() == Status::Online
     }
 
-    /// Where the connection stands.
+    /// Where the connection stands. Once what drives the client is gone, it is [`Status::Idle`] for good.
     pub fn status(&self) -> Status {
-        self.shared().lock().session.status()
+        let state = self.shared().lock();
+        if state.is_driver_gone { Status::Idle } else { state.session.status() }
     }
 
     /// Accepts a message for publishing. The token resolves when the server has it; dropping the token cancels
     /// nothing. Without a connection the message waits for the next one.
     pub fn publish(&self, publish: Publish<'_>) -> Result<PublishToken, PublishError> {
-        let command = Command::Publish(to_session(publish)?);
-        let ticket = self.shared().submit(command, |_, ticket| ticket);
-        let ticket = ticket.map_err(PublishError::Refused)?;
+        let command = Command::Publish(self.to_session(publish)?);
+        let ticket = self.shared().submit(&command, |_, _, ticket| ticket)?;
         Ok(PublishToken(self.completion(ticket)))
     }
 
@@ -97,9 +113,8 @@ impl Client {
     /// Responses come on a topic of the client's own, which is subscribed to with the first request; without a
     /// timeout a request that nobody answers waits until the client is disconnected.
     pub fn request(&self, request: Publish<'_>) -> Result<RequestToken, PublishError> {
-        let command = Command::Request(to_session(request)?);
-        let ticket = self.shared().submit(command, |_, ticket| ticket);
-        let ticket = ticket.map_err(PublishError::Refused)?;
+        let command = Command::Request(self.to_session(request)?);
+        let ticket = self.shared().submit(&command, |_, _, ticket| ticket)?;
         Ok(RequestToken(self.completion(ticket)))
     }
 
@@ -132,136 +147,156 @@ impl Client {
     ///
     /// The subscription is asked for anew whenever the server has lost it.
     pub fn subscribe<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<Subscription, SubscribeError> {
-        let (command, filter) = subscribe_command(subscribe.into())?;
-        let added = self.shared().submit(command, |state, ticket| {
+        let (command, filter, target) = subscribe_command(subscribe.into())?;
+        let (id, ticket) = self.shared().submit(&command, |state, now, ticket| {
             let identifier = state.session.subscription_identifier(filter);
-            (state.routes.add_subscription(filter, identifier, ticket), ticket)
-        });
-        let (queue, ticket) = added.map_err(SubscribeError::Refused)?;
+            let (routes, mut env) = state.routes(now);
+            (routes.add_stream(filter, identifier, ticket, target, &mut env), ticket)
+        })?;
         let token = SubscribeToken(self.completion(ticket));
-        Ok(Subscription::new(Arc::clone(&self.handle), queue, token))
+        Ok(Subscription::new(Arc::clone(&self.handle), id, filter.as_str(), token))
     }
 
     /// Subscribes to a filter, at QoS 1 unless said, and has [`Client::run`] call `callback` for its messages.
     ///
-    /// A message is acknowledged when the callback has returned. A later callback for the same filter takes the
-    /// place of this one. Inside the callback every method may be called; a callback that owned a client would keep
-    /// it alive, so it is lent one.
+    /// A message is acknowledged when the callback has returned; if it panics, the message is the next one again. A
+    /// later callback for the same filter takes the place of this one. Inside the callback every method may be called;
+    /// a callback that owned a client would keep it alive, so it is lent one.
     pub fn on<'a>(
         &self,
         subscribe: impl Into<Subscribe<'a>>,
         callback: impl Fn(&Client, Message) + Send + Sync + 'static,
     ) -> Result<SubscribeToken, SubscribeError> {
-        let (command, filter) = subscribe_command(subscribe.into())?;
-        let mut callbacks = self.callbacks();
-        let added = self.shared().submit(command, |state, ticket| {
-            let old = state.routes.remove_callback(filter);
+        let (command, filter, target) = subscribe_command(subscribe.into())?;
+        let id = self.shared().lock().routes.callback_id(filter);
+        // It is there before the first message is, and no lock is held while the driver is woken.
+        let old = self.callbacks().insert(id, Arc::new(callback));
+        let added = self.shared().submit(&command, |state, now, ticket| {
             let identifier = state.session.subscription_identifier(filter);
-            (old, state.routes.add_callback(filter, identifier), ticket)
+            let (routes, mut env) = state.routes(now);
+            routes.set_callback(filter, identifier, target(Taker::Callback(id)), &mut env);
+            ticket
         });
-        let (old, new, ticket) = added.map_err(SubscribeError::Refused)?;
-        let old = old.and_then(|old| callbacks.remove(&old));
-        callbacks.insert(new, Arc::new(callback));
-        drop(callbacks);
-        // What the old callback owns is dropped without a lock, since it may own anything.
+        let ticket = match added {
+            Ok(ticket) => ticket,
+            Err(why) => {
+                let refused = match old {
+                    Some(old) => self.callbacks().insert(id, old),
+                    None => self.callbacks().remove(&id),
+                };
+                drop(refused);
+                return Err(why.into());
+            }
+        };
         drop(old);
         Ok(SubscribeToken(self.completion(ticket)))
     }
 
     /// Subscribes to a filter, at QoS 1 unless said; its messages are taken by [`Client::receive`].
     pub fn listen<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<SubscribeToken, SubscribeError> {
-        let (command, _) = subscribe_command(subscribe.into())?;
-        let ticket = self.shared().submit(command, |_, ticket| ticket);
-        let ticket = ticket.map_err(SubscribeError::Refused)?;
+        let (command, filter, target) = subscribe_command(subscribe.into())?;
+        let ticket = self.shared().submit(&command, |state, now, ticket| {
+            let identifier = state.session.subscription_identifier(filter);
+            let (routes, mut env) = state.routes(now);
+            routes.add_receive(filter, identifier, target, &mut env);
+            ticket
+        })?;
         Ok(SubscribeToken(self.completion(ticket)))
     }
 
-    /// Drops the callback for a filter and unsubscribes from it.
+    /// Unsubscribes from a filter, also from one that an earlier program has left in a persistent session.
+    ///
+    /// Its streams hand out what they have and then end, its callback is called for what has arrived and then dropped,
+    /// and `receive` gets no more of it. What comes after that is acknowledged and counts as given up.
     pub fn unsubscribe(&self, filter: &str) -> Result<UnsubscribeToken, SubscribeError> {
         let filter = TopicFilter::new(filter).map_err(SubscribeError::Filter)?;
-        let removed = self.shared().submit(Command::Unsubscribe(filter), |state, ticket| {
-            (state.routes.remove_callback(filter), ticket)
-        });
-        let (old, ticket) = removed.map_err(SubscribeError::Refused)?;
-        let old = old.and_then(|old| self.callbacks().remove(&old));
-        drop(old);
+        let ticket = self.shared().submit(&Command::Unsubscribe(filter), |state, now, ticket| {
+            let (routes, mut env) = state.routes(now);
+            routes.unsubscribe(filter, &mut env);
+            ticket
+        })?;
+        self.drop_ended_callbacks();
         Ok(UnsubscribeToken(self.completion(ticket)))
     }
 
-    /// The next message that no subscription and no callback takes; none once the client is disconnected for good.
-    pub async fn receive(&self) -> Option<Message> {
-        poll_fn(|context| self.poll_receive(context)).await
+    /// Drops callbacks that will not be called again, without a lock.
+    fn drop_ended_callbacks(&self) {
+        let ended = self.shared().lock().routes.take_ended_callbacks();
+        for id in ended {
+            let callback = self.callbacks().remove(&id);
+            drop(callback);
+        }
     }
 
-    /// The same; blocks this thread until there is a message.
+    fn next<T>(&self, queue: Queue, take: Take<T>) -> Next<'_, T> {
+        Next::new(self.shared(), queue, take)
+    }
+
+    /// The next message of the filters that were given to [`Client::listen`]; none once the client is disconnected for
+    /// good. Any number of tasks may wait; each message goes to one of them.
+    pub async fn receive(&self) -> Option<Message> {
+        self.next(Queue::Received, State::take).await
+    }
+
+    /// Blocking form of [`Client::receive`].
     pub fn wait_receive(&self) -> Option<Message> {
         block_on(self.receive())
     }
 
-    /// The same; blocks this thread for as long as `timeout`. `Ok(None)` means that the client is disconnected for
-    /// good.
+    /// Blocking form of [`Client::receive`] that waits no longer than `timeout`. `Ok(None)` means that the client is
+    /// disconnected for good.
     pub fn wait_receive_for(&self, timeout: Duration) -> Result<Option<Message>, TimedOut> {
-        block_on_until(self.receive(), Instant::now() + timeout).ok_or(TimedOut)
+        block_on_for(self.receive(), timeout).ok_or(TimedOut)
     }
 
-    /// The next message that no subscription and no callback takes, if there is one already.
+    /// The next message of the filters that were given to [`Client::listen`], if there is one already.
     pub fn try_receive(&self) -> Option<Message> {
-        let taken = self.shared().lock().routes.try_queue(Routes::REST)?;
-        Some(self.shared().accept(taken))
+        self.shared().try_queue(Queue::Received, State::take)
     }
 
-    /// The same as [`Client::receive`], acknowledged when what holds the message is dropped, or with a reason.
+    /// The same as [`Client::receive`] under a guard, which says when and how the message is acknowledged.
     pub async fn receive_held(&self) -> Option<Held> {
-        let taken = poll_fn(|context| self.poll_rest(context)).await?;
+        let taken = self.next(Queue::Received, State::hold).await?;
         Some(Held::new(Arc::clone(self.shared()), taken))
     }
 
-    /// The same; blocks this thread until there is a message.
+    /// Blocking form of [`Client::receive_held`].
     pub fn wait_receive_held(&self) -> Option<Held> {
         block_on(self.receive_held())
     }
 
-    fn poll_receive(&self, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.poll_rest(context).map(|taken| Some(self.shared().accept(taken?)))
-    }
-
-    fn poll_rest(&self, context: &mut Context<'_>) -> Poll<Option<Taken>> {
-        let mut state = self.shared().lock();
-        let is_stopped = state.is_stopped();
-        state.routes.poll_queue(Routes::REST, is_stopped, context)
-    }
-
-    /// Waits for messages and calls the callbacks of [`Client::on`], until the client is disconnected for good.
+    /// Waits for messages and calls the callbacks of [`Client::on`], until the client is disconnected for good. Any
+    /// number of tasks or threads may run it; each message goes to one of them.
     ///
-    /// That it was asked to disconnect is no error.
+    /// Returns `Ok` after [`Client::disconnect`]. A panic of a callback goes through; its message is not acknowledged,
+    /// and is the next one if `run` is called again.
     pub async fn run(&self) -> Result<(), ConnectError> {
-        while let Some((id, taken)) = poll_fn(|context| self.poll_call(context)).await {
-            let callback = self.callbacks().get(&id).map(Arc::clone);
-            let held = Held::new(Arc::clone(self.shared()), taken);
-            if let Some(callback) = callback {
-                callback(self, (*held).clone());
-            }
+        while let Some(taken) = self.next(Queue::Calls, State::hold).await {
+            self.call(taken);
         }
         let state = self.shared().lock();
-        match state.stopped.unwrap_or(OfflineCause::Requested) {
+        let gone = state.is_driver_gone.then_some(OfflineCause::DriverGone);
+        match state.stopped.or(gone).unwrap_or(OfflineCause::Requested) {
             OfflineCause::Requested => Ok(()),
             cause => Err(self.shared().connect_error(&state, cause)),
         }
     }
 
-    /// The same; blocks this thread.
-    pub fn wait_run(&self) -> Result<(), ConnectError> {
-        block_on(self.run())
+    fn call(&self, taken: Taken) {
+        let Taker::Callback(id) = taken.taker else { return };
+        let callback = self.callbacks().get(&id).map(Arc::clone);
+        // Unless the callback returns, the guard hands its message back.
+        let held = Held::new(Arc::clone(self.shared()), taken);
+        if let Some(callback) = callback {
+            callback(self, (*held).clone());
+        }
+        held.acknowledge();
+        self.drop_ended_callbacks();
     }
 
-    fn poll_call(&self, context: &mut Context<'_>) -> Poll<Option<(CallbackId, Taken)>> {
-        let mut state = self.shared().lock();
-        let is_stopped = state.is_stopped();
-        match state.routes.poll_call(context) {
-            Poll::Ready(call) => Poll::Ready(Some(call)),
-            Poll::Pending if is_stopped => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+    /// Blocking form of [`Client::run`].
+    pub fn wait_run(&self) -> Result<(), ConnectError> {
+        block_on(self.run())
     }
 
     /// User name and password for the attempt that asks for them by [`crate::ConnectionEvent::CredentialsWanted`],
@@ -276,9 +311,8 @@ impl Client {
     /// 5.0: Authenticates once more on the connection that is there, for instance before a proof expires. Messages
     /// flow meanwhile. Fails without an [`crate::Authenticator`], or without a connection.
     pub fn reauthenticate(&self) -> Result<ReauthenticateToken, ConnectError> {
-        let ticket = self.shared().submit(Command::Reauthenticate, |_, ticket| ticket);
-        let server = || self.shared().servers[0].to_string();
-        let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
+        let ticket = self.shared().submit(&Command::Reauthenticate, |_, _, ticket| ticket);
+        let ticket = ticket.map_err(|why| self.not_accepted(why))?;
         Ok(ReauthenticateToken(self.completion(ticket)))
     }
 
@@ -298,7 +332,7 @@ impl Client {
         was_aside
     }
 
-    /// News of the connection from now on.
+    /// Events of the connection, and of messages that are dropped or given up, from now on.
     pub fn events(&self) -> Events {
         Events::new(self.shared())
     }
@@ -316,12 +350,13 @@ impl Client {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        self.shared().lock().session.stats()
+        self.shared().lock().stats()
     }
 
-    /// QoS 0 messages that arrived while their queue was full, and were dropped.
-    pub fn messages_dropped(&self) -> u64 {
-        self.shared().lock().routes.dropped()
+    /// Messages that have arrived and wait to be taken, and their bytes as they count against
+    /// `Options::incoming_bytes_max`.
+    pub fn messages_waiting(&self) -> (usize, usize) {
+        self.shared().lock().routes.waiting()
     }
 
     /// Messages that were accepted for publishing and never sent.
@@ -350,29 +385,22 @@ impl Client {
 
     /// The same, and says whether the will is published and how long the session is kept from now on.
     pub fn disconnect_with(&self, disconnect: Disconnect) -> Result<DisconnectToken, ConnectError> {
-        let ticket = self.shared().submit(Command::Disconnect(disconnect), |_, ticket| ticket);
-        let server = || self.shared().servers[0].to_string();
-        let ticket = ticket.map_err(|reason| ConnectError::options(server(), reason))?;
+        let ticket = self.shared().submit(&Command::Disconnect(disconnect), |_, _, ticket| ticket);
+        let ticket = ticket.map_err(|why| self.not_accepted(why))?;
         Ok(DisconnectToken(self.completion(ticket)))
     }
 }
 
-/// The message as the session takes it.
-fn to_session(publish: Publish<'_>) -> Result<mqtt_session::Publish<'_>, PublishError> {
-    Ok(mqtt_session::Publish {
-        topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
-        payload: publish.payload,
-        qos: publish.qos,
-        retain: publish.retain,
-        properties: publish.properties,
-        timeout: publish.timeout,
-    })
-}
+/// The command, its filter, and what becomes of whoever takes the messages.
+type SubscribeCommand<'a, F> = (Command<'a>, TopicFilter<'a>, F);
 
-fn subscribe_command(subscribe: Subscribe<'_>) -> Result<(Command<'_>, TopicFilter<'_>), SubscribeError> {
+fn subscribe_command(
+    subscribe: Subscribe<'_>,
+) -> Result<SubscribeCommand<'_, impl FnOnce(Taker) -> Target>, SubscribeError> {
     let filter = TopicFilter::new(subscribe.filter).map_err(SubscribeError::Filter)?;
-    let options = subscribe.options;
-    Ok((Command::Subscribe(mqtt_session::Subscribe { filter, options }), filter))
+    let Subscribe { options, acknowledge, .. } = subscribe;
+    let target = move |taker| Target { taker, acknowledge };
+    Ok((Command::Subscribe(mqtt_session::Subscribe { filter, options }), filter, target))
 }
 
 impl fmt::Debug for Client {

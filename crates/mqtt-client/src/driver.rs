@@ -14,13 +14,15 @@ use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitB
 use crate::authentication::Dialogue;
 #[cfg(feature = "capture")]
 use crate::capture::Sink;
+use crate::connection_events::ConnectionEvent;
 use crate::link::Link;
 #[cfg(feature = "tracing")]
 use crate::log;
 #[cfg(feature = "capture")]
 use crate::machine::Machine;
 use crate::route::Route;
-use crate::shared::{Shared, State};
+use crate::shared::Shared;
+use crate::state::State;
 
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
+    /// Whether the link is left unread, since too much waits for the application.
+    is_unread: bool,
+    /// Whether the link is left unread, since the server takes no answers.
+    is_silenced: bool,
     /// Whether the output has had nothing but the CONNECT of this link in it.
     holds_connect: bool,
     /// The last attempt that was told to the log.
@@ -111,8 +117,11 @@ const REST: Duration = Duration::from_micros(50);
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
 
-/// While more bytes than this wait to be written, nothing is read.
+/// While more bytes than this wait to be written, no more are taken from the session.
 const OUTPUT_HIGH: usize = 256 * 1024;
+
+/// While more bytes of answers than this wait in the session, nothing is read.
+const ANSWERS_MAX: usize = 256 * 1024;
 
 /// While more can be done at once, the log is written when it has more bytes than this.
 #[cfg(feature = "capture")]
@@ -142,6 +151,8 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
+            is_unread: false,
+            is_silenced: false,
             holds_connect: false,
             #[cfg(feature = "tracing")]
             logged_attempt: 0,
@@ -198,15 +209,16 @@ impl Driver {
         if state.is_abandoned {
             abandon(&mut state, now, self.network_timeout);
         }
-        state.session.handle_timeout(now);
+        handle_timeout(&mut state, now);
+        let deadline = poll_timeout(&mut state);
         let goal = match state.session.poll_transport() {
-            Transport::Open { attempt } => Goal::Link { attempt, deadline: state.session.poll_timeout() },
+            Transport::Open { attempt } => Goal::Link { attempt, deadline },
             Transport::Closed if state.is_abandoned && state.session.status() == Status::Idle => {
                 Goal::Finished
             }
-            Transport::Closed | Transport::Flush => Goal::Idle { deadline: state.session.poll_timeout() },
+            Transport::Closed | Transport::Flush => Goal::Idle { deadline },
         };
-        shared.release_by_driver(state, &mut self.wakers);
+        shared.release_by_driver(state, now, &mut self.wakers);
         goal
     }
 
@@ -220,26 +232,29 @@ impl Driver {
         self.output.clear();
         self.progress_at = now;
         self.is_shut_down = false;
+        (self.is_unread, self.is_silenced) = (false, false);
         self.holds_connect = true;
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
             state.session.handle_opened(now);
         }
-        shared.release_by_driver(state, &mut self.wakers);
+        shared.release_by_driver(state, now, &mut self.wakers);
     }
 
     /// The link of that attempt could not be opened.
     pub fn on_dial_failed(&mut self, attempt: u64, error: io::Error) {
+        let now = self.shared.now();
         let shared = Arc::clone(&self.shared);
+        let error = Arc::new(error);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
             #[cfg(feature = "tracing")]
-            log::link_failed(attempt, Some(&error));
-            state.link_error = Some(Arc::new(error));
-            state.session.handle_closed(shared.now(), OfflineCause::DialFailed);
+            log::link_failed(attempt, Some(&*error));
+            state.set_link_error(Some(Arc::clone(&error)));
+            state.session.handle_closed(now, OfflineCause::DialFailed);
         }
-        shared.release_by_driver(state, &mut self.wakers);
+        shared.release_by_driver(state, now, &mut self.wakers);
     }
 
     /// Reads, decides, writes: everything that can be done without waiting.
@@ -253,6 +268,7 @@ impl Driver {
 
     fn take_turn(&mut self, link: &mut impl Link) -> Turn {
         let is_held_back = !self.wants_read();
+        self.look_at_room();
         (self.read_len, self.written_len) = (0, 0);
         self.shared.answer_authentication(&mut self.dialogue);
         let is_more_to_read = match self.read(link) {
@@ -269,7 +285,7 @@ impl Driver {
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
             return self.close(OfflineCause::WriteTimedOut, None);
         }
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         match state.session.poll_transport() {
             Transport::Open { attempt } if attempt == self.attempt => {}
             Transport::Flush => {}
@@ -281,15 +297,26 @@ impl Driver {
         }
         let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
-        let deadline = state.session.poll_timeout().into_iter().chain(stalled).min();
+        let deadline = poll_timeout(&mut state).into_iter().chain(stalled).min();
         let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
         let rest = (is_loaded && self.output.is_empty()).then_some(REST);
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, rest }
     }
 
-    /// A server that does not read is not read from.
+    /// Whether the link is to be read. That bytes wait to be written is no reason not to: the server may be waiting for
+    /// us to read, and both would wait for ever. Only a server that takes no answers is asked no further questions.
     fn wants_read(&self) -> bool {
-        self.output.len() <= OUTPUT_HIGH
+        !self.is_unread && !self.is_silenced
+    }
+
+    /// The application may have taken what the link was left unread for.
+    fn look_at_room(&mut self) {
+        if self.is_unread {
+            let now = self.shared.now();
+            let mut state = self.shared.lock();
+            state.session.handle_unread(now);
+            self.is_unread = !state.routes.wants_read(now);
+        }
     }
 
     /// Whether there may be more; an error without a source is the end of the stream.
@@ -328,7 +355,9 @@ impl Driver {
         loop {
             let mut state = shared.lock();
             state.session.handle_input(now, &mut self.input);
-            shared.release_by_driver(state, &mut self.wakers);
+            state.pass_events_on(now);
+            self.is_unread = !state.routes.wants_read(now);
+            shared.release_by_driver(state, now, &mut self.wakers);
             // What the server has said behind its last word is handled once that is answered.
             if !shared.answer_authentication(&mut self.dialogue) {
                 return;
@@ -367,10 +396,14 @@ impl Driver {
         if state.is_abandoned {
             abandon(&mut state, now, self.network_timeout);
         }
-        state.session.handle_timeout(now);
-        state.session.poll_transmit(now, &mut self.output);
+        handle_timeout(&mut state, now);
+        // What the link has not taken is bounded; answers then wait in the session, where they are bounded too.
+        if self.output.len() < OUTPUT_HIGH {
+            state.session.poll_transmit(now, &mut self.output);
+        }
+        self.is_silenced = state.session.answers_waiting() > ANSWERS_MAX;
         let transport = state.session.poll_transport();
-        shared.release_by_driver(state, &mut self.wakers);
+        shared.release_by_driver(state, now, &mut self.wakers);
         transport
     }
 
@@ -410,10 +443,10 @@ impl Driver {
         let mut state = shared.lock();
         // A link that was to be closed anyway breaks for a reason that is known already.
         if let Transport::Open { .. } = state.session.poll_transport() {
-            state.link_error = error.map(Arc::new);
+            state.set_link_error(error.map(Arc::new));
         }
         state.session.handle_closed(now, cause);
-        shared.release_by_driver(state, &mut self.wakers);
+        shared.release_by_driver(state, now, &mut self.wakers);
         Turn::Drop
     }
 }
@@ -432,10 +465,29 @@ impl Driver {
     }
 }
 
-/// All handles are gone: what was accepted may still end, then the client disconnects.
+/// All handles are gone: what was accepted may still end, then the client disconnects. Without a connection, and with
+/// nothing left to send, it does not connect again: another client of its name may be there already.
 fn abandon(state: &mut State, now: Instant, drain: Duration) {
+    let unfinished = state.session.unfinished();
+    let has_purpose = unfinished > 0 || state.session.status() == Status::Online;
+    let drain = if has_purpose { drain } else { Duration::ZERO };
     // It is refused if the client is disconnected or about to be, which is what is wanted.
-    let _ = state.session.submit(now, Command::Disconnect(Disconnect::within(drain)));
+    let is_new = state.session.submit_ref(now, &Command::Disconnect(Disconnect::within(drain))).is_ok();
+    if is_new && unfinished > 0 {
+        state.tell(&ConnectionEvent::Draining { unfinished });
+    }
+}
+
+/// Time has passed, for the session and for what waits behind it.
+fn handle_timeout(state: &mut State, now: Instant) {
+    state.session.handle_timeout(now);
+    let (routes, mut env) = state.routes(now);
+    routes.handle_timeout(&mut env);
+}
+
+fn poll_timeout(state: &mut State) -> Option<Instant> {
+    let State { session, routes, .. } = state;
+    session.poll_timeout().into_iter().chain(routes.poll_timeout(session)).min()
 }
 
 impl Drop for Driver {

@@ -8,6 +8,31 @@ use std::sync::Arc;
 use mqtt_proto::{ReasonCode, TopicError};
 use mqtt_session::{Indeterminate, OfflineCause, RefusalClass, RefusedReason, Rejected};
 
+/// Why a command was not accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotAccepted {
+    Refused(RefusedReason),
+    DriverGone,
+}
+
+impl From<NotAccepted> for PublishError {
+    fn from(why: NotAccepted) -> PublishError {
+        match why {
+            NotAccepted::Refused(reason) => PublishError::Refused(reason),
+            NotAccepted::DriverGone => PublishError::DriverGone,
+        }
+    }
+}
+
+impl From<NotAccepted> for SubscribeError {
+    fn from(why: NotAccepted) -> SubscribeError {
+        match why {
+            NotAccepted::Refused(reason) => SubscribeError::Refused(reason),
+            NotAccepted::DriverGone => SubscribeError::DriverGone,
+        }
+    }
+}
+
 /// Why a client could not connect, or is not connected any more.
 #[derive(Clone, Debug)]
 pub struct ConnectError {
@@ -43,6 +68,8 @@ pub enum ConnectErrorKind {
     Disconnected,
     /// The options have no valid CONNECT, or the client is connected already.
     Options,
+    /// What drives the client is gone, such as its runtime: it never connects again.
+    DriverGone,
 }
 
 impl ConnectError {
@@ -57,6 +84,13 @@ impl ConnectError {
     /// The system does not give an adapter what it needs to connect at all.
     pub fn unavailable(server: impl Into<String>, error: io::Error) -> ConnectError {
         ConnectError::offline(server.into(), OfflineCause::DialFailed, Some(Arc::new(error)))
+    }
+
+    pub(crate) fn not_accepted(server: String, why: NotAccepted) -> ConnectError {
+        match why {
+            NotAccepted::Refused(reason) => ConnectError::options(server, reason),
+            NotAccepted::DriverGone => ConnectError::offline(server, OfflineCause::DriverGone, None),
+        }
     }
 
     pub(crate) fn options(server: String, reason: RefusedReason) -> ConnectError {
@@ -79,6 +113,7 @@ impl ConnectError {
             }
             OfflineCause::PeerFault(_) | OfflineCause::AuthenticationAborted => ConnectErrorKind::ServerFault,
             OfflineCause::Requested => ConnectErrorKind::Disconnected,
+            OfflineCause::DriverGone => ConnectErrorKind::DriverGone,
             _ => ConnectErrorKind::ServerUnavailable,
         }
     }
@@ -142,7 +177,8 @@ pub enum PublishError {
     Rejected(Rejected),
     /// Nobody can say whether the message arrived.
     Indeterminate(Indeterminate),
-    /// The driver was dropped; nobody can say what became of the message.
+    /// What drives the client is gone, such as its runtime. From a call: the message was not accepted. From a token:
+    /// nobody can say what became of it.
     DriverGone,
 }
 
@@ -184,7 +220,7 @@ impl fmt::Display for PublishError {
             }
             PublishError::Rejected(why) => write!(f, "not published: {why}"),
             PublishError::Indeterminate(why) => write!(f, "it may have arrived: {why}"),
-            PublishError::DriverGone => f.write_str("it may have arrived: the driver was dropped"),
+            PublishError::DriverGone => f.write_str("what drives the client is gone, such as its runtime"),
         }
     }
 }
@@ -203,7 +239,7 @@ pub enum SubscribeError {
     Rejected(Rejected),
     /// Nobody can say whether the request took effect.
     Indeterminate(Indeterminate),
-    /// The driver was dropped.
+    /// What drives the client is gone, such as its runtime.
     DriverGone,
 }
 
@@ -224,7 +260,7 @@ impl fmt::Display for SubscribeError {
             SubscribeError::Refused(reason) => write!(f, "{reason}"),
             SubscribeError::Rejected(why) => write!(f, "{why}"),
             SubscribeError::Indeterminate(why) => write!(f, "{why}"),
-            SubscribeError::DriverGone => f.write_str("the driver was dropped"),
+            SubscribeError::DriverGone => f.write_str("what drives the client is gone, such as its runtime"),
         }
     }
 }

@@ -1,16 +1,20 @@
-//! The stream of news of the connection.
+//! The stream of events of the connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::news::ConnectionEvent;
+use crate::blocking::{block_on, block_on_for};
+use crate::connection_events::ConnectionEvent;
+use crate::error::TimedOut;
 use crate::shared::Shared;
-use crate::token::block_on;
 
 /// A stream of [`ConnectionEvent`]s from the moment it was made; it ends with the driver.
+///
+/// It keeps 64 events: a listener that is slower loses the oldest ones.
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Events {
@@ -29,9 +33,19 @@ impl Events {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// The next event; blocks this thread until there is one.
+    /// Blocking form of [`Events::next`].
     pub fn wait_next(&mut self) -> Option<ConnectionEvent> {
         block_on(self.next())
+    }
+
+    /// Blocking form of [`Events::next`] that waits no longer than `timeout`. `Ok(None)` is the end of the stream.
+    pub fn wait_next_for(&mut self, timeout: Duration) -> Result<Option<ConnectionEvent>, TimedOut> {
+        block_on_for(self.next(), timeout).ok_or(TimedOut)
+    }
+
+    /// The next event, if there is one already.
+    pub fn try_next(&mut self) -> Option<ConnectionEvent> {
+        self.shared.lock().events.next(self.index)
     }
 }
 
@@ -39,17 +53,23 @@ impl Stream for Events {
     type Item = ConnectionEvent;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ConnectionEvent>> {
-        let mut state = self.shared.lock();
-        match state.events.poll(self.index, context) {
-            Poll::Ready(event) => Poll::Ready(Some(event)),
-            Poll::Pending if state.is_driver_gone => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        let index = self.index;
+        self.shared.poll(
+            context,
+            |state| match state.events.next(index) {
+                Some(event) => Poll::Ready(Some(event)),
+                None if state.is_driver_gone => Poll::Ready(None),
+                None => Poll::Pending,
+            },
+            |state| state.events.waker(index),
+        )
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.shared.lock().events.remove(self.index);
+        let waker = self.shared.lock().events.remove(self.index);
+        // The lock is released before code of the application may run.
+        drop(waker);
     }
 }

@@ -7,42 +7,51 @@ use std::sync::Arc;
 use mqtt_proto::ReasonCode;
 use mqtt_session::{Message, RefusedReason};
 
-use crate::routes::{Hold, Taken};
+use crate::filters::Taker;
 use crate::shared::Shared;
+use crate::state::Taken;
+use crate::waiting::Part;
 
-/// A message that is acknowledged when this is dropped, or when it is said what became of it.
+/// A message that is acknowledged when this guard is told to, and not before.
+///
+/// Dropping the guard without a word, by `?`, by a panic or because a task is cancelled, acknowledges nothing: the
+/// message is the next one of its stream, its callback or `receive` again, [`crate::Stats::messages_handed_back`] counts
+/// it and [`crate::ConnectionEvent::MessageHandedBack`] tells of it. With QoS 0 there is no acknowledgement, and all the
+/// rest is the same.
 ///
 /// Acknowledgements go out in the order in which the messages arrived, so one that is held back holds back those of
-/// later messages. Without QoS there is nothing to acknowledge, and nothing happens.
+/// later messages. [5.0 MQTT-4.6.0-2]
 ///
 /// ```no_run
-/// # async fn example(mut jobs: mqtt_client::Subscription) -> Result<(), mqtt_client::RefusedReason> {
+/// # async fn example(mut jobs: mqtt_client::Subscription) -> Result<(), Box<dyn std::error::Error>> {
 /// while let Some(mut job) = jobs.next_held().await {
 ///     if job.payload().is_empty() {
 ///         job.refuse(mqtt_client::ReasonCode::PayloadFormatInvalid)?;
 ///         continue;
 ///     }
-///     // Work; the end of the scope acknowledges.
+///     let order: u32 = std::str::from_utf8(job.payload())?.parse()?; // an error hands the message back
+///     println!("done: {order}");
+///     job.acknowledge();
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "dropping it acknowledges the message"]
+#[must_use = "dropping it hands the message back to its stream"]
 pub struct Held {
     shared: Arc<Shared>,
     message: Message,
-    /// None once the acknowledgement is settled.
-    hold: Option<Hold>,
+    /// None once it was said what became of the message.
+    part: Option<(Taker, Part)>,
 }
 
 impl Held {
     pub(crate) fn new(shared: Arc<Shared>, taken: Taken) -> Held {
-        Held { shared, message: taken.message, hold: Some(taken.hold) }
+        Held { shared, message: taken.message, part: Some((taken.taker, taken.part)) }
     }
 
     /// Acknowledges the message now and gives it away.
     pub fn acknowledge(mut self) -> Message {
-        self.settle(ReasonCode::Success);
+        self.settle(Some(ReasonCode::Success));
         self.message.clone()
     }
 
@@ -55,7 +64,7 @@ impl Held {
         if let Some(receipt) = self.message.receipt() {
             self.shared.lock().session.check_acknowledgement(receipt, reason)?;
         }
-        self.settle(reason);
+        self.settle(Some(reason));
         Ok(())
     }
 
@@ -64,17 +73,14 @@ impl Held {
     /// Later messages cannot be acknowledged on this connection any more, and at most `receive_maximum` of them
     /// arrive.
     pub fn leave(mut self) -> Message {
-        self.hold = None;
+        self.settle(None);
         self.message.clone()
     }
 
-    fn settle(&mut self, reason: ReasonCode) {
-        let Some(hold) = self.hold.take() else { return };
-        let mut state = self.shared.lock();
-        let Some((receipt, reason)) = state.routes.release(hold, reason) else { return };
-        // It was checked; a receipt of a lost connection changes nothing.
-        let _ = state.session.acknowledge_with(receipt, reason);
-        self.shared.release(state);
+    fn settle(&mut self, reason: Option<ReasonCode>) {
+        if let Some((taker, part)) = self.part.take() {
+            self.shared.settle(taker, part, reason);
+        }
     }
 }
 
@@ -88,7 +94,9 @@ impl Deref for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.settle(ReasonCode::Success);
+        if let Some((taker, part)) = self.part.take() {
+            self.shared.hand_back(taker, part);
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! One MQTT client handle and one driver turn, for every runtime.
 //!
 //! A [`Client`] is what an application holds; a [`Driver`] is what an adapter runs. Both share one session behind
-//! one short lock: publishing hands the message to the session and wakes the driver only if it sleeps. This crate
-//! opens no socket and starts no task: an adapter such as `mqtt-smol` dials, waits and wakes.
+//! one short lock: publishing hands the message to the session and wakes the driver only if it sleeps. No code of the
+//! application runs, is woken or is dropped while a lock is held. This crate opens no socket and starts no task: an
+//! adapter such as `mqtt-smol` dials, waits and wakes.
 
 #![forbid(unsafe_code)]
 
@@ -17,15 +18,25 @@ mod authentication;
 mod capture;
 #[cfg(feature = "scram")]
 mod scram;
+mod options;
+mod blocking;
+mod payload;
+mod machine;
+mod wakers;
+mod waiters;
+mod connection_events;
 #[cfg(feature = "tracing")]
 mod log;
-mod options;
+mod explanation;
+mod filters;
 mod request;
-mod waiters;
+mod waiting;
+mod unclaimed;
+mod flow;
 mod routes;
-mod news;
-mod machine;
+mod state;
 mod shared;
+mod next;
 mod token;
 mod held;
 mod subscription;
@@ -38,14 +49,16 @@ pub use authentication::{Authenticator, Dialogue, DialogueError};
 pub use capture::Capture;
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
+pub use connection_events::ConnectionEvent;
 pub use driver::{Driver, Goal, Turn};
 pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError, TimedOut};
 pub use events::Events;
+pub use explanation::{OldestUnacknowledged, StreamExplanation};
+pub use filters::Acknowledge;
 pub use held::Held;
 pub use link::{BoxedLink, Layer, Link};
 #[cfg(feature = "scram")]
 pub use mqtt_scram::ScramError;
-pub use news::ConnectionEvent;
 pub use options::{IntoOptions, Options};
 pub use request::{Publish, Subscribe};
 pub use route::{ADDRESS_HEAD_START, Dial, Route};

@@ -1,13 +1,15 @@
 //! What is told to `tracing`, with the feature of that name; without it this file is not compiled.
 //!
-//! The life of connections is told at `debug`, packets at `trace`: by kind and number, and never what is in them.
+//! What is lost, given up or stalls is told at `warn`, the life of connections at `debug`, packets at `trace`: by kind
+//! and number, and never what is in them.
 
 use std::io;
 
 use mqtt_proto::PacketKind;
 use mqtt_session::{Event, Stats};
-use tracing::{debug, trace};
+use tracing::{debug, trace, warn};
 
+use crate::connection_events::ConnectionEvent;
 use crate::server::Server;
 
 /// A link is being opened.
@@ -45,6 +47,44 @@ pub(crate) fn event(event: &Event) {
         Event::CredentialsWanted { attempt } => debug!(attempt, "credentials are wanted"),
         Event::Ended { ticket, outcome } => trace!(ticket = ticket.get(), %outcome, "an operation has ended"),
         Event::Message(message) => trace!(qos = %message.qos(), size = message.payload().len(), "a message"),
+        _ => {}
+    }
+}
+
+/// What an application should know that it might not ask for.
+pub(crate) fn connection_event(event: &ConnectionEvent) {
+    match event {
+        ConnectionEvent::MessagesDropped { count } => {
+            warn!(count, "messages were dropped: there was no room, since nothing was taken");
+        }
+        ConnectionEvent::MessagesLeft { count } => {
+            warn!(count, "messages were left to the server: there was no room, since nothing was taken");
+        }
+        ConnectionEvent::MessagesGivenUp { topic, count } => {
+            warn!(%topic, count, "messages were given up: no stream, callback or listen took them");
+        }
+        ConnectionEvent::MessageHandedBack { topic } => {
+            warn!(%topic, "a guard was dropped without a word; its message is handed out again");
+        }
+        ConnectionEvent::Stalled { filter, topic, unacknowledged } => {
+            let filter = filter.as_deref().unwrap_or("none");
+            warn!(filter, %topic, unacknowledged, "a message is not taken and holds back acknowledgements");
+        }
+        ConnectionEvent::ReceiveMaximumExceeded { unacknowledged } => {
+            warn!(unacknowledged, "the server has more messages under way than the receive maximum");
+        }
+        ConnectionEvent::IdentifierReused { packet_id } => {
+            warn!(packet_id, "the server reuses an identifier; the message counts as a repetition");
+        }
+        ConnectionEvent::SubscriptionRefused { filter, why } => {
+            warn!(%filter, %why, "a subscription was refused after a reconnect");
+        }
+        ConnectionEvent::FaultRepeated { cause, connections } => {
+            warn!(%cause, connections, "connections end by the same fault one after the other");
+        }
+        ConnectionEvent::Draining { unfinished } => {
+            warn!(unfinished, "all handles are gone, and operations have not ended");
+        }
         _ => {}
     }
 }

@@ -10,8 +10,8 @@ use bytes::BytesMut;
 use mqtt_capture::Recorder;
 use mqtt_proto::{ReasonCode, TopicFilter};
 use mqtt_session::{
-    AuthAnswer, AuthStep, Command, Config, Credentials, Event, Instant, OfflineCause, Receipt, Refused,
-    RefusedReason, Session, Ticket, TransmitBuf,
+    AuthAnswer, AuthStep, Command, Config, Credentials, Event, Instant, OfflineCause, Receipt, RefusedReason,
+    Session, Ticket, TransmitBuf,
 };
 
 #[cfg(feature = "capture")]
@@ -56,12 +56,13 @@ macro_rules! calls {
 }
 
 calls! {
-    #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
-    fn submit<'a>(now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>>;
+    fn submit_ref(now: Instant, command: &Command<'_>) -> Result<Ticket, RefusedReason>;
     fn set_credentials(credentials: Option<Credentials>) -> Result<(), RefusedReason>;
     fn answer_authentication(now: Instant, step: AuthStep, answer: AuthAnswer) -> Result<(), RefusedReason>;
     fn acknowledge(receipt: Receipt);
     fn acknowledge_with(receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason>;
+    fn leave(receipt: Receipt);
+    fn fetch_left(now: Instant);
     fn abandon_subscription(filter: TopicFilter<'_>);
     fn set_timeout(now: Instant, ticket: Ticket, timeout: Duration);
     fn retry(ticket: Ticket) -> bool;
@@ -69,6 +70,7 @@ calls! {
     fn handle_opened(now: Instant);
     fn handle_input(now: Instant, input: &mut BytesMut);
     fn handle_written(now: Instant);
+    fn handle_unread(now: Instant);
     fn handle_closed(now: Instant, cause: OfflineCause);
     fn handle_timeout(now: Instant);
     fn poll_transmit(now: Instant, out: &mut TransmitBuf) -> bool;

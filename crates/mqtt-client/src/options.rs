@@ -1,6 +1,7 @@
 //! Where to connect, and how: options with the defaults of the API that this library grew from.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,11 +47,11 @@ pub struct Options {
     pub other_servers: Vec<Server>,
     /// The settings of the session.
     pub config: Config,
-    /// Messages that wait in one subscription to be taken; further QoS 0 messages are dropped and counted.
-    ///
-    /// 1,024 unless said. QoS 1 and 2 messages are never dropped: they stay unacknowledged until they are taken,
-    /// and `receive_maximum` bounds them.
-    pub waiting_messages_max: usize,
+    /// Bytes of messages that may wait to be taken, of all subscriptions together, and 128 for each message. Default:
+    /// 64 MiB. See [`Options::incoming_bytes_max`].
+    pub incoming_bytes_max: usize,
+    /// How long a message waits that nobody has come for. Default: 10 s. See [`Options::unclaimed_grace`].
+    pub unclaimed_grace: Duration,
     pub(crate) credentials_source: Option<CredentialsSource>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) ways: Ways,
@@ -86,7 +87,8 @@ impl Options {
             #[cfg(feature = "capture")]
             capture: None,
             config: Config::new(""),
-            waiting_messages_max: 1024,
+            incoming_bytes_max: 64 * 1024 * 1024,
+            unclaimed_grace: Duration::from_secs(10),
         }
     }
 
@@ -206,6 +208,51 @@ impl Options {
         self
     }
 
+    /// Bounds what waits to be taken by the application, in bytes, with every QoS and over any number of reconnects;
+    /// each message counts 128 bytes beside its packet. Default: 64 MiB.
+    ///
+    /// When the bound is reached, the connection is left unread until something was taken, so that the server has to
+    /// wait; pings still go out. If nothing is taken for ten seconds, the connection is read again, and what finds no
+    /// room is dropped (QoS 0, and everything in a session that ends with its connection) or left to the server, which
+    /// sends it again: see [`crate::ConnectionEvent::MessagesDropped`] and [`crate::ConnectionEvent::MessagesLeft`]. Up to
+    /// 256 KiB that were read at once, and a message that is larger than the bound and waits alone, go beyond it.
+    pub fn incoming_bytes_max(mut self, bytes: usize) -> Options {
+        self.incoming_bytes_max = bytes;
+        self
+    }
+
+    /// How long a message waits that nobody has come for, unacknowledged. Default: 10 s.
+    ///
+    /// The server of a persistent session sends what it has collected at once, perhaps before the program has called
+    /// `subscribe`: what waits goes to the stream, callback or `listen` that comes first for it. All messages of filters
+    /// that this client does not know share one such time, which begins with the first of them; those of a stream that
+    /// was dropped have one of their own. After it they are acknowledged and given up, with
+    /// [`crate::ConnectionEvent::MessagesGivenUp`], since they hold back the acknowledgements of wanted messages.
+    pub fn unclaimed_grace(mut self, grace: Duration) -> Options {
+        self.unclaimed_grace = grace;
+        self
+    }
+
+    /// Largest packet taken from the server, in bytes. Default: the largest that the protocol has, 256 MiB. See
+    /// [`Config::packet_size_max`] for what happens to larger ones.
+    pub fn packet_size_max(mut self, bytes: u32) -> Options {
+        self.config.packet_size_max = bytes;
+        self
+    }
+
+    /// Unacknowledged QoS 1 and 2 messages that the server is asked to send at once (5.0). Default: 1,024.
+    pub fn receive_maximum(mut self, messages: NonZeroU16) -> Options {
+        self.config.receive_maximum = messages;
+        self
+    }
+
+    /// Whether a server that sends more than the receive maximum is disconnected. Default: false, its messages are
+    /// taken and [`crate::ConnectionEvent::ReceiveMaximumExceeded`] tells of it.
+    pub fn strict_receive_maximum(mut self, strict: bool) -> Options {
+        self.config.strict_receive_maximum = strict;
+        self
+    }
+
     /// What is done with messages when the queue is full, or there is no connection.
     pub fn queue_policy(mut self, policy: QueuePolicy) -> Options {
         self.config.queue_policy = policy;
@@ -238,7 +285,8 @@ impl Options {
         self
     }
 
-    /// Longest wait before the first attempt to connect again; 5 s unless said. Later waits grow.
+    /// Longest wait before the first attempt to connect again. Default: 5 s. Later waits grow; with zero the first
+    /// attempt follows at once and later ones wait up to a second.
     pub fn reconnect_after(mut self, after: Duration) -> Options {
         self.config.reconnect.after = after;
         self.config.reconnect.after_max = self.config.reconnect.after_max.max(after);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use mqtt_proto::{Properties, QoS, RetainHandling, SubscribeOptions};
 
+use crate::filters::Acknowledge;
+
 /// A message to be published: QoS 0, not kept, no properties and no timeout unless said.
 ///
 /// ```
@@ -63,23 +65,31 @@ impl<'a> Publish<'a> {
     }
 }
 
-/// A subscription: QoS 1 and the standard's defaults unless said.
+/// A subscription. Default: QoS 1, the standard's options, and each message is acknowledged when it is taken.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a subscription is made by Client::subscribe"]
 pub struct Subscribe<'a> {
     pub(crate) filter: &'a str,
     pub(crate) options: SubscribeOptions,
+    pub(crate) acknowledge: Acknowledge,
 }
 
 impl<'a> Subscribe<'a> {
     /// A subscription to that filter.
     pub const fn new(filter: &'a str) -> Subscribe<'a> {
-        Subscribe { filter, options: SubscribeOptions::with_qos(QoS::AtLeastOnce) }
+        let options = SubscribeOptions::with_qos(QoS::AtLeastOnce);
+        Subscribe { filter, options, acknowledge: Acknowledge::WhenTaken }
     }
 
     /// Highest QoS at which messages come.
     pub const fn qos(mut self, qos: QoS) -> Subscribe<'a> {
         self.options.qos = qos;
+        self
+    }
+
+    /// When messages of QoS 1 and 2 are acknowledged. Default: [`Acknowledge::WhenTaken`].
+    pub const fn acknowledge(mut self, acknowledge: Acknowledge) -> Subscribe<'a> {
+        self.acknowledge = acknowledge;
         self
     }
 

@@ -1,372 +1,466 @@
-//! Where arriving messages go: queues of subscriptions, callbacks, and one queue for everything else.
+//! Where arriving messages go: to streams, to callbacks, to `receive`, or to wait for a taker that comes later.
 //!
-//! A message goes to the subscriptions and callbacks that its Subscription Identifiers name; where there are none,
-//! to all whose filter matches. It is acknowledged when all of them have taken it. Queues are bounded: a QoS 0 message that finds its queue full is dropped and counted; a QoS 1 or
-//! 2 message is never dropped, because it stays unacknowledged and the receive maximum bounds how many there are.
+//! A message is acknowledged when all of its takers have taken it, and not before: ending a program, dropping a guard or
+//! a panic acknowledges nothing. What waits is bounded in bytes. Whatever is dropped, left to the server or given up is
+//! counted and told.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod ending;
+mod notices;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
-use mqtt_proto::{FilterId, FilterTrie, QoS, ReasonCode, TopicFilter, TopicName};
-use mqtt_session::{Message, Receipt, Session, Ticket};
+use mqtt_proto::{ReasonCode, TopicFilter, TopicName};
+use mqtt_session::{Instant, Message, Ticket};
 
-use crate::waiters::keep_waker;
+use crate::explanation::OldestUnacknowledged;
+use crate::filters::{CallbackId, Claim, Filters, StreamId, Taker, Target, has_match};
+use crate::flow::Flow;
+use crate::machine::Machine;
+use crate::unclaimed::Unclaimed;
+use crate::waiting::{Part, Waiting, size};
+use crate::wakers::WakerQueue;
+use notices::Notices;
 
-/// Names a callback; the client knows what is behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CallbackId(u64);
-
-/// Names a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct QueueId(usize);
+/// What a change of the routes may use: lent for one call.
+pub(crate) struct Env<'a> {
+    pub(crate) now: Instant,
+    pub(crate) session: &'a mut Machine,
+    /// To be woken once no lock is held.
+    pub(crate) wakers: &'a mut Vec<Waker>,
+}
 
 /// Everything that waits to be taken by the application.
+#[derive(Debug)]
 pub(crate) struct Routes {
-    filters: FilterTrie,
-    /// By filter: who wants its messages.
-    targets: Vec<Vec<Target>>,
-    /// Filters by the Subscription Identifier of their subscription.
-    identified: HashMap<u32, FilterId>,
-    queues: Vec<Option<Queue>>,
-    queues_free: Vec<usize>,
-    /// Queues whose SUBSCRIBE has not ended.
-    subscribing: BTreeMap<Ticket, QueueId>,
-    /// Messages for callbacks, in order of arrival.
-    calls: VecDeque<(CallbackId, Delivery)>,
+    filters: Filters,
+    waiting: Waiting,
+    unclaimed: Unclaimed,
+    flow: Flow,
+    streams: Vec<Option<Stream>>,
+    streams_free: Vec<usize>,
+    /// Streams whose SUBSCRIBE has not ended.
+    subscribing: BTreeMap<Ticket, StreamId>,
+    callbacks: BTreeMap<CallbackId, Callback>,
     callback_ids: u64,
-    calls_waker: Option<Waker>,
-    /// Messages by how many queues they are still in.
-    shared: Vec<Shared>,
-    shared_free: Vec<usize>,
-    waiting_max: usize,
-    dropped: u64,
+    /// Callbacks that will not be called again.
+    ended_callbacks: Vec<CallbackId>,
+    /// Messages for callbacks, in order of arrival.
+    calls: VecDeque<(CallbackId, Part)>,
+    /// Messages for `receive`, in order of arrival.
+    received: VecDeque<Part>,
+    pub(crate) runners: WakerQueue,
+    pub(crate) receivers: WakerQueue,
+    /// Whether it is told that acknowledgements are held back.
+    is_stall_told: bool,
+    pub(crate) notices: Notices,
     /// Targets of the message being routed; kept for its memory.
-    matched: Vec<Target>,
+    targets: Vec<Target>,
 }
 
-#[derive(Clone, Copy)]
-enum Target {
-    Queue(QueueId),
-    Call(CallbackId),
-}
-
-struct Queue {
-    /// None for the queue of everything else.
-    filter: Option<String>,
-    messages: VecDeque<Delivery>,
+struct Stream {
+    filter: Arc<str>,
+    /// Names the subscription that it waits for.
+    ticket: Ticket,
+    parts: VecDeque<Part>,
     waker: Option<Waker>,
-    /// Nothing more will come.
-    is_closed: bool,
+    /// Nothing more comes.
+    is_ended: bool,
 }
 
-/// A message in a queue.
-struct Delivery {
-    message: Message,
-    /// Its place in `shared`, if it wants an acknowledgement.
-    shared: Option<usize>,
-}
-
-/// A message that was taken, and whose holder has yet to say what became of it.
-pub(crate) struct Taken {
-    pub(crate) message: Message,
-    pub(crate) hold: Hold,
-}
-
-/// The part of one holder in the acknowledgement of a message.
-#[derive(Debug)]
-#[must_use = "the message is acknowledged when its last hold is released"]
-pub(crate) struct Hold(Option<usize>);
-
-#[derive(Debug)]
-struct Shared {
-    receipt: Receipt,
-    holders: usize,
-    /// The first refusal of a holder.
-    refusal: Option<ReasonCode>,
-}
-
-impl From<Delivery> for Taken {
-    fn from(delivery: Delivery) -> Taken {
-        Taken { message: delivery.message, hold: Hold(delivery.shared) }
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("filter", &self.filter)
+            .field("waiting", &self.parts.len())
+            .finish_non_exhaustive()
     }
 }
+
+#[derive(Debug)]
+struct Callback {
+    filter: Arc<str>,
+    /// Messages that wait for it, or that it is being called for.
+    open: usize,
+    /// Nothing more comes.
+    is_ended: bool,
+}
+
+/// How long the oldest message may hold back the acknowledgements of others before it is told.
+const STALLED_AFTER: Duration = Duration::from_secs(5);
 
 impl Routes {
-    pub(crate) fn new(waiting_max: usize) -> Routes {
-        let mut routes = Routes {
-            filters: FilterTrie::new(),
-            targets: Vec::new(),
-            identified: HashMap::new(),
-            queues: Vec::new(),
-            queues_free: Vec::new(),
+    pub(crate) fn new(bytes_max: usize, grace: Duration) -> Routes {
+        Routes {
+            filters: Filters::default(),
+            waiting: Waiting::default(),
+            unclaimed: Unclaimed::new(grace),
+            flow: Flow::new(bytes_max),
+            streams: Vec::new(),
+            streams_free: Vec::new(),
             subscribing: BTreeMap::new(),
-            calls: VecDeque::new(),
+            callbacks: BTreeMap::new(),
             callback_ids: 0,
-            calls_waker: None,
-            shared: Vec::new(),
-            shared_free: Vec::new(),
-            waiting_max: waiting_max.max(1),
-            dropped: 0,
-            matched: Vec::new(),
-        };
-        routes.add_queue(None);
-        routes
+            ended_callbacks: Vec::new(),
+            calls: VecDeque::new(),
+            received: VecDeque::new(),
+            runners: WakerQueue::default(),
+            receivers: WakerQueue::default(),
+            is_stall_told: false,
+            notices: Notices::default(),
+            targets: Vec::new(),
+        }
     }
 
-    /// The queue of messages that no subscription or callback takes.
-    pub(crate) const REST: QueueId = QueueId(0);
-
-    /// QoS 0 messages that found their queue full.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+    /// Messages that wait to be taken, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.messages(), self.waiting.bytes())
     }
 
-    /// A queue for the messages of a filter.
-    pub(crate) fn add_subscription(
+    /// A stream of the messages of a filter.
+    pub(crate) fn add_stream(
         &mut self,
         filter: TopicFilter<'_>,
         identifier: Option<u32>,
         ticket: Ticket,
-    ) -> QueueId {
-        let id = self.add_queue(Some(filter.as_str().into()));
+        target: impl FnOnce(Taker) -> Target,
+        env: &mut Env<'_>,
+    ) -> StreamId {
+        let id = StreamId(self.streams_free.pop().unwrap_or(self.streams.len()));
+        if id.0 == self.streams.len() {
+            self.streams.push(None);
+        }
+        let target = target(Taker::Stream(id));
+        let text = self.filters.add(filter, identifier, target);
+        let parts = VecDeque::new();
+        self.streams[id.0] = Some(Stream { filter: text, ticket, parts, waker: None, is_ended: false });
         self.subscribing.insert(ticket, id);
-        self.add_target(filter, identifier, Target::Queue(id));
+        self.claim_waiting(filter, target, env);
         id
     }
 
-    /// A callback for the messages of a filter.
-    pub(crate) fn add_callback(&mut self, filter: TopicFilter<'_>, identifier: Option<u32>) -> CallbackId {
-        self.callback_ids += 1;
-        let id = CallbackId(self.callback_ids);
-        self.add_target(filter, identifier, Target::Call(id));
-        id
+    /// What names the callback for the messages of a filter: the one that it has, or a new one.
+    pub(crate) fn callback_id(&mut self, filter: TopicFilter<'_>) -> CallbackId {
+        let old = self.filters.takers(filter).iter().find_map(|target| match target.taker {
+            Taker::Callback(id) => Some(id),
+            Taker::Stream(_) | Taker::Receive => None,
+        });
+        old.unwrap_or_else(|| {
+            self.callback_ids += 1;
+            CallbackId(self.callback_ids)
+        })
     }
 
-    /// Removes and returns the callback for the messages of a filter.
-    pub(crate) fn remove_callback(&mut self, filter: TopicFilter<'_>) -> Option<CallbackId> {
-        let index = self.filters.get(filter)?.index();
-        let callback = self.targets[index].iter().find_map(|target| match target {
-            Target::Call(id) => Some(*id),
-            Target::Queue(_) => None,
-        })?;
-        self.remove_target(filter, |target| matches!(target, Target::Call(_)));
-        Some(callback)
-    }
-
-    fn add_queue(&mut self, filter: Option<String>) -> QueueId {
-        let queue = Queue { filter, messages: VecDeque::new(), waker: None, is_closed: false };
-        match self.queues_free.pop() {
-            Some(index) => {
-                self.queues[index] = Some(queue);
-                QueueId(index)
-            }
-            None => {
-                self.queues.push(Some(queue));
-                QueueId(self.queues.len() - 1)
-            }
-        }
-    }
-
-    fn add_target(&mut self, filter: TopicFilter<'_>, identifier: Option<u32>, target: Target) {
-        let id = self.filters.insert(filter);
-        self.identified.extend(identifier.map(|identifier| (identifier, id)));
-        let index = id.index();
-        if self.targets.len() <= index {
-            self.targets.resize_with(index + 1, Vec::new);
-        }
-        self.targets[index].push(target);
-    }
-
-    fn remove_target(&mut self, filter: TopicFilter<'_>, is_meant: impl Fn(&Target) -> bool) -> bool {
-        let Some(id) = self.filters.get(filter) else { return true };
-        let targets = &mut self.targets[id.index()];
-        targets.retain(|target| !is_meant(target));
-        let is_unwanted = targets.is_empty();
-        if is_unwanted {
-            self.filters.remove(filter);
-            self.identified.retain(|_, filter| *filter != id);
-        }
-        is_unwanted
-    }
-
-    /// Removes a queue; what is in it counts as taken. The filter is returned if nobody else wants it.
-    pub(crate) fn remove_queue(
+    /// That callback takes the messages of a filter, also those that waited for the one in whose place it is.
+    pub(crate) fn set_callback(
         &mut self,
-        id: QueueId,
-        mut acknowledge: impl FnMut(Receipt, ReasonCode),
-    ) -> Option<String> {
-        let queue = self.queues.get_mut(id.0)?.take()?;
-        self.queues_free.push(id.0);
-        self.subscribing.retain(|_, queue| *queue != id);
-        for delivery in queue.messages {
-            if let Some((receipt, reason)) = self.release(Hold(delivery.shared), ReasonCode::Success) {
-                acknowledge(receipt, reason);
-            }
+        filter: TopicFilter<'_>,
+        identifier: Option<u32>,
+        target: Target,
+        env: &mut Env<'_>,
+    ) {
+        let text = self.filters.add(filter, identifier, target);
+        if let Taker::Callback(id) = target.taker {
+            self.callbacks.entry(id).or_insert(Callback { filter: text, open: 0, is_ended: false });
         }
-        let text = queue.filter?;
-        let filter = TopicFilter::new(&text).ok()?;
-        let is_unwanted =
-            self.remove_target(filter, |target| matches!(target, Target::Queue(other) if *other == id));
-        is_unwanted.then_some(text)
+        self.claim_waiting(filter, target, env);
     }
 
-    /// Puts a message into every queue that it belongs to; whom to wake is added to `wakers`.
-    pub(crate) fn route(&mut self, message: Message, session: &Session, wakers: &mut Vec<Waker>) {
-        let mut matched = std::mem::take(&mut self.matched);
-        if let Ok(topic) = TopicName::new(message.topic()) {
-            if !self.match_identifiers(&message, topic, session, &mut matched) {
-                self.filters.for_each_match(topic, |id| matched.extend_from_slice(&self.targets[id.index()]));
-            }
-        }
-        if matched.is_empty() {
-            matched.push(Target::Queue(Routes::REST));
-        }
-        if message.qos() == QoS::AtMostOnce {
-            matched.retain(|target| self.has_room(target));
-        }
-        let shared = message.receipt().map(|receipt| self.share(receipt, matched.len()));
-        let mut message = Some(message);
-        let last = matched.len().saturating_sub(1);
-        for (index, target) in matched.drain(..).enumerate() {
-            let message = if index == last { message.take() } else { message.clone() };
-            let Some(message) = message else { break };
-            wakers.extend(self.put(target, Delivery { message, shared }));
-        }
-        self.matched = matched;
+    /// `receive` takes the messages of a filter.
+    pub(crate) fn add_receive(
+        &mut self,
+        filter: TopicFilter<'_>,
+        identifier: Option<u32>,
+        target: impl FnOnce(Taker) -> Target,
+        env: &mut Env<'_>,
+    ) {
+        let target = target(Taker::Receive);
+        self.filters.add(filter, identifier, target);
+        self.claim_waiting(filter, target, env);
     }
 
-    /// Whether identifiers have decided, so that no filter need be looked at.
-    fn match_identifiers(
-        &self,
-        message: &Message,
-        topic: TopicName<'_>,
-        session: &Session,
-        matched: &mut Vec<Target>,
-    ) -> bool {
-        let mut is_ours = false;
-        for identifier in message.subscription_identifiers() {
-            is_ours |= session.was_subscription_identifier(identifier);
-            let Some(id) = self.identified.get(&identifier) else { continue };
-            // An identifier that another program gave to this session may mean another filter.
-            let filter = self.filters.filter(*id).and_then(|filter| TopicFilter::new(filter).ok());
-            if filter.is_some_and(|filter| filter.matches(topic)) {
-                matched.extend_from_slice(&self.targets[id.index()]);
-            }
+    /// What has waited for somebody to come for the filter.
+    fn claim_waiting(&mut self, filter: TopicFilter<'_>, target: Target, env: &mut Env<'_>) {
+        if self.unclaimed.is_empty() {
+            return;
         }
-        is_ours || !matched.is_empty()
-    }
-
-    fn has_room(&mut self, target: &Target) -> bool {
-        let waiting = match target {
-            Target::Queue(id) => self.queues[id.0].as_ref().map_or(0, |queue| queue.messages.len()),
-            Target::Call(_) => self.calls.len(),
-        };
-        let has_room = waiting < self.waiting_max;
-        self.dropped += u64::from(!has_room);
-        has_room
-    }
-
-    fn put(&mut self, target: Target, delivery: Delivery) -> Option<Waker> {
-        match target {
-            Target::Queue(id) => {
-                let queue = self.queues[id.0].as_mut()?;
-                queue.messages.push_back(delivery);
-                queue.waker.take()
-            }
-            Target::Call(callback) => {
-                self.calls.push_back((callback, delivery));
-                self.calls_waker.take()
-            }
+        let is_meant =
+            |topic: &str| TopicName::new(topic).is_ok_and(|topic| has_match(filter.as_str(), topic));
+        for part in self.unclaimed.claim(&self.waiting, is_meant) {
+            self.waiting.set_taker(part.key, target.taker);
+            self.put(target.taker, part, env.wakers);
         }
     }
 
-    fn share(&mut self, receipt: Receipt, holders: usize) -> usize {
-        let shared = Shared { receipt, holders, refusal: None };
-        match self.shared_free.pop() {
-            Some(index) => {
-                self.shared[index] = shared;
-                index
+    /// Puts a message into every queue that it belongs to.
+    pub(crate) fn route(&mut self, message: Message, env: &mut Env<'_>) {
+        if self.waiting.is_repetition(&message, env.session) {
+            return;
+        }
+        if !self.flow.takes(self.waiting.bytes(), size(&message)) {
+            return self.refuse(&message, env);
+        }
+        let mut targets = std::mem::take(&mut self.targets);
+        match self.filters.claim(&message, env.session, &mut targets) {
+            Claim::Takers => self.deliver(message, &targets, env),
+            Claim::Nobody(nobody) => {
+                let until = self.unclaimed.deadline(Some(nobody), env.now);
+                self.park(message, until, env);
             }
-            None => {
-                self.shared.push(shared);
-                self.shared.len() - 1
+            Claim::Unknown => {
+                let until = self.unclaimed.deadline(None, env.now);
+                self.park(message, until, env);
+            }
+        }
+        targets.clear();
+        self.targets = targets;
+    }
+
+    fn deliver(&mut self, message: Message, targets: &[Target], env: &mut Env<'_>) {
+        let key = self.waiting.add(message, env.now);
+        let mut is_owed = false;
+        for target in targets {
+            let part = self.waiting.queue(key, target.owes(), Some(target.taker));
+            is_owed |= part.owes;
+            self.put(target.taker, part, env.wakers);
+        }
+        if !is_owed {
+            self.waiting.acknowledge(key, env.session);
+        }
+    }
+
+    fn park(&mut self, message: Message, until: Option<Instant>, env: &mut Env<'_>) {
+        let key = self.waiting.add(message, env.now);
+        let part = self.waiting.queue(key, true, None);
+        match until {
+            Some(until) => self.unclaimed.park(self.waiting.sequence(key), until, part),
+            None => self.give_up(part, env),
+        }
+    }
+
+    /// There is no room for a message. What a persistent session has, comes again.
+    fn refuse(&mut self, message: &Message, env: &mut Env<'_>) {
+        match message.receipt() {
+            Some(receipt) if env.session.is_persistent() => {
+                env.session.leave(receipt);
+                self.notices.on_left();
+            }
+            receipt => {
+                if let Some(receipt) = receipt {
+                    let _ = env.session.acknowledge_with(receipt, ReasonCode::Success);
+                }
+                self.notices.on_dropped();
             }
         }
     }
 
-    /// One holder less; if that was the last, the receipt and what is to be said.
-    pub(crate) fn release(&mut self, hold: Hold, reason: ReasonCode) -> Option<(Receipt, ReasonCode)> {
-        let index = hold.0?;
-        let entry = &mut self.shared[index];
-        if reason != ReasonCode::Success {
-            entry.refusal.get_or_insert(reason);
+    fn give_up(&mut self, part: Part, env: &mut Env<'_>) {
+        let message = self.waiting.take(part, env.session);
+        self.notices.on_given_up(message.topic());
+    }
+
+    fn put(&mut self, taker: Taker, part: Part, wakers: &mut Vec<Waker>) {
+        match taker {
+            Taker::Stream(id) => {
+                let Some(stream) = &mut self.streams[id.0] else { return };
+                stream.parts.push_back(part);
+                wakers.extend(stream.waker.take());
+            }
+            Taker::Callback(id) => {
+                let Some(callback) = self.callbacks.get_mut(&id) else { return };
+                callback.open += 1;
+                self.calls.push_back((id, part));
+                wakers.extend(self.runners.wake_one());
+            }
+            Taker::Receive => {
+                self.received.push_back(part);
+                wakers.extend(self.receivers.wake_one());
+            }
         }
-        entry.holders -= 1;
-        if entry.holders > 0 {
+    }
+
+    /// The next message of a taker, and for whom it is.
+    pub(crate) fn next(&mut self, queue: Queue) -> Option<(Taker, Part)> {
+        match queue {
+            Queue::Stream(id) => {
+                let part = self.streams[id.0].as_mut()?.parts.pop_front()?;
+                Some((Taker::Stream(id), part))
+            }
+            Queue::Calls => self.calls.pop_front().map(|(id, part)| (Taker::Callback(id), part)),
+            Queue::Received => self.received.pop_front().map(|part| (Taker::Receive, part)),
+        }
+    }
+
+    /// Whether a queue has a message.
+    pub(crate) fn has_next(&self, queue: Queue) -> bool {
+        match queue {
+            Queue::Stream(id) => self.waiting_in(id) > 0,
+            Queue::Calls => !self.calls.is_empty(),
+            Queue::Received => !self.received.is_empty(),
+        }
+    }
+
+    /// Whether nothing more comes for a taker, apart from what it has.
+    pub(crate) fn is_ended(&self, queue: Queue) -> bool {
+        match queue {
+            Queue::Stream(id) => self.streams[id.0].as_ref().is_none_or(|stream| stream.is_ended),
+            Queue::Calls | Queue::Received => false,
+        }
+    }
+
+    /// The waker of the task that waits for a stream.
+    pub(crate) fn stream_waker(&mut self, id: StreamId) -> Option<&mut Option<Waker>> {
+        self.streams[id.0].as_mut().map(|stream| &mut stream.waker)
+    }
+
+    /// The message is taken for good.
+    pub(crate) fn take(&mut self, part: Part, session: &mut Machine) -> Message {
+        self.waiting.take(part, session)
+    }
+
+    /// The message is taken under a guard.
+    pub(crate) fn hold(&mut self, part: Part) -> Message {
+        self.waiting.hold(part)
+    }
+
+    /// A guard has said what became of its message; without a reason it stays unacknowledged.
+    pub(crate) fn settle(
+        &mut self,
+        taker: Taker,
+        part: Part,
+        reason: Option<ReasonCode>,
+        session: &mut Machine,
+    ) {
+        self.waiting.settle(part, reason, session);
+        self.on_called(taker);
+    }
+
+    fn on_called(&mut self, taker: Taker) {
+        let Taker::Callback(id) = taker else { return };
+        let Some(callback) = self.callbacks.get_mut(&id) else { return };
+        callback.open -= 1;
+        if callback.is_ended && callback.open == 0 {
+            self.callbacks.remove(&id);
+            self.ended_callbacks.push(id);
+        }
+    }
+
+    /// Callbacks that will not be called again.
+    pub(crate) fn take_ended_callbacks(&mut self) -> Vec<CallbackId> {
+        std::mem::take(&mut self.ended_callbacks)
+    }
+
+    /// A guard goes without a word: its message is the next one of its taker again.
+    pub(crate) fn hand_back(&mut self, taker: Taker, part: Part, env: &mut Env<'_>) {
+        self.notices.on_handed_back(self.waiting.message(part.key).topic());
+        self.waiting.hand_back(part);
+        match taker {
+            Taker::Stream(id) => match &mut self.streams[id.0] {
+                Some(stream) => {
+                    stream.parts.push_front(part);
+                    env.wakers.extend(stream.waker.take());
+                }
+                None => self.orphan(part, env),
+            },
+            Taker::Callback(id) => {
+                self.calls.push_front((id, part));
+                env.wakers.extend(self.runners.wake_one());
+            }
+            Taker::Receive => {
+                self.received.push_front(part);
+                env.wakers.extend(self.receivers.wake_one());
+            }
+        }
+    }
+
+    /// Whether the link is to be read.
+    pub(crate) fn wants_read(&mut self, now: Instant) -> bool {
+        self.flow.wants_read(self.waiting.bytes(), now)
+    }
+
+    /// Whether the link is left unread, and need not be any more.
+    pub(crate) fn is_unread_for_nothing(&self) -> bool {
+        self.flow.is_unread() && self.flow.has_room(self.waiting.bytes())
+    }
+
+    /// What is due by now: graces that are over, messages that were left, stalls.
+    pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>) {
+        while let Some(part) = self.unclaimed.pop_over(env.now) {
+            self.give_up(part, env);
+        }
+        if env.session.is_stuck() && self.flow.is_half_empty(self.waiting.bytes()) {
+            env.session.fetch_left(env.now);
+        }
+        match self.stall_due(env.session) {
+            Some(due) if due <= env.now => self.on_stalled(env),
+            Some(_) | None => {}
+        }
+    }
+
+    /// When [`Routes::handle_timeout`] is due at the latest.
+    pub(crate) fn poll_timeout(&mut self, session: &Machine) -> Option<Instant> {
+        let stall = self.stall_due(session);
+        [self.unclaimed.next_deadline(), self.flow.deadline(), stall].into_iter().flatten().min()
+    }
+
+    /// When the oldest message has held back others for too long, if it does and that is not told yet.
+    fn stall_due(&mut self, session: &Machine) -> Option<Instant> {
+        let unacknowledged = session.messages_unacknowledged();
+        let is_held_back = unacknowledged > self.waiting.owing();
+        let is_full = unacknowledged >= session.messages_unacknowledged_max();
+        let is_stalling = unacknowledged > 0 && !session.is_stuck() && (is_held_back || is_full);
+        if !is_stalling {
+            self.is_stall_told = false;
             return None;
         }
-        self.shared_free.push(index);
-        Some((entry.receipt, entry.refusal.unwrap_or(ReasonCode::Success)))
+        let arrived = self.waiting.oldest_arrived().filter(|_| !self.is_stall_told);
+        arrived.map(|arrived| arrived + STALLED_AFTER)
     }
 
-    /// The next message of a queue; none once the queue is closed and empty.
-    pub(crate) fn poll_queue(
-        &mut self,
-        id: QueueId,
-        is_stopped: bool,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Taken>> {
-        let Some(queue) = self.queues.get_mut(id.0).and_then(Option::as_mut) else {
-            return Poll::Ready(None);
+    fn on_stalled(&mut self, env: &Env<'_>) {
+        let Some(OldestUnacknowledged { filter, topic, .. }) = self.oldest(env.now) else { return };
+        self.is_stall_told = true;
+        self.notices.on_stalled(filter, topic, env.session.messages_unacknowledged());
+    }
+
+    /// Messages that wait in a stream.
+    pub(crate) fn waiting_in(&self, id: StreamId) -> usize {
+        self.streams[id.0].as_ref().map_or(0, |stream| stream.parts.len())
+    }
+
+    /// The oldest message that is not acknowledged.
+    pub(crate) fn oldest(&mut self, now: Instant) -> Option<OldestUnacknowledged> {
+        let oldest = self.waiting.oldest()?;
+        let filter = match oldest.taker {
+            Some(Taker::Stream(id)) => self.streams[id.0].as_ref().map(|stream| &stream.filter),
+            Some(Taker::Callback(id)) => self.callbacks.get(&id).map(|callback| &callback.filter),
+            Some(Taker::Receive) | None => None,
         };
-        match queue.messages.pop_front() {
-            Some(delivery) => Poll::Ready(Some(delivery.into())),
-            None if queue.is_closed || is_stopped => Poll::Ready(None),
-            None => {
-                keep_waker(&mut queue.waker, context);
-                Poll::Pending
-            }
-        }
+        let age = now.since(oldest.arrived);
+        Some(OldestUnacknowledged { filter: filter.cloned(), topic: oldest.topic, age })
     }
 
-    /// The next message of a queue, if there is one.
-    pub(crate) fn try_queue(&mut self, id: QueueId) -> Option<Taken> {
-        self.queues.get_mut(id.0)?.as_mut()?.messages.pop_front().map(Taken::from)
-    }
-
-    /// The next callback to run.
-    pub(crate) fn poll_call(&mut self, context: &mut Context<'_>) -> Poll<(CallbackId, Taken)> {
-        match self.calls.pop_front() {
-            Some((callback, delivery)) => Poll::Ready((callback, delivery.into())),
-            None => {
-                keep_waker(&mut self.calls_waker, context);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// The SUBSCRIBE of a queue has ended; if it failed, nothing more comes.
-    pub(crate) fn on_subscribe_ended(&mut self, ticket: Ticket, is_granted: bool) -> Option<Waker> {
-        let id = self.subscribing.remove(&ticket)?;
-        let queue = self.queues[id.0].as_mut()?;
-        queue.is_closed |= !is_granted;
-        if is_granted { None } else { queue.waker.take() }
+    /// The connection is gone: what is not acknowledged comes again on the next one.
+    pub(crate) fn on_connection_lost(&mut self) {
+        self.waiting.on_connection_lost();
     }
 
     /// All who wait for messages; each finds out for itself what has changed.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let queues = self.queues.iter_mut().flatten().filter_map(|queue| queue.waker.take());
-        queues.chain(self.calls_waker.take()).collect()
+        let streams = self.streams.iter_mut().flatten().filter_map(|stream| stream.waker.take());
+        streams.chain(self.receivers.take_all()).chain(self.runners.take_all()).collect()
     }
 }
 
-impl fmt::Debug for Routes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes")
-            .field("filters", &self.filters.len())
-            .field("calls", &self.calls.len())
-            .field("dropped", &self.dropped)
-            .finish_non_exhaustive()
-    }
+/// Where a taker's messages wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Stream(StreamId),
+    /// For `run`.
+    Calls,
+    /// For `receive`.
+    Received,
 }

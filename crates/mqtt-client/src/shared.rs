@@ -1,8 +1,8 @@
-//! What handles and driver share: the session behind one short lock, and who is to be woken.
+//! What handles and driver share: the state behind one short lock, and how it is let go.
 //!
-//! No waker is woken and no code of the application runs while the lock is held.
+//! Nothing of the application runs, is woken or is dropped while the lock is held: callbacks, wakers, payloads with an
+//! owner, errors of layers, sources of credentials. Wakers are cloned before, the rest waits until the lock is released.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::num::NonZeroU16;
@@ -10,23 +10,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use mqtt_proto::ReasonCode;
-use mqtt_session::{
-    AuthAnswer, AuthStage, AuthStep, Command, Event, Instant, Message, OfflineCause, Outcome, RefusedReason,
-    Status, Target, Ticket,
-};
+use mqtt_session::{AuthAnswer, AuthStage, Command, Instant, OfflineCause, RefusedReason, Target, Ticket};
 
 use crate::authentication::{Authenticator, Dialogue};
 use crate::clock::Clock;
-use crate::error::ConnectError;
-#[cfg(feature = "tracing")]
-use crate::log;
+#[cfg(feature = "capture")]
+use crate::connection_events::ConnectionEvent;
+use crate::error::{ConnectError, NotAccepted};
+use crate::filters::Taker;
 use crate::machine::Machine;
-use crate::news::{ConnectionEvent, EventQueues};
 use crate::options::{CredentialsSource, Options};
+use crate::payload::Bin;
 use crate::route::{Route, Ways};
-use crate::routes::{Routes, Taken};
+use crate::routes::{Queue, Routes};
 use crate::server::Server;
-use crate::waiters::{Waiters, keep_waker};
+use crate::state::State;
+use crate::waiting::Part;
 
 /// Shared by all handles of a client and its driver.
 #[derive(Debug)]
@@ -37,40 +36,8 @@ pub(crate) struct Shared {
     ways: Ways,
     credentials: Option<CredentialsSource>,
     authenticator: Option<Arc<dyn Authenticator>>,
-}
-
-/// Everything behind the lock.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) session: Machine,
-    pub(crate) waiters: Waiters,
-    pub(crate) routes: Routes,
-    pub(crate) events: EventQueues,
-    /// Responses that nobody has taken yet, by the request.
-    pub(crate) responses: HashMap<Ticket, Message>,
-    /// Whether the driver has something to do that it has not seen.
-    is_driver_due: bool,
-    /// The driver, while it sleeps.
-    driver: Option<Waker>,
-    /// Whether all handles are gone.
-    pub(crate) is_abandoned: bool,
-    /// Whether the driver is gone.
-    pub(crate) is_driver_gone: bool,
-    /// Whether credentials were asked for and nobody has been asked yet.
-    pub(crate) wants_credentials: bool,
-    /// What an authentication asks, if nobody has answered yet.
-    authentication: Option<(AuthStep, AuthStage)>,
-    /// Why the last link could not be had or broke.
-    pub(crate) link_error: Option<Arc<io::Error>>,
-    /// Why no connection is wanted any more.
-    pub(crate) stopped: Option<OfflineCause>,
-    /// Counters when packets were last told to the log.
-    #[cfg(feature = "tracing")]
-    logged: mqtt_session::Stats,
-    /// Whether those who wait for messages know of it.
-    is_stop_told: bool,
-    /// To be woken once the lock is released; kept for its memory.
-    wakers: Vec<Waker>,
+    /// Payloads that are to be dropped without the lock.
+    pub(crate) bin: Arc<Bin>,
 }
 
 impl Shared {
@@ -79,7 +46,8 @@ impl Shared {
             server,
             other_servers: mut servers,
             mut config,
-            waiting_messages_max,
+            incoming_bytes_max,
+            unclaimed_grace,
             credentials_source,
             authenticator,
             ways,
@@ -96,32 +64,14 @@ impl Shared {
             #[cfg(feature = "capture")]
             capture,
         );
-        let state = State {
-            session,
-            waiters: Waiters::default(),
-            routes: Routes::new(waiting_messages_max),
-            events: EventQueues::default(),
-            responses: HashMap::new(),
-            is_driver_due: false,
-            driver: None,
-            is_abandoned: false,
-            is_driver_gone: false,
-            wants_credentials: false,
-            authentication: None,
-            link_error: None,
-            stopped: None,
-            #[cfg(feature = "tracing")]
-            logged: mqtt_session::Stats::default(),
-            is_stop_told: false,
-            wakers: Vec::new(),
-        };
         Shared {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(session, Routes::new(incoming_bytes_max, unclaimed_grace))),
             clock,
             servers,
             ways,
             credentials: credentials_source,
             authenticator,
+            bin: Arc::default(),
         }
     }
 
@@ -134,7 +84,7 @@ impl Shared {
         }
     }
 
-    /// The way to the server of the current attempt.
+    /// The route to the server of the current attempt.
     pub(crate) fn route(&self) -> Route {
         self.ways.to(self.server(&self.lock()))
     }
@@ -145,11 +95,10 @@ impl Shared {
         if !std::mem::take(&mut self.lock().wants_credentials) {
             return;
         }
-        // The application's code runs without the lock.
         let credentials = source.ask();
         let mut state = self.lock();
         if let Err(reason) = state.session.set_credentials(credentials) {
-            state.link_error = Some(Arc::new(io::Error::new(io::ErrorKind::InvalidInput, reason)));
+            state.set_link_error(Some(Arc::new(io::Error::new(io::ErrorKind::InvalidInput, reason))));
             state.session.handle_closed(self.now(), OfflineCause::DialFailed);
         }
         self.release(state);
@@ -159,7 +108,6 @@ impl Shared {
     pub(crate) fn answer_authentication(&self, dialogue: &mut Option<Box<dyn Dialogue>>) -> bool {
         let Some(authenticator) = &self.authenticator else { return false };
         let Some((step, stage)) = self.lock().authentication.take() else { return false };
-        // The application's code runs without the lock.
         let answer = match (stage, dialogue.as_mut()) {
             (AuthStage::Begin, _) => authenticator.begin().map(|(begun, first)| {
                 *dialogue = Some(begun);
@@ -181,7 +129,7 @@ impl Shared {
             }
         });
         if let Err(error) = given {
-            state.link_error = Some(Arc::new(io::Error::other(error)));
+            state.set_link_error(Some(Arc::new(io::Error::other(error))));
             let _ = state.session.answer_authentication(now, step, AuthAnswer::Abort);
         }
         self.release(state);
@@ -200,66 +148,159 @@ impl Shared {
     /// Submits a command, looks at the state before the driver can, and wakes the driver.
     pub(crate) fn submit<T>(
         &self,
-        command: Command<'_>,
-        then: impl FnOnce(&mut State, Ticket) -> T,
-    ) -> Result<T, RefusedReason> {
+        command: &Command<'_>,
+        then: impl FnOnce(&mut State, Instant, Ticket) -> T,
+    ) -> Result<T, NotAccepted> {
         let now = self.now();
         let mut state = self.lock();
-        let ticket = state.session.submit(now, command).map_err(|refused| refused.reason)?;
+        if state.is_driver_gone {
+            return Err(NotAccepted::DriverGone);
+        }
+        let ticket = state.session.submit_ref(now, command).map_err(NotAccepted::Refused)?;
         state.waiters.register(ticket);
-        let result = then(&mut state, ticket);
+        let result = then(&mut state, now, ticket);
         self.release(state);
         Ok(result)
     }
 
-    /// A message was taken, which acknowledges it unless somebody else holds it too.
-    pub(crate) fn accept(&self, taken: Taken) -> Message {
+    /// Asks `look` whether something is ready. If nothing is, the task is woken through the slot once it may be.
+    pub(crate) fn poll<T>(
+        &self,
+        context: &mut Context<'_>,
+        mut look: impl FnMut(&mut State) -> Poll<T>,
+        mut slot: impl FnMut(&mut State) -> Option<&mut Option<Waker>>,
+    ) -> Poll<T> {
         let mut state = self.lock();
-        if let Some((receipt, reason)) = state.routes.release(taken.hold, ReasonCode::Success) {
-            // The reason was checked when it was given.
-            let _ = state.session.acknowledge_with(receipt, reason);
+        if let Poll::Ready(ready) = look(&mut state) {
+            self.unlock(state);
+            return Poll::Ready(ready);
+        }
+        match slot(&mut state) {
+            Some(Some(waker)) if waker.will_wake(context.waker()) => return Poll::Pending,
+            Some(_) => {}
+            None => return Poll::Pending,
+        }
+        drop(state);
+        let mut waker = Some(context.waker().clone());
+        let mut state = self.lock();
+        let result = look(&mut state);
+        if result.is_pending() {
+            if let Some(slot) = slot(&mut state) {
+                std::mem::swap(slot, &mut waker);
+            }
+        }
+        self.unlock(state);
+        drop(waker);
+        result
+    }
+
+    /// The next message of a queue; none once nothing more comes.
+    pub(crate) fn poll_queue<T>(
+        &self,
+        queue: Queue,
+        take: fn(&mut State, Queue) -> Option<T>,
+        context: &mut Context<'_>,
+        slot: impl FnMut(&mut State) -> Option<&mut Option<Waker>>,
+    ) -> Poll<Option<T>> {
+        let look = |state: &mut State| match take(state, queue) {
+            Some(next) => Poll::Ready(Some(next)),
+            None if state.routes.is_ended(queue) || state.is_stopped() => Poll::Ready(None),
+            None => Poll::Pending,
+        };
+        self.poll(context, look, slot)
+    }
+
+    /// The next message of a queue, if there is one already.
+    pub(crate) fn try_queue<T>(&self, queue: Queue, take: fn(&mut State, Queue) -> Option<T>) -> Option<T> {
+        let mut state = self.lock();
+        let taken = take(&mut state, queue);
+        self.unlock(state);
+        taken
+    }
+
+    /// A guard has said what became of its message; without a reason it stays unacknowledged.
+    pub(crate) fn settle(&self, taker: Taker, part: Part, reason: Option<ReasonCode>) {
+        let mut state = self.lock();
+        let State { routes, session, .. } = &mut *state;
+        routes.settle(taker, part, reason, session);
+        self.release(state);
+    }
+
+    /// A guard goes without a word.
+    pub(crate) fn hand_back(&self, taker: Taker, part: Part) {
+        let now = self.now();
+        let mut state = self.lock();
+        let (routes, mut env) = state.routes(now);
+        routes.hand_back(taker, part, &mut env);
+        self.release(state);
+    }
+
+    /// Lets the state go after a call of the application, which may have changed something.
+    pub(crate) fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        if std::mem::take(&mut state.is_changed) {
             self.release(state);
         }
-        taken.message
     }
 
     /// Lets the state go after a change: what the session says is passed on, and the driver looks at it.
     pub(crate) fn release(&self, mut state: MutexGuard<'_, State>) {
-        state.pass_events_on();
+        state.pass_events_on(self.now());
+        state.is_changed = false;
         state.is_driver_due = true;
         let driver = state.driver.take();
         let wakers = std::mem::take(&mut state.wakers);
+        let errors = state.take_old_errors();
         drop(state);
         driver.into_iter().chain(wakers).for_each(Waker::wake);
+        drop(errors);
+        self.bin.empty();
     }
 
     /// Lets the state go after the driver's own change; `wakers` is memory that the driver keeps for it.
-    pub(crate) fn release_by_driver(&self, mut state: MutexGuard<'_, State>, wakers: &mut Vec<Waker>) {
-        state.pass_events_on();
+    pub(crate) fn release_by_driver(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        wakers: &mut Vec<Waker>,
+    ) {
+        state.pass_events_on(now);
         std::mem::swap(&mut state.wakers, wakers);
+        let errors = state.take_old_errors();
         drop(state);
         wakers.drain(..).for_each(Waker::wake);
+        drop(errors);
+        self.bin.empty();
     }
 
     /// Ready when the driver has something to do that it has not seen.
     pub(crate) fn poll_driver_due(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if std::mem::take(&mut state.is_driver_due) {
-            return Poll::Ready(());
-        }
-        keep_waker(&mut state.driver, context);
-        Poll::Pending
+        let look = |state: &mut State| match std::mem::take(&mut state.is_driver_due) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        };
+        self.poll(context, look, |state| Some(&mut state.driver))
     }
 
-    /// The driver is gone: nobody should wait for it.
+    /// The driver is gone: the client is offline for good, and nobody should wait for it.
     pub(crate) fn on_driver_gone(&self) {
+        let now = self.now();
         let mut state = self.lock();
+        // In a panic the driver is dropped wherever it stood, perhaps in the middle of the session.
+        if !std::thread::panicking() {
+            state.session.handle_closed(now, OfflineCause::DriverGone);
+            state.pass_offline_on();
+        }
         state.is_driver_gone = true;
-        let mut wakers = state.waiters.take_wakers();
+        let mut wakers = std::mem::take(&mut state.wakers);
+        wakers.extend(state.driver.take());
+        wakers.extend(state.waiters.take_wakers());
         wakers.extend(state.routes.take_wakers());
         wakers.extend(state.events.take_wakers());
+        let errors = state.take_old_errors();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+        drop(errors);
+        self.bin.empty();
     }
 
     /// The log of the session could not be written: it ends, and the client goes on.
@@ -267,89 +308,12 @@ impl Shared {
     pub(crate) fn on_capture_failed(&self, kind: io::ErrorKind) {
         let mut state = self.lock();
         state.session.end_log();
-        state.tell(ConnectionEvent::CaptureFailed { kind });
+        state.tell(&ConnectionEvent::CaptureFailed { kind });
         self.release(state);
     }
 
     pub(crate) fn connect_error(&self, state: &State, cause: OfflineCause) -> ConnectError {
         ConnectError::offline(self.server(state).to_string(), cause, state.link_error.clone())
-    }
-}
-
-impl State {
-    /// Nothing more will come: the client was stopped, or nobody drives it.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.is_driver_gone || self.stopped.is_some() && self.session.status() == Status::Idle
-    }
-
-    fn pass_events_on(&mut self) {
-        #[cfg(feature = "tracing")]
-        self.log_packets();
-        while let Some(event) = self.session.poll_event() {
-            #[cfg(feature = "tracing")]
-            log::event(&event);
-            match event {
-                Event::Response { ticket, message } => self.on_response(ticket, message),
-                Event::Message(message) => self.routes.route(message, &self.session, &mut self.wakers),
-                Event::Ended { ticket, outcome } => {
-                    let is_done = matches!(outcome, Outcome::Done(_));
-                    self.wakers.extend(self.waiters.on_ended(ticket, outcome));
-                    self.wakers.extend(self.routes.on_subscribe_ended(ticket, is_done));
-                }
-                Event::Online { session_present } => {
-                    self.stopped = None;
-                    self.link_error = None;
-                    self.tell(ConnectionEvent::Online { session_present });
-                }
-                Event::Offline { cause, retry_at } => {
-                    if retry_at.is_none() {
-                        self.stopped = Some(cause);
-                    }
-                    self.tell(ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
-                }
-                Event::SetAside { ticket, evidence } => {
-                    self.tell(ConnectionEvent::SetAside { ticket, evidence });
-                }
-                Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
-                Event::CredentialsWanted { .. } => {
-                    self.wants_credentials = true;
-                    self.tell(ConnectionEvent::CredentialsWanted);
-                }
-                _ => {}
-            }
-        }
-        self.tell_if_stopped();
-    }
-
-    /// A response is taken when its request's token is there to take it, and acknowledged either way.
-    fn on_response(&mut self, ticket: Ticket, message: Message) {
-        message.receipt().into_iter().for_each(|receipt| self.session.acknowledge(receipt));
-        self.is_driver_due = true;
-        self.wakers.extend(self.driver.take());
-        if self.waiters.is_awaited(ticket) {
-            self.responses.insert(ticket, message);
-        }
-    }
-
-    #[cfg(feature = "tracing")]
-    fn log_packets(&mut self) {
-        let stats = self.session.stats();
-        log::packets(&self.logged, &stats);
-        self.logged = stats;
-    }
-
-    /// Those who wait for messages learn that none will come: once the last link is closed, not before.
-    fn tell_if_stopped(&mut self) {
-        let is_stopped = self.is_stopped();
-        if is_stopped && !self.is_stop_told {
-            self.wakers.extend(self.routes.take_wakers());
-        }
-        self.is_stop_told = is_stopped;
-    }
-
-    fn tell(&mut self, event: ConnectionEvent) {
-        let State { events, wakers, .. } = self;
-        events.push(event, wakers);
     }
 }
 

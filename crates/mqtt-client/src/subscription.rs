@@ -3,28 +3,44 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_core::Stream;
 use mqtt_proto::{QoS, TopicFilter};
 use mqtt_session::Message;
 
+use crate::blocking::{block_on, block_on_for};
 use crate::error::{SubscribeError, TimedOut};
+use crate::explanation::StreamExplanation;
+use crate::filters::StreamId;
 use crate::held::Held;
-use crate::routes::{QueueId, Taken};
-use crate::shared::{Handle, State};
-use crate::token::{SubscribeToken, block_on, block_on_until};
+use crate::next::Take;
+use crate::routes::Queue;
+use crate::shared::Handle;
+use crate::state::{State, Taken};
+use crate::token::SubscribeToken;
 
 /// A stream of the messages of one filter.
 ///
-/// A message is acknowledged when it is taken, or later with [`Subscription::next_held`]. What nobody takes stays unacknowledged, and never stops pings,
-/// acknowledgements or outgoing messages. The stream ends when the server refuses the subscription or the client is
-/// disconnected for good; dropping it unsubscribes, unless another subscription or callback has the same filter.
+/// A message is acknowledged when it is taken, when its guard says so ([`Subscription::next_held`]), or when it arrives
+/// ([`crate::Acknowledge::OnArrival`]). The stream ends when the server refuses the subscription, when
+/// [`crate::Client::unsubscribe`] was called, or when the client is disconnected for good, each time after it has handed
+/// out what it has.
+///
+/// Dropping the stream of a persistent session changes nothing at the server: what is unread, and what still comes,
+/// waits for another stream, callback or `listen` of the filter, for as long as `Options::unclaimed_grace`; if the
+/// program ends before, it comes again. Dropping the last stream of a filter in a session that ends with its connection
+/// unsubscribes, and what is unread counts as given up.
+///
+/// Acknowledgements go out in the order in which messages arrived [5.0 MQTT-4.6.0-2]. So a stream that is not read holds
+/// back those of all others, and once as many messages wait as the server sends at once, no QoS 1 or 2 message comes any
+/// more: [`crate::ConnectionEvent::Stalled`] tells of it. Pings and outgoing messages go on.
 #[derive(Debug)]
-#[must_use = "dropping a subscription unsubscribes"]
+#[must_use = "a stream that is dropped takes no messages"]
 pub struct Subscription {
     handle: Arc<Handle>,
-    queue: QueueId,
+    id: StreamId,
+    filter: Arc<str>,
     grant: Grant,
 }
 
@@ -35,8 +51,18 @@ enum Grant {
 }
 
 impl Subscription {
-    pub(crate) fn new(handle: Arc<Handle>, queue: QueueId, token: SubscribeToken) -> Subscription {
-        Subscription { handle, queue, grant: Grant::Pending(token) }
+    pub(crate) fn new(
+        handle: Arc<Handle>,
+        id: StreamId,
+        filter: &str,
+        token: SubscribeToken,
+    ) -> Subscription {
+        Subscription { handle, id, filter: filter.into(), grant: Grant::Pending(token) }
+    }
+
+    /// The filter.
+    pub fn filter(&self) -> &str {
+        &self.filter
     }
 
     /// The QoS that the server has granted, once it has answered. Messages may come before.
@@ -50,7 +76,7 @@ impl Subscription {
         }
     }
 
-    /// The same; blocks this thread until the server has answered.
+    /// Blocking form of [`Subscription::granted`].
     pub fn wait_granted(&mut self) -> Result<QoS, SubscribeError> {
         block_on(self.granted())
     }
@@ -60,14 +86,14 @@ impl Subscription {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// The next message; blocks this thread until there is one.
+    /// Blocking form of [`Subscription::next`].
     pub fn wait_next(&mut self) -> Option<Message> {
         block_on(self.next())
     }
 
-    /// The next message; blocks this thread for as long as `timeout`. `Ok(None)` is the end of the stream.
+    /// Blocking form of [`Subscription::next`] that waits no longer than `timeout`. `Ok(None)` is the end of the stream.
     pub fn wait_next_for(&mut self, timeout: Duration) -> Result<Option<Message>, TimedOut> {
-        block_on_until(self.next(), Instant::now() + timeout).ok_or(TimedOut)
+        block_on_for(self.next(), timeout).ok_or(TimedOut)
     }
 
     /// All messages that come, as a blocking iterator.
@@ -77,34 +103,56 @@ impl Subscription {
 
     /// The next message, if there is one already.
     pub fn try_next(&mut self) -> Option<Message> {
-        let taken = self.handle.shared.lock().routes.try_queue(self.queue)?;
-        Some(self.handle.shared.accept(taken))
+        self.handle.shared.try_queue(Queue::Stream(self.id), State::take)
     }
 
-    /// The next message, acknowledged when what holds it is dropped, or with a reason.
+    /// The next message under a guard, which says when and how it is acknowledged.
     pub async fn next_held(&mut self) -> Option<Held> {
         std::future::poll_fn(|context| self.poll_taken(context)).await.map(|taken| self.hold(taken))
     }
 
-    /// The same; blocks this thread until there is one.
+    /// Blocking form of [`Subscription::next_held`].
     pub fn wait_next_held(&mut self) -> Option<Held> {
         block_on(self.next_held())
     }
 
-    /// The same, if there is one already.
+    /// The next message under a guard, if there is one already.
     pub fn try_next_held(&mut self) -> Option<Held> {
-        let taken = self.handle.shared.lock().routes.try_queue(self.queue)?;
-        Some(self.hold(taken))
+        self.handle.shared.try_queue(Queue::Stream(self.id), State::hold).map(|taken| self.hold(taken))
+    }
+
+    /// What the stream has and waits for, in words too: how many messages wait in it, whether the server has granted
+    /// it, and whose message holds back acknowledgements.
+    pub fn explain(&self) -> StreamExplanation {
+        let now = self.handle.shared.now();
+        let mut state = self.handle.shared.lock();
+        let status =
+            TopicFilter::new(&self.filter).ok().and_then(|filter| state.session.subscription(filter));
+        let connection = state.session.status();
+        let waiting = state.routes.waiting_in(self.id);
+        let unacknowledged = state.session.messages_unacknowledged();
+        let oldest = state.routes.oldest(now).filter(|_| unacknowledged > 0);
+        StreamExplanation {
+            filter: Arc::clone(&self.filter),
+            status,
+            connection,
+            waiting,
+            unacknowledged,
+            oldest,
+        }
     }
 
     fn hold(&self, taken: Taken) -> Held {
         Held::new(Arc::clone(&self.handle.shared), taken)
     }
 
+    fn poll<T>(&self, take: Take<T>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let id = self.id;
+        self.handle.shared.poll_queue(Queue::Stream(id), take, context, |state| state.routes.stream_waker(id))
+    }
+
     fn poll_taken(&self, context: &mut Context<'_>) -> Poll<Option<Taken>> {
-        let mut state = self.handle.shared.lock();
-        let is_stopped = state.is_stopped();
-        state.routes.poll_queue(self.queue, is_stopped, context)
+        self.poll(State::hold, context)
     }
 }
 
@@ -112,20 +160,17 @@ impl Stream for Subscription {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        let shared = &self.handle.shared;
-        self.poll_taken(context).map(|taken| Some(shared.accept(taken?)))
+        self.poll(State::take, context)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         let shared = &self.handle.shared;
+        let now = shared.now();
         let mut state = shared.lock();
-        let State { routes, session, .. } = &mut *state;
-        let unwanted = routes.remove_queue(self.queue, |receipt, reason| {
-            // The reason was checked when it was given.
-            let _ = session.acknowledge_with(receipt, reason);
-        });
+        let (routes, mut env) = state.routes(now);
+        let unwanted = routes.drop_stream(self.id, &mut env);
         if let Some(filter) = unwanted.as_deref().and_then(|filter| TopicFilter::new(filter).ok()) {
             state.session.abandon_subscription(filter);
         }

@@ -3,15 +3,15 @@
 //! A token can be awaited, or waited for where threads block. Dropping one cancels nothing.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
 use mqtt_session::{Explanation, Indeterminate, Message, OfflineCause, Outcome, Rejected, Ticket};
 
+use crate::blocking::{block_on, block_on_for};
 use crate::error::{ConnectError, PublishError, SubscribeError};
 use crate::shared::Shared;
 
@@ -36,58 +36,26 @@ impl Completion {
 
     /// The outcome, or none if nobody is left who could bring it about.
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        let mut state = self.shared.lock();
-        match state.waiters.poll(self.ticket, context) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending if state.is_driver_gone => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        let ticket = self.ticket;
+        self.shared.poll(
+            context,
+            |state| match state.waiters.outcome(ticket) {
+                Some(outcome) => Poll::Ready(Some(outcome)),
+                None if state.is_driver_gone => Poll::Ready(None),
+                None => Poll::Pending,
+            },
+            |state| state.waiters.waker(ticket),
+        )
     }
 }
 
 impl Drop for Completion {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.waiters.forget(self.ticket);
+        let waker = state.waiters.forget(self.ticket);
         state.responses.remove(&self.ticket);
-    }
-}
-
-/// Wakes a thread that waits.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Runs a future on this thread and waits for it.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-/// Runs a future on this thread and waits for it until a moment; none if it is not ready by then.
-pub(crate) fn block_on_until<F: Future>(future: F, until: std::time::Instant) -> Option<F::Output> {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return Some(output),
-            Poll::Pending => match until.checked_duration_since(std::time::Instant::now()) {
-                Some(left) if !left.is_zero() => thread::park_timeout(left),
-                Some(_) | None => return None,
-            },
-        }
+        drop(state);
+        drop(waker);
     }
 }
 
@@ -104,10 +72,9 @@ macro_rules! token {
                 block_on(self)
             }
 
-            /// The same for as long as `timeout`; the token is handed back if the operation goes on.
+            /// Blocks this thread for as long as `timeout`; the token is handed back if the operation goes on.
             pub fn wait_for(mut self, timeout: Duration) -> Result<$output, Self> {
-                let until = std::time::Instant::now() + timeout;
-                match block_on_until(&mut self, until) {
+                match block_on_for(&mut self, timeout) {
                     Some(output) => Ok(output),
                     None => Err(self),
                 }
@@ -212,7 +179,8 @@ fn connect_result(completion: &Completion, outcome: Option<Outcome>) -> Result<(
     let cause = match outcome {
         Some(Outcome::Done(_)) => return Ok(()),
         Some(Outcome::Rejected(Rejected::Offline(cause))) => cause,
-        Some(Outcome::Rejected(_) | Outcome::Indeterminate(_)) | None => OfflineCause::Requested,
+        Some(Outcome::Rejected(_) | Outcome::Indeterminate(_)) => OfflineCause::Requested,
+        None => OfflineCause::DriverGone,
     };
     let shared = &completion.shared;
     Err(shared.connect_error(&shared.lock(), cause))

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use mqtt_session::{Outcome, Ticket};
 
@@ -64,19 +64,28 @@ impl Waiters {
         self.entries.contains_key(&ticket)
     }
 
-    pub(crate) fn poll(&mut self, ticket: Ticket, context: &mut Context<'_>) -> Poll<Outcome> {
-        match self.entries.get_mut(&ticket) {
-            Some(Waiter::Ended(outcome)) => Poll::Ready(*outcome),
-            Some(Waiter::Open(waker)) => {
-                keep_waker(waker, context);
-                Poll::Pending
-            }
-            None => Poll::Pending,
+    /// How an operation has ended.
+    pub(crate) fn outcome(&self, ticket: Ticket) -> Option<Outcome> {
+        match self.entries.get(&ticket) {
+            Some(Waiter::Ended(outcome)) => Some(*outcome),
+            Some(Waiter::Open(_)) | None => None,
         }
     }
 
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
-        self.entries.remove(&ticket);
+    /// The waker of the task that waits for the end of an operation.
+    pub(crate) fn waker(&mut self, ticket: Ticket) -> Option<&mut Option<Waker>> {
+        match self.entries.get_mut(&ticket) {
+            Some(Waiter::Open(waker)) => Some(waker),
+            Some(Waiter::Ended(_)) | None => None,
+        }
+    }
+
+    /// Nobody waits any more; the waker is to be dropped once no lock is held.
+    pub(crate) fn forget(&mut self, ticket: Ticket) -> Option<Waker> {
+        match self.entries.remove(&ticket) {
+            Some(Waiter::Open(waker)) => waker,
+            Some(Waiter::Ended(_)) | None => None,
+        }
     }
 
     /// All who wait; each finds out for itself what has changed.
@@ -92,13 +101,5 @@ impl Waiters {
         // In the order of submission: a hash map has another order in each run.
         open.sort_unstable_by_key(|(ticket, _)| *ticket);
         open.into_iter().map(|(_, waker)| waker).collect()
-    }
-}
-
-/// Remembers whom to wake, without cloning a waker that is there already.
-pub(crate) fn keep_waker(slot: &mut Option<Waker>, context: &Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(context.waker()),
-        None => *slot = Some(context.waker().clone()),
     }
 }

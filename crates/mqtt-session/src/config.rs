@@ -7,7 +7,7 @@ use core::num::{NonZeroU8, NonZeroU16};
 use core::time::Duration;
 
 use bytes::Bytes;
-use mqtt_proto::{PropertyBuf, QoS, Version};
+use mqtt_proto::{PACKET_SIZE_MAX, PropertyBuf, QoS, Version};
 use zeroize::Zeroize;
 
 /// Settings of a session.
@@ -53,11 +53,20 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// Unacknowledged QoS 1 and 2 messages taken from the server at once; 1,024 unless said.
     ///
-    /// 5.0 tells the server; a server that sends more is disconnected. [5.0 MQTT-4.9.0-1]
+    /// 5.0 tells the server. What a server sends beyond it is taken all the same, counted, and reported once for each
+    /// connection by [`crate::Event::ReceiveMaximumExceeded`]: mosquitto does it whenever more messages wait than the
+    /// window holds. [`Config::strict_receive_maximum`] refuses it. [5.0 MQTT-4.9.0-1]
     pub receive_maximum: NonZeroU16,
-    /// Largest packet taken from the server, in bytes, fixed header included; 1 MiB unless said.
+    /// Whether a server that sends more than [`Config::receive_maximum`] is disconnected with 0x93. Default: false.
     ///
-    /// 5.0 tells the server; a larger packet ends the connection before memory is reserved for it.
+    /// More than 65,535 unacknowledged messages end the connection in any case.
+    pub strict_receive_maximum: bool,
+    /// Largest packet taken from the server, in bytes, fixed header included. Default: 268,435,460, which is the
+    /// largest that the protocol has.
+    ///
+    /// A lower limit is sent in a 5.0 CONNECT; the server then drops larger messages without a word. Before 5.0 the
+    /// server cannot know it, and each larger packet ends the connection. Memory is taken as bytes arrive, never when
+    /// a size is announced.
     pub packet_size_max: u32,
     /// Unacknowledged QoS 1 and 2 messages sent at once, if the server does not demand fewer.
     ///
@@ -118,7 +127,8 @@ impl Config {
             network_timeout: Duration::from_secs(6),
             reconnect: Reconnect::default(),
             receive_maximum: DEFAULT_WINDOW,
-            packet_size_max: 1024 * 1024,
+            strict_receive_maximum: false,
+            packet_size_max: PACKET_SIZE_MAX,
             in_flight_max: None,
             acknowledgement_timeout: Some(Duration::from_secs(60)),
             queue_messages_max: 65_536,
@@ -297,9 +307,10 @@ pub enum Lost {
 /// The wait before attempt `n` is drawn between nothing and `after × 2ⁿ`, but at most `after_max`.
 #[derive(Clone, Copy, Debug)]
 pub struct Reconnect {
-    /// Longest wait before the first attempt; 5 s unless said.
+    /// Longest wait before the first attempt. Default: 5 s. With zero the first attempt follows at once, and later ones
+    /// wait up to a second, so that a server which refuses each connection is not asked without a pause.
     pub after: Duration,
-    /// Longest wait before any attempt; 2 min unless said.
+    /// Longest wait before any attempt. Default: 2 min. Zero has no wait at all, which only a test wants.
     pub after_max: Duration,
     /// How long a connection must last for the waits to start small again; 30 s unless said.
     pub stable_after: Duration,

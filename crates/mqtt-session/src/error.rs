@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use mqtt_proto::{DecodeError, EncodeError, PacketId, PacketKind, QoS, ReasonCode};
+use mqtt_proto::{DecodeError, EncodeError, PacketKind, QoS, ReasonCode};
 
 /// Why a command is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,8 @@ pub enum OfflineCause {
     DialFailed,
     /// Dialling took longer than `network_timeout`.
     DialTimedOut,
+    /// What drives the client is gone, such as its runtime.
+    DriverGone,
     /// No CONNACK came within `network_timeout`.
     ConnackTimedOut,
     /// The server refused the connection.
@@ -140,8 +142,12 @@ pub enum OfflineCause {
     AuthenticationTimedOut,
     /// The server took no bytes for `network_timeout`.
     WriteTimedOut,
-    /// No answer to a ping came within `network_timeout`.
+    /// No answer to a ping came within `network_timeout`, and the time that a slow link takes for what was sent before.
     PingTimedOut,
+    /// A packet of the server was not whole within `network_timeout`, although 256 bytes a second would have been enough.
+    PacketTimedOut,
+    /// The client reconnects to have messages sent again that it had no room for.
+    MessagesLeft,
     /// Pings were answered, but no message or request for `acknowledgement_timeout`.
     AcknowledgementsStalled,
     /// The server said DISCONNECT.
@@ -158,13 +164,6 @@ pub enum PeerFault {
     Decode(DecodeError),
     /// A packet that may not come now.
     Unexpected(PacketKind),
-    /// An acknowledgement of something that is not under way.
-    Unsolicited {
-        /// Which.
-        packet: PacketKind,
-        /// Its identifier.
-        packet_id: PacketId,
-    },
     /// A SUBACK or UNSUBACK whose number of codes is not that of the filters.
     CodeCount {
         /// Codes in the packet.
@@ -192,7 +191,6 @@ impl PeerFault {
                 _ => ReasonCode::ProtocolError,
             },
             PeerFault::Unexpected(_)
-            | PeerFault::Unsolicited { .. }
             | PeerFault::CodeCount { .. }
             | PeerFault::AuthenticationMethod
             | PeerFault::SessionPresent => ReasonCode::ProtocolError,
@@ -260,7 +258,7 @@ impl OfflineCause {
     /// other out for ever.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            OfflineCause::Requested | OfflineCause::AuthenticationAborted => true,
+            OfflineCause::Requested | OfflineCause::AuthenticationAborted | OfflineCause::DriverGone => true,
             OfflineCause::Refused(refusal) => refusal.is_permanent(),
             OfflineCause::ServerDisconnected(reason) => {
                 matches!(
@@ -388,6 +386,9 @@ impl fmt::Display for OfflineCause {
         match self {
             OfflineCause::Requested => f.write_str("disconnected as asked"),
             OfflineCause::DialFailed => f.write_str("the server cannot be reached"),
+            OfflineCause::DriverGone => f.write_str(
+                "what drives the client is gone; keep its runtime, or the future that moves its bytes",
+            ),
             OfflineCause::DialTimedOut => f.write_str("the server did not answer in time"),
             OfflineCause::ConnackTimedOut => f.write_str("the server sent no CONNACK in time"),
             OfflineCause::Refused(refusal) => write!(f, "{refusal}"),
@@ -396,6 +397,10 @@ impl fmt::Display for OfflineCause {
             OfflineCause::AuthenticationTimedOut => f.write_str("the authentication took too long"),
             OfflineCause::WriteTimedOut => f.write_str("the server stopped taking bytes"),
             OfflineCause::PingTimedOut => f.write_str("the server did not answer a ping"),
+            OfflineCause::PacketTimedOut => f.write_str("the server did not finish a packet in time"),
+            OfflineCause::MessagesLeft => {
+                f.write_str("reconnecting to receive messages again that there was no room for")
+            }
             OfflineCause::AcknowledgementsStalled => {
                 f.write_str("the server answers pings but acknowledges nothing")
             }
@@ -410,9 +415,6 @@ impl fmt::Display for PeerFault {
         match self {
             PeerFault::Decode(error) => write!(f, "{error}"),
             PeerFault::Unexpected(packet) => write!(f, "{packet} may not come now"),
-            PeerFault::Unsolicited { packet, packet_id } => {
-                write!(f, "{packet} for identifier {packet_id}, which is not in use")
-            }
             PeerFault::CodeCount { codes, filters } => write!(f, "{codes} codes for {filters} filters"),
             PeerFault::SessionPresent => {
                 f.write_str("session present where a clean session was asked for [5.0 MQTT-3.2.2-4]")

@@ -1,5 +1,6 @@
 //! What a session tells its application: where the connection stands, how operations ended, and messages.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -96,6 +97,33 @@ pub enum Event {
         /// What is asked.
         stage: AuthStage,
     },
+    /// The server has more messages under way than [`crate::Config::receive_maximum`] allows. They are taken all the
+    /// same. Reported once for each connection. [5.0 MQTT-3.3.4-9]
+    ReceiveMaximumExceeded {
+        /// Messages that are not acknowledged.
+        unacknowledged: usize,
+    },
+    /// The server has sent a QoS 2 message under an identifier whose last message it has not released, and without
+    /// DUP: the message counts as a repetition and is not delivered. [5.0 MQTT-2.2.1-4] [5.0 MQTT-3.3.1-1]
+    IdentifierReused {
+        /// Which.
+        packet_id: PacketId,
+    },
+    /// A subscription that was made anew after a reconnect was refused, so that no messages come for it any more.
+    SubscriptionRefused {
+        /// Which.
+        filter: Box<str>,
+        /// Why.
+        why: Rejected,
+    },
+    /// So many connections in a row ended because the server sent what cannot be taken, such as the same message that
+    /// is larger than [`crate::Config::packet_size_max`]. Reported at the third, the sixth, the twelfth and so on.
+    FaultRepeated {
+        /// How they ended.
+        cause: OfflineCause,
+        /// How many.
+        connections: u32,
+    },
     /// CONNECT waits for [`crate::Session::set_credentials`], for as long as `network_timeout`.
     CredentialsWanted {
         /// Which link they are for.
@@ -151,6 +179,18 @@ pub struct Receipt {
     pub(crate) session: u32,
 }
 
+impl Receipt {
+    /// A number that stands for the exchange: repetitions of the message on later connections of the session share it.
+    pub const fn exchange(&self) -> u16 {
+        self.packet_id.get()
+    }
+
+    /// Whether the message of this receipt may repeat that of an earlier one: the same exchange in the same session.
+    pub fn repeats(&self, earlier: &Receipt) -> bool {
+        self.packet_id == earlier.packet_id && self.qos == earlier.qos && self.session == earlier.session
+    }
+}
+
 /// A message that has arrived. Topic and payload share the bytes that were read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
@@ -195,6 +235,11 @@ impl Message {
     /// The message itself, counted; it keeps alive what was read together with it.
     pub fn payload_bytes(&self) -> Bytes {
         self.frame.slice(self.payload_at as usize..)
+    }
+
+    /// Size of the PUBLISH as it came, in bytes, fixed header included.
+    pub const fn packet_size(&self) -> usize {
+        self.frame.len()
     }
 
     /// QoS of this delivery: the lower of the publisher's and the granted one.

@@ -4,6 +4,9 @@
 //! acknowledges them. A QoS 2 identifier is known from its PUBLISH until its PUBREL, across connections; a
 //! repetition is answered but not delivered. Nothing of a lost connection is acknowledged on the next one, except
 //! that a repeated QoS 2 message which the application has taken meanwhile is answered at once.
+//!
+//! A message that the application had no room for is *left*: it is not acknowledged, holds back what came later, and
+//! comes again on the next connection of the session.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -35,6 +38,13 @@ pub(crate) struct Inbox {
     refused: BTreeMap<PacketId, ReasonCode>,
     /// Messages that the server counts against its window on this connection.
     in_flight: usize,
+    /// QoS 2 identifiers whose PUBREC went out on this connection and whose PUBREL is awaited.
+    unreleased: IdBits,
+    unreleased_count: usize,
+    /// Arrivals from this number on came after the request to disconnect, which does not wait for them.
+    drain_end: u64,
+    /// Whether the server has exceeded the window on this connection.
+    is_exceeded: bool,
     /// Counts sessions at the server.
     session: u32,
 }
@@ -44,6 +54,8 @@ struct Arrival {
     packet_id: PacketId,
     qos: QoS,
     is_repeated: bool,
+    /// Not taken by the application, and to come again on the next connection.
+    is_left: bool,
     /// What the acknowledgement says; none while there is none.
     answer: Option<ReasonCode>,
 }
@@ -53,8 +65,9 @@ struct Arrival {
 pub(crate) enum Arrived {
     /// Deliver it.
     New(Receipt),
-    /// It was delivered before.
-    Duplicate,
+    /// It was delivered before. Without DUP the server has given a new message the identifier of one that is not
+    /// released, or repeats one without saying so: a fault of the server either way.
+    Duplicate { is_reused: bool },
     /// It is one more than the server may send; nothing has changed.
     TooMany,
 }
@@ -73,16 +86,26 @@ impl Inbox {
             open: IdBits::new(),
             refused: BTreeMap::new(),
             in_flight: 0,
+            unreleased: IdBits::new(),
+            unreleased_count: 0,
+            drain_end: u64::MAX,
+            is_exceeded: false,
             session: 0,
         }
     }
 
     /// A QoS 1 or 2 message. [5.0 MQTT-4.3.2-4] [5.0 MQTT-4.3.3-8] [5.0 MQTT-4.3.3-10] [3.1.1 MQTT-4.3.3-2]
-    pub(crate) fn on_publish(&mut self, packet_id: PacketId, qos: QoS, receive_maximum: u16) -> Arrived {
+    pub(crate) fn on_publish(
+        &mut self,
+        packet_id: PacketId,
+        qos: QoS,
+        is_dup: bool,
+        in_flight_max: u16,
+    ) -> Arrived {
         // A repetition on the same connection counts once more, so that they are bounded too.
         let counts = qos != QoS::ExactlyOnce || !self.open.contains(packet_id);
         let in_flight = (self.in_flight + usize::from(counts)).max(self.arrivals.len() + 1);
-        if in_flight > usize::from(receive_maximum) {
+        if in_flight > usize::from(in_flight_max) {
             return Arrived::TooMany;
         }
         let arrival = self.first + self.arrivals.len() as u64;
@@ -93,7 +116,7 @@ impl Inbox {
         let answer =
             is_answered.then(|| self.refused.get(&packet_id).copied().unwrap_or(ReasonCode::Success));
         let answer = answer.filter(|_| !planted::is(Planted::IgnoreRepetition));
-        self.arrivals.push_back(Arrival { packet_id, qos, is_repeated: is_known, answer });
+        self.arrivals.push_back(Arrival { packet_id, qos, is_repeated: is_known, is_left: false, answer });
         self.repeated += usize::from(is_known);
         match qos {
             QoS::ExactlyOnce => {
@@ -104,7 +127,7 @@ impl Inbox {
         }
         self.in_flight += usize::from(counts);
         if is_known {
-            return Arrived::Duplicate;
+            return Arrived::Duplicate { is_reused: !is_dup };
         }
         if qos == QoS::ExactlyOnce {
             self.held.insert(packet_id);
@@ -135,6 +158,59 @@ impl Inbox {
             self.answer_repetitions(&receipt, reason);
         }
         is_taken
+    }
+
+    /// The application had no room for a message: it is not acknowledged on this connection, and its repetition on
+    /// the next one is a new message.
+    pub(crate) fn leave(&mut self, receipt: Receipt) {
+        if receipt.session != self.session || !self.is_current(&receipt) {
+            return;
+        }
+        let is_meant = |arrival: &&mut Arrival| {
+            arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos && arrival.answer.is_none()
+        };
+        self.arrivals.iter_mut().filter(is_meant).for_each(|arrival| arrival.is_left = true);
+        if receipt.qos == QoS::ExactlyOnce {
+            self.known.remove(receipt.packet_id);
+            self.held.remove(receipt.packet_id);
+        }
+    }
+
+    /// Whether no acknowledgement can go out any more on this connection, since the first message was left.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.arrivals.front().is_some_and(|arrival| arrival.is_left)
+    }
+
+    /// Whether the receipt stands for an arrival on this connection that is not acknowledged.
+    pub(crate) fn is_current(&self, receipt: &Receipt) -> bool {
+        let index = receipt.arrival.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        let arrival = index.and_then(|index| self.arrivals.get(index));
+        receipt.session == self.session
+            && arrival.is_some_and(|arrival| arrival.packet_id == receipt.packet_id)
+    }
+
+    /// Messages that have arrived on this connection and are not acknowledged.
+    pub(crate) fn arrivals(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// Messages that the server counts against its window, if that is more than it may have under way; told once for
+    /// a connection.
+    pub(crate) fn newly_exceeded(&mut self, receive_maximum: u16) -> Option<usize> {
+        let in_flight = self.in_flight.max(self.arrivals.len());
+        let is_new = in_flight > usize::from(receive_maximum) && !self.is_exceeded;
+        self.is_exceeded |= is_new;
+        is_new.then_some(in_flight)
+    }
+
+    /// Whether exchanges go on that began before the request to disconnect: PUBREC was sent and PUBREL is awaited.
+    pub(crate) fn awaits_release(&self) -> bool {
+        self.unreleased_count > 0
+    }
+
+    /// What arrives from now on is not waited for.
+    pub(crate) fn start_drain(&mut self) {
+        self.drain_end = self.first + self.arrivals.len() as u64;
     }
 
     /// An earlier program has taken a QoS 2 message.
@@ -194,6 +270,7 @@ impl Inbox {
         }
         let reason = self.arrivals.front()?.answer?;
         let Arrival { packet_id, qos, is_repeated, .. } = self.arrivals.pop_front()?;
+        let is_before_drain = self.first < self.drain_end;
         self.first += 1;
         self.repeated -= usize::from(is_repeated);
         match qos {
@@ -203,6 +280,9 @@ impl Inbox {
                 self.known.remove(packet_id);
                 self.refused.remove(&packet_id);
                 self.in_flight -= usize::from(self.open.remove(packet_id));
+            }
+            QoS::ExactlyOnce if is_before_drain => {
+                self.unreleased_count += usize::from(self.unreleased.insert(packet_id));
             }
             QoS::ExactlyOnce => {}
         }
@@ -219,6 +299,7 @@ impl Inbox {
         if self.open.remove(packet_id) {
             self.in_flight -= 1;
         }
+        self.unreleased_count -= usize::from(self.unreleased.remove(packet_id));
         let is_known = self.known.remove(packet_id);
         Some(if is_known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound })
     }
@@ -226,7 +307,8 @@ impl Inbox {
     /// Arrivals are numbered on, so that a receipt of the lost connection meets none of the next.
     pub(crate) fn on_connection_lost(&mut self) {
         for (arrival, number) in self.arrivals.drain(..).zip(self.first..) {
-            if arrival.qos == QoS::ExactlyOnce && arrival.answer.is_none() && !arrival.is_repeated {
+            let is_waiting = arrival.answer.is_none() && !arrival.is_repeated && !arrival.is_left;
+            if arrival.qos == QoS::ExactlyOnce && is_waiting {
                 self.carried.insert(arrival.packet_id, number);
             }
             self.first = number + 1;
@@ -234,6 +316,10 @@ impl Inbox {
         self.repeated = 0;
         self.open.clear();
         self.in_flight = 0;
+        self.unreleased.clear();
+        self.unreleased_count = 0;
+        self.drain_end = u64::MAX;
+        self.is_exceeded = false;
     }
 
     pub(crate) fn on_session_lost(&mut self) {

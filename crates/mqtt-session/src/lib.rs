@@ -91,7 +91,7 @@ pub use error::{
 pub use event::{Event, Evidence, Message, Outcome, Receipt, Ticket};
 pub use explain::{Explanation, Waits};
 pub use journal::Mark;
-pub use mqtt_parts::{Instant, TransmitBuf};
+pub use mqtt_parts::{Instant, PAYLOAD_COPY_MAX, TransmitBuf};
 pub use negotiated::Negotiated;
 pub use record::{RecordError, RecordErrorKind};
 pub use servers::Target;

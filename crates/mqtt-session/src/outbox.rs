@@ -388,7 +388,7 @@ impl Outbox {
         }
     }
 
-    /// The last answer to a QoS 2 message; none if no such message is released.
+    /// The last answer to a QoS 2 message; an error if no such message is released.
     ///
     /// That the server does not know the identifier any more means that it has completed the exchange.
     pub(crate) fn on_pubcomp(
@@ -396,12 +396,14 @@ impl Outbox {
         ack: &Ack<'_>,
         ids: &mut PacketIds,
         events: &mut Events,
-    ) -> Option<Ended> {
-        let SlotState::Released { reason, .. } = self.slots.get(ack.packet_id).state else { return None };
+    ) -> Result<Option<Ended>, Unknown> {
+        let SlotState::Released { reason, .. } = self.slots.get(ack.packet_id).state else {
+            return Err(Unknown);
+        };
         self.leave_window(ack.packet_id);
         events.record(Record::Ended { ticket: self.slots.get(ack.packet_id).order() });
         let ended = self.slots.end(ack.packet_id, ids, Outcome::Done(reason));
-        ended.filter(|_| !planted::is(Planted::NeverEnd))
+        Ok(ended.filter(|_| !planted::is(Planted::NeverEnd)))
     }
 
     /// Takes a message back that was never sent; false if it was, or has ended.

@@ -32,7 +32,7 @@ use crate::planted::{self, Planted};
 use crate::progress::Progress;
 use crate::servers::{Choice, Target};
 use crate::state::{Connection, State, Status};
-use crate::stats::{Counters, Stats};
+use crate::stats::{Counters, Stats, Trouble};
 use crate::subscriptions::{SubscriptionStatus, Subscriptions};
 
 /// A client's session.
@@ -60,10 +60,11 @@ pub struct Session {
     control: Vec<u8>,
     events: Events,
     counters: Counters,
+    trouble: Lazy<Trouble>,
     tickets: u64,
     /// Waits for the first connection to be accepted.
     connecting: Option<Ticket>,
-    draining: Option<Draining>,
+    draining: Option<Box<Draining>>,
     /// Waits for the link to be closed.
     disconnecting: Option<Ticket>,
     /// Whether the CONNECT on its way asks for a new session.
@@ -95,6 +96,10 @@ struct Draining {
 struct Farewell {
     reason: ReasonCode,
     session_expiry_secs: Option<u32>,
+}
+
+impl Farewell {
+    const SUCCESS: Farewell = Farewell { reason: ReasonCode::Success, session_expiry_secs: None };
 }
 
 /// What the link should be. Level, not edge: ask as often as you like.
@@ -145,6 +150,7 @@ impl Session {
             control: Vec::new(),
             events: Events::new(),
             counters: Counters::default(),
+            trouble: Lazy::new(),
             tickets: 0,
             connecting: None,
             draining: None,
@@ -194,7 +200,7 @@ impl Session {
         if appended > 0 {
             self.counters.bytes_sent +=
                 appended as u64 * (1 + u64::from(planted::is(Planted::CountBytesTwice)));
-            self.keep_alive.on_sent(now);
+            self.keep_alive.on_sent(now, appended);
         }
         appended > 0
     }
@@ -245,12 +251,17 @@ impl Session {
 
     /// Nothing follows a DISCONNECT. [5.0 MQTT-3.14.4-1] [5.0 MQTT-3.14.4-2] [3.1.1 MQTT-3.14.4-2]
     fn disconnect_if_drained(&mut self, now: Instant, out: &mut TransmitBuf) {
-        let is_drained = self.outbox.is_empty() && self.subscriptions.is_settled();
-        if let Some(draining) = self.draining.filter(|_| is_drained) {
-            self.lose(now, OfflineCause::Requested, Some(draining.farewell));
+        let farewell = self.draining.as_ref().map(|draining| draining.farewell);
+        if let Some(farewell) = farewell.filter(|_| self.is_drained()) {
+            self.lose(now, OfflineCause::Requested, Some(farewell));
             out.put_encoded(&self.control);
             self.control.clear();
         }
+    }
+
+    /// Whether nothing that was accepted goes on, in either direction.
+    fn is_drained(&self) -> bool {
+        self.outbox.is_empty() && self.subscriptions.is_settled() && !self.inbox.awaits_release()
     }
 
     /// The next thing that the application should know.
@@ -263,7 +274,7 @@ impl Session {
         let is_online = self.connection.is_online();
         let keep_alive = self.keep_alive.deadline(self.config.network_timeout).filter(|_| is_online);
         let progress = self.progress.deadline(self.config.acknowledgement_timeout).filter(|_| is_online);
-        let draining = self.draining.map(|draining| draining.deadline);
+        let draining = self.draining.as_ref().map(|draining| draining.deadline);
         let deadlines =
             [self.connection.deadline(), keep_alive, progress, draining, self.events.next_deadline()];
         deadlines.into_iter().flatten().min()
@@ -276,7 +287,7 @@ impl Session {
 
     /// Counters.
     pub fn stats(&self) -> Stats {
-        self.counters.stats()
+        self.counters.stats(&self.trouble)
     }
 
     /// Why an operation has not ended, and what comes next; `Display` says it in words.
@@ -289,7 +300,7 @@ impl Session {
             Waits::Connection
         } else if self.dialogue.is_of(ticket) {
             Waits::Authentication
-        } else if let Some(draining) = self.draining.filter(|draining| draining.ticket == ticket) {
+        } else if let Some(draining) = self.draining.as_ref().filter(|draining| draining.ticket == ticket) {
             let (messages, requests) = (self.outbox.len(), self.subscriptions.requests());
             Waits::Drain { messages, requests, until: draining.deadline }
         } else if self.disconnecting == Some(ticket) {
@@ -356,6 +367,23 @@ impl Session {
     /// Bound for each step that waits for the network, as configured.
     pub fn network_timeout(&self) -> core::time::Duration {
         self.config.network_timeout
+    }
+
+    /// Bytes of acknowledgements and other packets without a payload that wait for [`Session::poll_transmit`].
+    pub fn answers_waiting(&self) -> usize {
+        self.control.len()
+    }
+
+    /// Whether the session outlives its connections, so that the server keeps its subscriptions and messages.
+    pub fn is_persistent(&self) -> bool {
+        self.config.is_kept()
+    }
+
+    /// Operations that somebody else than this program may miss: messages that have not ended, and in a persistent
+    /// session requests to unsubscribe.
+    pub fn unfinished(&self) -> usize {
+        let unsubscribes = if self.is_persistent() { self.subscriptions.unsubscribes() } else { 0 };
+        self.outbox.len() + unsubscribes
     }
 
     /// Messages that were accepted and never sent.

@@ -5,6 +5,9 @@ use core::time::Duration;
 use mqtt_parts::Instant;
 use mqtt_proto::{PacketKind, Sender, Version};
 
+use crate::error::OfflineCause;
+use crate::lazy::unused;
+
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,6 +36,24 @@ pub struct Stats {
     pub duplicates_dropped: u64,
     /// Responses to requests that nobody waited for any more; they were acknowledged.
     pub responses_dropped: u64,
+    /// Acknowledgements that nobody waited for, for instance repeated ones.
+    pub acknowledgements_ignored: u64,
+    /// QoS 2 messages that came without DUP under the identifier of one that was not released; they were not delivered.
+    pub identifiers_reused: u64,
+    /// Connections on which the server had more messages under way than the receive maximum.
+    pub receive_maximum_exceeded: u64,
+    /// QoS 0 messages, and in a session that ends with its connection those of every QoS, that arrived when there was
+    /// no room for them, and were dropped.
+    pub messages_dropped: u64,
+    /// QoS 1 and 2 messages of a persistent session that arrived when there was no room for them; the server sends them
+    /// again.
+    pub messages_left: u64,
+    /// Messages that nobody took: after the grace, after `unsubscribe`, or after a stream was dropped.
+    pub messages_given_up: u64,
+    /// Guards that were dropped without a word; their messages went back to their takers.
+    pub messages_handed_back: u64,
+    /// How often acknowledgements were held back by a message that was not taken.
+    pub stalls: u64,
     /// Pings sent.
     pub pings_sent: u64,
     /// Packets given to the transport, by kind.
@@ -104,6 +125,33 @@ pub(crate) struct Counters {
     packets: [u64; 16 + BOTH_WAYS.len()],
 }
 
+/// What a good server never does, counted apart, so that a session which has none of it stays small.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) acknowledgements_ignored: u64,
+    pub(crate) identifiers_reused: u64,
+    pub(crate) receive_maximum_exceeded: u64,
+    /// The fault that ended the last connection.
+    pub(crate) fault: Option<OfflineCause>,
+    /// Connections in a row that it ended.
+    pub(crate) fault_connections: u32,
+    /// The number of them at which it is told next.
+    pub(crate) fault_told_at: u32,
+}
+
+unused!(Trouble, Trouble::NONE);
+
+impl Trouble {
+    const NONE: Trouble = Trouble {
+        acknowledgements_ignored: 0,
+        identifiers_reused: 0,
+        receive_maximum_exceeded: 0,
+        fault: None,
+        fault_connections: 0,
+        fault_told_at: 0,
+    };
+}
+
 /// The kinds of packets that both sides send.
 const BOTH_WAYS: [PacketKind; 7] = [
     PacketKind::Publish,
@@ -143,7 +191,7 @@ impl Counters {
     }
 
     /// The same for the application.
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self, trouble: &Trouble) -> Stats {
         let mut packets_sent = PacketCounts::default();
         let mut packets_received = PacketCounts::default();
         for kind in PacketKind::ALL {
@@ -169,6 +217,15 @@ impl Counters {
             messages_resent: self.messages_resent,
             duplicates_dropped: self.duplicates_dropped,
             responses_dropped: self.responses_dropped,
+            acknowledgements_ignored: trouble.acknowledgements_ignored,
+            identifiers_reused: trouble.identifiers_reused,
+            receive_maximum_exceeded: trouble.receive_maximum_exceeded,
+            // What becomes of messages behind the session is counted there.
+            messages_dropped: 0,
+            messages_left: 0,
+            messages_given_up: 0,
+            messages_handed_back: 0,
+            stalls: 0,
             pings_sent: packets_sent.get(PacketKind::Pingreq),
             packets_sent,
             packets_received,

@@ -21,7 +21,7 @@ use mqtt_proto::{
 
 use crate::command::Subscribe;
 use crate::error::{RefusedReason, Rejected};
-use crate::event::{Outcome, Ticket};
+use crate::event::{Event, Outcome, Ticket};
 use crate::events::Events;
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
@@ -238,6 +238,21 @@ impl Subscriptions {
         self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
     }
 
+    /// Wants a filter no more that the server does not know of.
+    pub(crate) fn forget_filter(&mut self, filter: TopicFilter<'_>, events: &mut Events) {
+        if let Some(wanted) = self.remove(filter) {
+            events.record(Record::Dropped { filter: filter.as_str() });
+            events.end_all(wanted.tickets, Outcome::Rejected(Rejected::Superseded));
+        }
+        self.supersede_aside(filter.as_str(), events);
+    }
+
+    /// Requests to end a subscription that were not answered.
+    pub(crate) fn unsubscribes(&self) -> usize {
+        let sent = self.sent.iter().flat_map(|(_, requests)| requests);
+        self.queue.iter().chain(sent).filter(|request| !request.is_subscribe()).count()
+    }
+
     fn remove(&mut self, filter: TopicFilter<'_>) -> Option<Wanted> {
         let id = self.filters.remove(filter)?;
         let wanted = self.wanted[id.index()].take()?;
@@ -353,7 +368,11 @@ impl Subscriptions {
             Change::Subscribe { .. } => {
                 events.record(Record::Dropped { filter: request.filter().as_str() });
                 let wanted = self.remove(request.filter());
-                events.end_all(wanted.map(|wanted| wanted.tickets).unwrap_or_default(), outcome);
+                let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
+                if let (Outcome::Rejected(why), true) = (outcome, tickets.is_empty()) {
+                    events.push(Event::SubscriptionRefused { filter: request.filter().as_str().into(), why });
+                }
+                events.end_all(tickets, outcome);
             }
         }
     }

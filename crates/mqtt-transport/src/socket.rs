@@ -35,10 +35,25 @@ fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
+/// Bytes that the system takes ahead of the network. More would hide from the driver how far a large message is, and a
+/// link that is slow but steady could not be told from a dead one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_MAX: u32 = 128 * 1024;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bound_unsent(socket: &Socket) {
+    // An old system has no such bound; then only the time that is granted by size helps.
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_MAX);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bound_unsent(_: &Socket) {}
+
 /// A TCP socket for a connection to that address, set up and not yet connected.
 pub fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(options.nodelay)?;
+    bound_unsent(&socket);
     if let Some(after) = options.keep_alive {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
     }

@@ -56,6 +56,14 @@ impl Recorded {
         self.recorder.acknowledge(&mut self.session, receipt);
     }
 
+    pub(super) fn leave(&mut self, receipt: Receipt) {
+        self.recorder.leave(&mut self.session, receipt);
+    }
+
+    pub(super) fn fetch_left(&mut self, now: Instant) {
+        self.recorder.fetch_left(&mut self.session, now);
+    }
+
     pub(super) fn acknowledge_with(
         &mut self,
         receipt: Receipt,
@@ -86,6 +94,10 @@ impl Recorded {
 
     pub(super) fn handle_written(&mut self, now: Instant) {
         self.recorder.handle_written(&mut self.session, now);
+    }
+
+    pub(super) fn handle_unread(&mut self, now: Instant) {
+        self.recorder.handle_unread(&mut self.session, now);
     }
 
     pub(super) fn handle_closed(&mut self, now: Instant, cause: OfflineCause) {

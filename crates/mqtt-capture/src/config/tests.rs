@@ -59,6 +59,7 @@ fn unusual() -> Config {
             jitter: false,
         },
         receive_maximum: NonZeroU16::new(9).expect("not 0"),
+        strict_receive_maximum: true,
         packet_size_max: 10,
         in_flight_max: NonZeroU16::new(11),
         acknowledgement_timeout: None,

@@ -9,9 +9,9 @@ use mqtt_proto::{
     decode, frame_len,
 };
 
-use super::Session;
+use super::{Farewell, Session};
 use crate::error::{OfflineCause, PeerFault, RefusedReason};
-use crate::event::{AliasedTopic, Message, Receipt};
+use crate::event::{AliasedTopic, Event, Message, Receipt};
 use crate::inbox::{Arrived, Inbox};
 use crate::outbox::Ended;
 use crate::planted::{self, Planted};
@@ -56,6 +56,45 @@ impl Session {
         Ok(())
     }
 
+    /// The application has no room for a message: it is not acknowledged and comes again on the next connection of
+    /// the session. What arrived after it cannot be acknowledged on this connection. See [`Session::is_stuck`].
+    pub fn leave(&mut self, receipt: Receipt) {
+        self.inbox.make().leave(receipt);
+    }
+
+    /// Whether no acknowledgement can go out on this connection, because the oldest message was left.
+    pub fn is_stuck(&self) -> bool {
+        self.inbox.is_stuck()
+    }
+
+    /// Has the server send again what was left: the connection ends, and the next one starts at once. Changes nothing
+    /// unless [`Session::is_stuck`].
+    pub fn fetch_left(&mut self, now: Instant) {
+        if self.connection.is_online() && self.inbox.is_stuck() {
+            self.lose(now, OfflineCause::MessagesLeft, Some(Farewell::SUCCESS));
+        }
+    }
+
+    /// Whether an acknowledgement of this receipt still goes out: its message arrived on this connection, and was not
+    /// acknowledged.
+    pub fn is_current(&self, receipt: Receipt) -> bool {
+        self.inbox.is_current(&receipt)
+    }
+
+    /// QoS 1 and 2 messages that arrived on this connection and whose acknowledgement did not go out.
+    pub fn messages_unacknowledged(&self) -> usize {
+        self.inbox.arrivals()
+    }
+
+    /// How many messages a server sends before it waits for an acknowledgement. Before 5.0 it cannot say so; 20 is
+    /// what mosquitto does.
+    pub fn messages_unacknowledged_max(&self) -> usize {
+        match self.config.version {
+            Version::V5_0 => usize::from(self.config.receive_maximum.get()),
+            Version::V3_1 | Version::V3_1_1 => WINDOW_V3,
+        }
+    }
+
     pub(super) fn put_acknowledgements(&mut self) {
         while let Some((packet_id, qos, reason)) = self.inbox.used().and_then(Inbox::poll) {
             if qos == QoS::ExactlyOnce && reason.is_error() {
@@ -95,6 +134,7 @@ impl Session {
         input.advance(read);
         let consumed = start_len - input.len();
         self.counters.bytes_received += consumed as u64;
+        self.keep_alive.on_unfinished(now, input.len(), consumed > 0);
         if !matches!(
             self.connection.state(),
             State::Connecting { .. } | State::Verifying { .. } | State::Online
@@ -179,8 +219,14 @@ impl Session {
             (false, Packet::Connack(connack)) => self.on_connack(now, &connack),
             (_, Packet::Auth(auth)) => self.on_auth(&auth),
             (false, packet) => Err(PeerFault::Unexpected(packet.kind())),
-            (true, Packet::Puback(ack)) => self.on_puback(now, &ack),
-            (true, Packet::Pubrec(ack)) => self.on_pubrec(now, &ack),
+            (true, Packet::Puback(ack)) => {
+                self.on_puback(now, &ack);
+                Ok(())
+            }
+            (true, Packet::Pubrec(ack)) => {
+                self.on_pubrec(now, &ack);
+                Ok(())
+            }
             (true, Packet::Pubrel(ack)) => self.on_pubrel(&ack),
             (true, Packet::Pubcomp(ack)) => {
                 self.on_pubcomp(now, &ack);
@@ -189,16 +235,23 @@ impl Session {
             (true, Packet::Suback(suback)) => {
                 self.progress.on_progress(now);
                 let (id, codes) = (suback.packet_id, suback.codes);
-                self.subscriptions.make().on_suback(id, codes, &mut self.ids, &mut self.events)
+                let is_ours =
+                    self.subscriptions.make().on_suback(id, codes, &mut self.ids, &mut self.events)?;
+                self.count_acknowledgement(is_ours);
+                Ok(())
             }
             (true, Packet::Unsuback(unsuback)) => {
                 self.progress.on_progress(now);
                 let (id, codes) = (unsuback.packet_id, unsuback.codes);
                 let version = self.config.version;
-                self.subscriptions.make().on_unsuback(id, codes, version, &mut self.ids, &mut self.events)
+                let subscriptions = self.subscriptions.make();
+                let is_ours =
+                    subscriptions.on_unsuback(id, codes, version, &mut self.ids, &mut self.events)?;
+                self.count_acknowledgement(is_ours);
+                Ok(())
             }
             (true, Packet::Pingresp) => {
-                self.keep_alive.on_ping_answered();
+                self.keep_alive.on_ping_answered(now);
                 if self.progress.is_stalled() {
                     self.lose(now, OfflineCause::AcknowledgementsStalled, None);
                 }
@@ -223,7 +276,14 @@ impl Session {
             Version::V5_0 => self.config.receive_maximum.get(),
             Version::V3_1 | Version::V3_1_1 => u16::MAX,
         };
-        match self.inbox.make().on_publish(packet_id, publish.qos, receive_maximum) {
+        let in_flight_max = if self.config.strict_receive_maximum { receive_maximum } else { u16::MAX };
+        let inbox = self.inbox.make();
+        let arrived = inbox.on_publish(packet_id, publish.qos, publish.dup, in_flight_max);
+        if let Some(unacknowledged) = inbox.newly_exceeded(receive_maximum) {
+            self.trouble.make().receive_maximum_exceeded += 1;
+            self.events.push(Event::ReceiveMaximumExceeded { unacknowledged });
+        }
+        match arrived {
             Arrived::TooMany => Err(PeerFault::ReceiveMaximumExceeded),
             Arrived::New(receipt) => {
                 self.counters.messages_received += 1;
@@ -236,8 +296,12 @@ impl Session {
                 }
                 Ok(Delivery::Deliver(Some(receipt)))
             }
-            Arrived::Duplicate => {
+            Arrived::Duplicate { is_reused } => {
                 self.counters.duplicates_dropped += 1;
+                if is_reused {
+                    self.trouble.make().identifiers_reused += 1;
+                    self.events.push(Event::IdentifierReused { packet_id });
+                }
                 self.counters.messages_received += u64::from(planted::is(Planted::CountRepetition));
                 self.put_acknowledgements();
                 Ok(Delivery::Drop)
@@ -245,14 +309,18 @@ impl Session {
         }
     }
 
-    fn on_puback(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
+    /// An acknowledgement that nobody waits for, such as one that is repeated, ends nothing.
+    fn on_puback(&mut self, now: Instant, ack: &Ack<'_>) {
         self.progress.on_progress(now);
-        let packet_id = ack.packet_id;
-        match self.outbox.make().on_puback(ack, &mut self.ids, &mut self.events) {
-            Ok(ended) => self.end_exchange(now, ended),
-            Err(_) => return Err(PeerFault::Unsolicited { packet: PacketKind::Puback, packet_id }),
+        let ended = self.outbox.make().on_puback(ack, &mut self.ids, &mut self.events);
+        self.count_acknowledgement(ended.is_ok());
+        self.end_exchange(now, ended.ok().flatten());
+    }
+
+    fn count_acknowledgement(&mut self, is_awaited: bool) {
+        if !is_awaited {
+            self.trouble.make().acknowledgements_ignored += 1;
         }
-        Ok(())
     }
 
     fn end_exchange(&mut self, now: Instant, ended: Option<Ended>) {
@@ -267,16 +335,19 @@ impl Session {
     /// A PUBREC for nothing that is under way is answered, so that the server can let go of it.
     ///
     /// PUBRELs go out in the order of the PUBRECs. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.6.0-4] [3.1.1 MQTT-4.6.0-4]
-    fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) -> Result<(), PeerFault> {
+    fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) {
         self.progress.on_progress(now);
         match self.outbox.make().on_pubrec(ack, &mut self.ids, &mut self.events) {
             Ok(ended) if ack.reason.is_error() => self.end_exchange(now, ended),
             Ok(_) if planted::is(Planted::ForgetPubrel) => {}
             Ok(_) => self.put_control(Packet::Pubrel(Ack::success(ack.packet_id))),
-            Err(_) if ack.reason.is_error() => {}
-            Err(_) => self.put_reason(Packet::Pubrel, ack, ReasonCode::PacketIdentifierNotFound),
+            Err(_) => {
+                self.count_acknowledgement(false);
+                if !ack.reason.is_error() {
+                    self.put_reason(Packet::Pubrel, ack, ReasonCode::PacketIdentifierNotFound);
+                }
+            }
         }
-        Ok(())
     }
 
     /// An unknown identifier is answered too: the server then knows that the exchange is over.
@@ -293,8 +364,10 @@ impl Session {
     /// A PUBCOMP for nothing that is released ends nothing; after a lost session it may still come.
     fn on_pubcomp(&mut self, now: Instant, ack: &Ack<'_>) {
         self.progress.on_progress(now);
-        let ended = self.outbox.make().on_pubcomp(ack, &mut self.ids, &mut self.events);
-        self.end_exchange(now, ended);
+        match self.outbox.make().on_pubcomp(ack, &mut self.ids, &mut self.events) {
+            Ok(ended) => self.end_exchange(now, ended),
+            Err(_) => self.count_acknowledgement(false),
+        }
     }
 
     /// An answer with a reason, which only 5.0 can carry.
@@ -303,6 +376,9 @@ impl Session {
         self.put_control(kind(Ack::with_reason(ack.packet_id, reason)));
     }
 }
+
+/// Unacknowledged messages after which mosquitto waits.
+const WINDOW_V3: usize = 20;
 
 /// What becomes of a message that has arrived.
 enum Delivery {

@@ -5,8 +5,8 @@ use core::num::NonZeroU8;
 
 use mqtt_parts::Instant;
 use mqtt_proto::{
-    Connack, Connect, Disconnect, EncodeError, Packet, PacketKind, Properties, Property, ReasonCode,
-    TopicName, Version,
+    Connack, Connect, Disconnect, EncodeError, PACKET_SIZE_MAX, Packet, PacketKind, Properties, Property,
+    ReasonCode, TopicName, Version,
 };
 
 use super::{Farewell, Session};
@@ -73,7 +73,9 @@ impl Session {
         let mut properties = Vec::new();
         if config.version.has_properties() {
             properties.push(Property::ReceiveMaximum(config.receive_maximum.get()));
-            properties.push(Property::MaximumPacketSize(config.packet_size_max.max(1)));
+            if config.packet_size_max < PACKET_SIZE_MAX {
+                properties.push(Property::MaximumPacketSize(config.packet_size_max.max(1)));
+            }
             if config.topic_alias_maximum > 0 {
                 properties.push(Property::TopicAliasMaximum(config.topic_alias_maximum));
             }
@@ -245,6 +247,7 @@ impl Session {
         self.control.clear();
         if was_online {
             self.judge(cause);
+            self.count_fault(cause);
         }
         self.aliases_in.clear();
         self.end_dialogue(cause);
@@ -297,6 +300,27 @@ impl Session {
         }
     }
 
+    /// A fault that ends one connection after the other, such as the same message that is too large, is told.
+    fn count_fault(&mut self, cause: OfflineCause) {
+        let OfflineCause::PeerFault(_) = cause else {
+            if let Some(trouble) = self.trouble.used() {
+                trouble.fault = None;
+            }
+            return;
+        };
+        let trouble = self.trouble.make();
+        if trouble.fault != Some(cause) {
+            (trouble.fault, trouble.fault_connections, trouble.fault_told_at) =
+                (Some(cause), 0, FAULTS_TOLD_FROM);
+        }
+        trouble.fault_connections += 1;
+        if trouble.fault_connections == trouble.fault_told_at {
+            let connections = trouble.fault_connections;
+            trouble.fault_told_at = trouble.fault_told_at.saturating_mul(2);
+            self.events.push(Event::FaultRepeated { cause, connections });
+        }
+    }
+
     fn put_disconnect(&mut self, farewell: Farewell) {
         let expiry = farewell.session_expiry_secs.map(Property::SessionExpiryInterval);
         let properties = Properties::new(expiry.as_slice());
@@ -309,9 +333,12 @@ impl Session {
     }
 
     fn next_step(&mut self, now: Instant, cause: &OfflineCause, was_online: bool) -> Next {
-        let is_drained = self.draining.is_some() && self.outbox.is_empty() && self.subscriptions.is_settled();
+        let is_drained = self.draining.is_some() && self.is_drained();
         if is_drained || cause.is_permanent() && !self.is_redirected {
             return Next::Stop;
+        }
+        if *cause == OfflineCause::MessagesLeft {
+            return Next::Retry { at: now };
         }
         // The next server of the list is tried at once; a wait comes when all were tried.
         if self.is_redirected || !was_online && self.choice.advance() {
@@ -329,7 +356,7 @@ impl Session {
         if let Some(ticket) = self.connecting.take() {
             self.events.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
         }
-        let expiry = self.draining.and_then(|draining| draining.farewell.session_expiry_secs);
+        let expiry = self.draining.as_ref().and_then(|draining| draining.farewell.session_expiry_secs);
         let is_kept = expiry.map_or(self.config.is_kept(), |secs| secs > 0);
         if let Some(outbox) = self.outbox.used() {
             outbox.on_stopped(is_kept, &mut self.ids, &mut self.events);
@@ -376,8 +403,9 @@ impl Session {
                 self.events.end(ticket, outcome);
             }
         }
-        if let Some(draining) = self.draining.filter(|draining| now >= draining.deadline) {
-            self.lose(now, OfflineCause::Requested, Some(draining.farewell));
+        let draining = self.draining.as_ref().filter(|draining| now >= draining.deadline);
+        if let Some(farewell) = draining.map(|draining| draining.farewell) {
+            self.lose(now, OfflineCause::Requested, Some(farewell));
         }
         if self.connection.is_online() {
             self.check_keep_alive(now);
@@ -385,12 +413,15 @@ impl Session {
     }
 
     fn check_keep_alive(&mut self, now: Instant) {
+        if self.keep_alive.is_dripping(now, self.config.network_timeout) {
+            return self.lose(now, OfflineCause::PacketTimedOut, None);
+        }
         match self.keep_alive.on_timeout(now, self.config.network_timeout) {
             KeepAliveAction::Nothing => {}
             KeepAliveAction::Ping if planted::is(Planted::NoPing) => {}
             KeepAliveAction::Ping => self.put_ping(),
             KeepAliveAction::GiveUp if planted::is(Planted::IgnorePingTimeout) => {
-                self.keep_alive.on_ping_answered();
+                self.keep_alive.on_ping_answered(now);
             }
             KeepAliveAction::GiveUp => return self.lose(now, OfflineCause::PingTimedOut, None),
         }
@@ -409,4 +440,14 @@ impl Session {
         self.keep_alive.on_written(now);
         self.progress.on_progress(now);
     }
+
+    /// The link is left unread, because the application has no room for more messages: what the server has said
+    /// meanwhile is not seen, so that no answer is missed. Pings of our own go on.
+    pub fn handle_unread(&mut self, now: Instant) {
+        self.keep_alive.on_unread(now);
+        self.progress.on_progress(now);
+    }
 }
+
+/// Connections with the same fault in a row from which on it is told.
+const FAULTS_TOLD_FROM: u32 = 3;

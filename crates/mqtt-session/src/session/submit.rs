@@ -25,8 +25,14 @@ impl Session {
     #[inline]
     #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
     pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
+        self.submit_ref(now, &command).map_err(|reason| Refused { reason, command })
+    }
+
+    /// The same for a command that stays the caller's, who decides where its payload is dropped.
+    #[inline]
+    pub fn submit_ref(&mut self, now: Instant, command: &Command<'_>) -> Result<Ticket, RefusedReason> {
         let ticket = Ticket::after(self.tickets);
-        let result = match &command {
+        match command {
             Command::Connect => self.submit_connect(now, ticket),
             Command::Publish(publish) => self.submit_publish(now, ticket, publish),
             Command::Request(publish) => self.submit_request(now, ticket, publish).inspect(|()| {
@@ -38,14 +44,9 @@ impl Session {
             Command::Unsubscribe(filter) => self.submit_unsubscribe(ticket, *filter),
             Command::Reauthenticate => self.submit_reauthenticate(now, ticket),
             Command::Disconnect(disconnect) => self.submit_disconnect(now, ticket, *disconnect),
-        };
-        match result {
-            Ok(()) => {
-                self.tickets += 1;
-                Ok(ticket)
-            }
-            Err(reason) => Err(Refused { reason, command }),
-        }
+        }?;
+        self.tickets += 1;
+        Ok(ticket)
     }
 
     fn submit_connect(&mut self, now: Instant, ticket: Ticket) -> Result<(), RefusedReason> {
@@ -178,8 +179,11 @@ impl Session {
     }
 
     /// Drops the subscription to a filter that nobody wants any more, connected or not; nobody waits for the answer.
+    /// Where the server has no session, nothing need be sent.
     pub fn abandon_subscription(&mut self, filter: TopicFilter<'_>) {
-        if self.subscriptions.status(filter).is_some() {
+        if !self.connection.is_online() && !self.config.is_kept() {
+            self.subscriptions.make().forget_filter(filter, &mut self.events);
+        } else if self.subscriptions.status(filter).is_some() {
             let ticket = Ticket::after(self.tickets);
             self.tickets += 1;
             self.subscriptions.make().unsubscribe(ticket, filter, &mut self.events);
@@ -212,9 +216,11 @@ impl Session {
         }
         let reason = if with_will { ReasonCode::DisconnectWithWillMessage } else { ReasonCode::Success };
         let farewell = Farewell { reason, session_expiry_secs };
-        self.draining = Some(Draining { ticket, deadline: now + drain, farewell });
-        let has_nothing_to_wait_for = self.outbox.is_empty() && self.subscriptions.is_settled();
-        if !self.connection.is_online() && has_nothing_to_wait_for {
+        self.draining = Some(Box::new(Draining { ticket, deadline: now + drain, farewell }));
+        if let Some(inbox) = self.inbox.used() {
+            inbox.start_drain();
+        }
+        if !self.connection.is_online() && self.is_drained() {
             self.lose(now, OfflineCause::Requested, None);
         }
         Ok(())

@@ -3,25 +3,27 @@
 use alloc::vec::Vec;
 
 use mqtt_parts::PacketIds;
-use mqtt_proto::{PacketId, PacketKind, QoS, ReasonCode, ReasonCodes, Version};
+use mqtt_proto::{PacketId, QoS, ReasonCode, ReasonCodes, Version};
 
 use super::request::{Change, Request};
 use super::{SubscriptionStatus, Subscriptions};
 use crate::error::{PeerFault, Rejected};
-use crate::event::Outcome;
+use crate::event::{Event, Outcome};
 use crate::events::Events;
 use crate::record::Record;
 
 impl Subscriptions {
-    /// The answer to a SUBSCRIBE.
+    /// The answer to a SUBSCRIBE; false if nobody waits for it.
     pub(crate) fn on_suback(
         &mut self,
         packet_id: PacketId,
         codes: ReasonCodes<'_>,
         ids: &mut PacketIds,
         events: &mut Events,
-    ) -> Result<(), PeerFault> {
-        let requests = self.take_sent(packet_id, true, Some(codes.len()), ids)?;
+    ) -> Result<bool, PeerFault> {
+        let Some(requests) = self.take_sent(packet_id, true, Some(codes.len()), ids)? else {
+            return Ok(false);
+        };
         for (request, code) in requests.iter().zip(codes.iter()) {
             if !self.is_current(request) {
                 continue;
@@ -34,13 +36,16 @@ impl Subscriptions {
             events.record(Record::Granted { ticket: wanted.order, code, filter: request.filter().as_str() });
             wanted.status = status;
             wanted.was_sent = false;
+            if let (Outcome::Rejected(why), true) = (outcome, wanted.tickets.is_empty()) {
+                events.push(Event::SubscriptionRefused { filter: request.filter().as_str().into(), why });
+            }
             events.end_all(wanted.tickets.drain(..), outcome);
             self.pending -= 1;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The answer to an UNSUBSCRIBE; before 5.0 it has no codes and means success.
+    /// The answer to an UNSUBSCRIBE, false if nobody waits for it; before 5.0 it has no codes and means success.
     pub(crate) fn on_unsuback(
         &mut self,
         packet_id: PacketId,
@@ -48,9 +53,9 @@ impl Subscriptions {
         version: Version,
         ids: &mut PacketIds,
         events: &mut Events,
-    ) -> Result<(), PeerFault> {
+    ) -> Result<bool, PeerFault> {
         let codes_len = version.has_properties().then_some(codes.len());
-        let requests = self.take_sent(packet_id, false, codes_len, ids)?;
+        let Some(requests) = self.take_sent(packet_id, false, codes_len, ids)? else { return Ok(false) };
         let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
         for (request, code) in requests.iter().zip(codes) {
             let Change::Unsubscribe { ticket } = request.change else { continue };
@@ -61,17 +66,18 @@ impl Subscriptions {
             events.record(Record::Unsubscribed { ticket });
             events.end(ticket, outcome);
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The request of that kind that the identifier names, if the answer has as many codes as it has filters.
+    /// The request of that kind that the identifier names, if there is one; an error if the answer has not as many
+    /// codes as it has filters.
     fn take_sent(
         &mut self,
         packet_id: PacketId,
         is_subscribe: bool,
         codes: Option<usize>,
         ids: &mut PacketIds,
-    ) -> Result<Vec<Request>, PeerFault> {
+    ) -> Result<Option<Vec<Request>>, PeerFault> {
         let index = self.sent.iter().position(|(id, requests)| {
             *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
         });
@@ -80,13 +86,10 @@ impl Subscriptions {
             check_count(codes, filters)?;
         }
         let found = index.and_then(|index| self.sent.remove(index));
-        let Some((_, requests)) = found else {
-            let packet = if is_subscribe { PacketKind::Suback } else { PacketKind::Unsuback };
-            return Err(PeerFault::Unsolicited { packet, packet_id });
-        };
+        let Some((_, requests)) = found else { return Ok(None) };
         ids.release(packet_id);
         self.isolated.take_if(|isolated| *isolated == packet_id);
-        Ok(requests)
+        Ok(Some(requests))
     }
 }
 

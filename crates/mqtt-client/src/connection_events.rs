@@ -1,0 +1,192 @@
+//! Events of the connection, kept for those who want to know.
+//!
+//! A slow listener loses the oldest events, never the driver's time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use mqtt_session::{Evidence, OfflineCause, Rejected, Ticket};
+
+/// Something that happened to the connection, or to messages that arrived on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionEvent {
+    /// The server has accepted the connection.
+    Online {
+        /// Whether the server went on with a session that it had kept.
+        session_present: bool,
+    },
+    /// The connection is gone, or could not be had.
+    Offline {
+        /// Why.
+        cause: OfflineCause,
+        /// Whether it is tried again.
+        will_retry: bool,
+    },
+    /// Connections broke whenever an operation was under way: it is set aside until [`crate::Client::retry`] or
+    /// [`crate::Client::give_up`] decides about it, and the rest goes on.
+    SetAside {
+        /// Which; the token of an operation tells it too.
+        ticket: Ticket,
+        /// What speaks against it.
+        evidence: Evidence,
+    },
+    /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
+    CredentialsWanted,
+    /// Messages arrived when there was no room for them (`Options::incoming_bytes_max`), and were dropped: with QoS 0, and
+    /// in a session that ends with its connection with any QoS.
+    MessagesDropped {
+        /// How many.
+        count: u64,
+    },
+    /// QoS 1 and 2 messages arrived when there was no room for them. They are not acknowledged; the server sends them
+    /// again on a connection that follows once there is room.
+    MessagesLeft {
+        /// How many.
+        count: u64,
+    },
+    /// Messages were acknowledged that nobody has taken: no stream, callback or `listen` came for them within
+    /// `Options::unclaimed_grace`, their stream was dropped, or the filter was unsubscribed.
+    MessagesGivenUp {
+        /// Topic of the first of them.
+        topic: Arc<str>,
+        /// How many.
+        count: u64,
+    },
+    /// A guard was dropped that had not said what became of its message; the message is the next one of its taker.
+    MessageHandedBack {
+        /// Topic of the message.
+        topic: Arc<str>,
+    },
+    /// The oldest message has not been taken for five seconds and holds back acknowledgements of others, which go out
+    /// in the order of arrival; the server may send no further QoS 1 and 2 messages. Told once until they go on.
+    Stalled {
+        /// Filter of the stream or callback that has not taken it; none if nobody has claimed it, or `receive` has not.
+        filter: Option<Arc<str>>,
+        /// Topic of the message.
+        topic: Arc<str>,
+        /// Messages that are not acknowledged.
+        unacknowledged: usize,
+    },
+    /// The server has more messages under way than the receive maximum; they are taken. Told once for a connection.
+    ReceiveMaximumExceeded {
+        /// Messages that are not acknowledged.
+        unacknowledged: usize,
+    },
+    /// The server has sent a QoS 2 message under an identifier that was not free, and without DUP: it counts as a
+    /// repetition and was not delivered.
+    IdentifierReused {
+        /// The packet identifier.
+        packet_id: u16,
+    },
+    /// A subscription that was made anew after a reconnect was refused; its streams end.
+    SubscriptionRefused {
+        /// Its filter.
+        filter: Arc<str>,
+        /// Why.
+        why: Rejected,
+    },
+    /// So many connections in a row ended because the server sent what cannot be taken, such as the same message that
+    /// is larger than `Options::packet_size_max`.
+    FaultRepeated {
+        /// How they ended.
+        cause: OfflineCause,
+        /// How many.
+        connections: u32,
+    },
+    /// All handles of the client are gone, and operations have not ended: they may go on for `network_timeout`.
+    Draining {
+        /// How many.
+        unfinished: usize,
+    },
+    /// The log of the session could not be written and ends; the client goes on.
+    #[cfg(feature = "capture")]
+    CaptureFailed {
+        /// What the sink said.
+        kind: std::io::ErrorKind,
+    },
+}
+
+impl ConnectionEvent {
+    /// Adds an event that says the same of more messages; false if it says something else.
+    pub(crate) fn absorb(&mut self, event: &ConnectionEvent) -> bool {
+        match (self, event) {
+            (
+                ConnectionEvent::MessagesDropped { count },
+                ConnectionEvent::MessagesDropped { count: more },
+            )
+            | (ConnectionEvent::MessagesLeft { count }, ConnectionEvent::MessagesLeft { count: more }) => {
+                *count += more;
+                true
+            }
+            (
+                ConnectionEvent::MessagesGivenUp { topic, count },
+                ConnectionEvent::MessagesGivenUp { topic: other, count: more },
+            ) if topic == other => {
+                *count += more;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Events that a listener may leave waiting.
+const WAITING_MAX: usize = 64;
+
+/// The listeners.
+#[derive(Debug, Default)]
+pub(crate) struct EventQueues {
+    queues: Vec<Option<EventQueue>>,
+}
+
+#[derive(Debug, Default)]
+struct EventQueue {
+    waiting: VecDeque<ConnectionEvent>,
+    waker: Option<Waker>,
+}
+
+impl EventQueues {
+    pub(crate) fn add(&mut self) -> usize {
+        match self.queues.iter().position(Option::is_none) {
+            Some(index) => {
+                self.queues[index] = Some(EventQueue::default());
+                index
+            }
+            None => {
+                self.queues.push(Some(EventQueue::default()));
+                self.queues.len() - 1
+            }
+        }
+    }
+
+    /// The listener goes; its waker is to be dropped once no lock is held.
+    pub(crate) fn remove(&mut self, index: usize) -> Option<Waker> {
+        self.queues[index].take()?.waker
+    }
+
+    pub(crate) fn push(&mut self, event: &ConnectionEvent, wakers: &mut Vec<Waker>) {
+        for queue in self.queues.iter_mut().flatten() {
+            if !queue.waiting.back_mut().is_some_and(|last| last.absorb(event)) {
+                if queue.waiting.len() == WAITING_MAX {
+                    queue.waiting.pop_front();
+                }
+                queue.waiting.push_back(event.clone());
+            }
+            wakers.extend(queue.waker.take());
+        }
+    }
+
+    pub(crate) fn next(&mut self, index: usize) -> Option<ConnectionEvent> {
+        self.queues[index].as_mut()?.waiting.pop_front()
+    }
+
+    pub(crate) fn waker(&mut self, index: usize) -> Option<&mut Option<Waker>> {
+        self.queues[index].as_mut().map(|queue| &mut queue.waker)
+    }
+
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.queues.iter_mut().flatten().filter_map(|queue| queue.waker.take()).collect()
+    }
+}

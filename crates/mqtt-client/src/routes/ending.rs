@@ -1,0 +1,110 @@
+//! How takers end: by `unsubscribe`, by being dropped, or because the server refuses the subscription.
+
+use std::sync::Arc;
+
+use mqtt_proto::{TopicFilter, TopicName};
+use mqtt_session::Ticket;
+
+use super::{Env, Routes};
+use crate::filters::{Claim, Nobody, StreamId, Taker, has_match};
+use crate::waiting::Part;
+
+impl Routes {
+    /// The application does not want a filter any more: its takers get what they have, and then nothing. What has
+    /// waited for somebody to come for it is given up.
+    pub(crate) fn unsubscribe(&mut self, filter: TopicFilter<'_>, env: &mut Env<'_>) {
+        for target in self.filters.takers(filter).to_vec() {
+            match target.taker {
+                Taker::Stream(id) => self.end_stream(id, env),
+                Taker::Callback(id) => {
+                    let Some(callback) = self.callbacks.get_mut(&id) else { continue };
+                    callback.is_ended = true;
+                    if callback.open == 0 {
+                        self.callbacks.remove(&id);
+                        self.ended_callbacks.push(id);
+                    }
+                }
+                Taker::Receive => {}
+            }
+        }
+        self.filters.unsubscribe(filter);
+        let is_meant =
+            |topic: &str| TopicName::new(topic).is_ok_and(|topic| has_match(filter.as_str(), topic));
+        for part in self.unclaimed.claim(&self.waiting, is_meant) {
+            self.orphan(part, env);
+        }
+    }
+
+    fn end_stream(&mut self, id: StreamId, env: &mut Env<'_>) {
+        if let Some(stream) = &mut self.streams[id.0] {
+            stream.is_ended = true;
+            env.wakers.extend(stream.waker.take());
+        }
+    }
+
+    /// A stream is dropped. Of a persistent session its unread messages wait for another taker; otherwise the filter is
+    /// returned if nobody else takes its messages, to be unsubscribed.
+    ///
+    /// The waker of the stream goes to `env`, since it is not to be dropped here.
+    pub(crate) fn drop_stream(&mut self, id: StreamId, env: &mut Env<'_>) -> Option<Arc<str>> {
+        let stream = self.streams[id.0].take()?;
+        self.streams_free.push(id.0);
+        self.subscribing.remove(&stream.ticket);
+        env.wakers.extend(stream.waker);
+        let filter = TopicFilter::new(&stream.filter).ok()?;
+        let is_persistent = env.session.is_persistent();
+        let nobody = if is_persistent { Nobody::Since(env.now) } else { Nobody::Unwanted };
+        let was_wanted = self.filters.takers(filter).iter().any(|target| target.taker == Taker::Stream(id));
+        let is_last = was_wanted && self.filters.remove(filter, Taker::Stream(id), nobody);
+        for part in stream.parts {
+            self.orphan(part, env);
+        }
+        (is_last && !is_persistent).then_some(stream.filter)
+    }
+
+    /// A message has lost its taker: that another one has it is enough. Otherwise it goes to one that came later, or
+    /// waits for one.
+    pub(super) fn orphan(&mut self, part: Part, env: &mut Env<'_>) {
+        if self.waiting.has_other(part.key) {
+            self.waiting.release(part, env.session);
+            return;
+        }
+        let mut targets = std::mem::take(&mut self.targets);
+        let claim = self.filters.claim(self.waiting.message(part.key), env.session, &mut targets);
+        let nobody = match claim {
+            Claim::Takers => {
+                let taker = targets[0].taker;
+                self.waiting.set_taker(part.key, taker);
+                self.put(taker, part, env.wakers);
+                targets.clear();
+                self.targets = targets;
+                return;
+            }
+            Claim::Nobody(nobody) => Some(nobody),
+            Claim::Unknown => None,
+        };
+        self.targets = targets;
+        match self.unclaimed.deadline(nobody, env.now) {
+            Some(until) => self.unclaimed.park(self.waiting.sequence(part.key), until, part),
+            None => self.give_up(part, env),
+        }
+    }
+
+    /// The SUBSCRIBE of a stream has ended; if it failed, nothing more comes.
+    pub(crate) fn on_subscribe_ended(&mut self, ticket: Ticket, is_granted: bool, env: &mut Env<'_>) {
+        let Some(id) = self.subscribing.remove(&ticket) else { return };
+        if !is_granted {
+            self.end_stream(id, env);
+        }
+    }
+
+    /// The server refuses a subscription that it had granted on an earlier connection: nothing more comes.
+    pub(crate) fn on_refused(&mut self, filter: &str, env: &mut Env<'_>) {
+        let Ok(filter) = TopicFilter::new(filter) else { return };
+        for target in self.filters.takers(filter).to_vec() {
+            if let Taker::Stream(id) = target.taker {
+                self.end_stream(id, env);
+            }
+        }
+    }
+}

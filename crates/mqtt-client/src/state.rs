@@ -1,0 +1,247 @@
+//! Everything that a client's handles and its driver share behind one lock.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+
+use mqtt_session::{
+    AuthStage, AuthStep, Event, Instant, Message, OfflineCause, Outcome, Stats, Status, Ticket,
+};
+
+use crate::connection_events::{ConnectionEvent, EventQueues};
+use crate::filters::Taker;
+#[cfg(feature = "tracing")]
+use crate::log;
+use crate::machine::Machine;
+use crate::routes::{Env, Queue, Routes};
+use crate::waiters::Waiters;
+use crate::waiting::Part;
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) session: Machine,
+    pub(crate) waiters: Waiters,
+    pub(crate) routes: Routes,
+    pub(crate) events: EventQueues,
+    /// Responses that nobody has taken yet, by the request.
+    pub(crate) responses: HashMap<Ticket, Message>,
+    /// Whether something has changed that the driver or those who wait have to know.
+    pub(crate) is_changed: bool,
+    /// Whether the driver has something to do that it has not seen.
+    pub(crate) is_driver_due: bool,
+    /// The driver, while it sleeps.
+    pub(crate) driver: Option<Waker>,
+    /// Whether all handles are gone.
+    pub(crate) is_abandoned: bool,
+    /// Whether the driver is gone.
+    pub(crate) is_driver_gone: bool,
+    /// Whether credentials were asked for and nobody has been asked yet.
+    pub(crate) wants_credentials: bool,
+    /// What an authentication asks, if nobody has answered yet.
+    pub(crate) authentication: Option<(AuthStep, AuthStage)>,
+    /// Why the last link failed.
+    pub(crate) link_error: Option<Arc<io::Error>>,
+    /// Errors of links before, which may be the application's and are dropped once the lock is released.
+    old_errors: Vec<Arc<io::Error>>,
+    /// Why no connection is wanted any more.
+    pub(crate) stopped: Option<OfflineCause>,
+    /// Counters when packets were last told to the log.
+    #[cfg(feature = "tracing")]
+    logged: Stats,
+    /// Whether those who wait for messages know of it.
+    is_stop_told: bool,
+    /// To be woken once the lock is released; kept for its memory.
+    pub(crate) wakers: Vec<Waker>,
+}
+
+/// A message that was taken under a guard.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) message: Message,
+    pub(crate) taker: Taker,
+    pub(crate) part: Part,
+}
+
+impl State {
+    pub(crate) fn new(session: Machine, routes: Routes) -> State {
+        State {
+            session,
+            waiters: Waiters::default(),
+            routes,
+            events: EventQueues::default(),
+            responses: HashMap::new(),
+            is_changed: false,
+            is_driver_due: false,
+            driver: None,
+            is_abandoned: false,
+            is_driver_gone: false,
+            wants_credentials: false,
+            authentication: None,
+            link_error: None,
+            old_errors: Vec::new(),
+            stopped: None,
+            #[cfg(feature = "tracing")]
+            logged: Stats::default(),
+            is_stop_told: false,
+            wakers: Vec::new(),
+        }
+    }
+
+    /// Nothing more will come: the client was stopped, or nobody drives it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_driver_gone || self.stopped.is_some() && self.session.status() == Status::Idle
+    }
+
+    /// The routes, and what a change of them may use.
+    pub(crate) fn routes(&mut self, now: Instant) -> (&mut Routes, Env<'_>) {
+        let State { routes, session, wakers, .. } = self;
+        (routes, Env { now, session, wakers })
+    }
+
+    /// Counters of the session and of what is behind it.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.session.stats();
+        self.routes.notices.count(&mut stats);
+        stats
+    }
+
+    pub(crate) fn set_link_error(&mut self, error: Option<Arc<io::Error>>) {
+        let old = std::mem::replace(&mut self.link_error, error);
+        self.old_errors.extend(old);
+    }
+
+    /// What the application may have made and is to be dropped without the lock.
+    pub(crate) fn take_old_errors(&mut self) -> Vec<Arc<io::Error>> {
+        std::mem::take(&mut self.old_errors)
+    }
+
+    /// Takes the next message of a queue for good, which acknowledges it unless another taker owes it too.
+    pub(crate) fn take(&mut self, queue: Queue) -> Option<Message> {
+        let (_, part) = self.routes.next(queue)?;
+        let message = self.routes.take(part, &mut self.session);
+        // An acknowledgement may be due, or the link may be read again.
+        self.is_changed |= part.owes || self.routes.is_unread_for_nothing();
+        Some(message)
+    }
+
+    /// Takes the next message of a queue under a guard.
+    pub(crate) fn hold(&mut self, queue: Queue) -> Option<Taken> {
+        let (taker, part) = self.routes.next(queue)?;
+        let message = self.routes.hold(part);
+        self.is_changed |= self.routes.is_unread_for_nothing();
+        Some(Taken { message, taker, part })
+    }
+
+    /// Passes on what the session says.
+    pub(crate) fn pass_events_on(&mut self, now: Instant) {
+        #[cfg(feature = "tracing")]
+        self.log_packets();
+        while let Some(event) = self.session.poll_event() {
+            self.pass_on(event, now);
+        }
+        if !self.routes.notices.is_empty() {
+            for notice in self.routes.notices.take() {
+                self.tell(&notice);
+            }
+        }
+        self.tell_if_stopped();
+    }
+
+    /// Passes on that the connection is gone, and no end of an operation: those are for tokens to find out.
+    pub(crate) fn pass_offline_on(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            if let Event::Offline { cause, .. } = event {
+                self.stopped = Some(cause);
+                self.tell(&ConnectionEvent::Offline { cause, will_retry: false });
+            }
+        }
+    }
+
+    fn pass_on(&mut self, event: Event, now: Instant) {
+        #[cfg(feature = "tracing")]
+        log::event(&event);
+        match event {
+            Event::Response { ticket, message } => self.on_response(ticket, message),
+            Event::Message(message) => {
+                let (routes, mut env) = self.routes(now);
+                routes.route(message, &mut env);
+            }
+            Event::Ended { ticket, outcome } => {
+                let is_done = matches!(outcome, Outcome::Done(_));
+                self.wakers.extend(self.waiters.on_ended(ticket, outcome));
+                let (routes, mut env) = self.routes(now);
+                routes.on_subscribe_ended(ticket, is_done, &mut env);
+            }
+            Event::Online { session_present } => {
+                self.stopped = None;
+                self.set_link_error(None);
+                self.tell(&ConnectionEvent::Online { session_present });
+            }
+            Event::Offline { cause, retry_at } => {
+                if retry_at.is_none() {
+                    self.stopped = Some(cause);
+                }
+                self.routes.on_connection_lost();
+                self.tell(&ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
+            }
+            Event::SetAside { ticket, evidence } => {
+                self.tell(&ConnectionEvent::SetAside { ticket, evidence });
+            }
+            Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
+            Event::CredentialsWanted { .. } => {
+                self.wants_credentials = true;
+                self.tell(&ConnectionEvent::CredentialsWanted);
+            }
+            Event::ReceiveMaximumExceeded { unacknowledged } => {
+                self.tell(&ConnectionEvent::ReceiveMaximumExceeded { unacknowledged });
+            }
+            Event::IdentifierReused { packet_id } => {
+                self.tell(&ConnectionEvent::IdentifierReused { packet_id: packet_id.get() });
+            }
+            Event::SubscriptionRefused { filter, why } => {
+                let (routes, mut env) = self.routes(now);
+                routes.on_refused(&filter, &mut env);
+                self.tell(&ConnectionEvent::SubscriptionRefused { filter: filter.into(), why });
+            }
+            Event::FaultRepeated { cause, connections } => {
+                self.tell(&ConnectionEvent::FaultRepeated { cause, connections });
+            }
+            _ => {}
+        }
+    }
+
+    /// A response is taken when its request's token is there to take it, and acknowledged either way.
+    fn on_response(&mut self, ticket: Ticket, message: Message) {
+        message.receipt().into_iter().for_each(|receipt| self.session.acknowledge(receipt));
+        self.is_driver_due = true;
+        self.wakers.extend(self.driver.take());
+        if self.waiters.is_awaited(ticket) {
+            self.responses.insert(ticket, message);
+        }
+    }
+
+    #[cfg(feature = "tracing")]
+    fn log_packets(&mut self) {
+        let stats = self.session.stats();
+        log::packets(&self.logged, &stats);
+        self.logged = stats;
+    }
+
+    /// Those who wait for messages learn that none will come: once the last link is closed, not before.
+    fn tell_if_stopped(&mut self) {
+        let is_stopped = self.is_stopped();
+        if is_stopped && !self.is_stop_told {
+            self.wakers.extend(self.routes.take_wakers());
+        }
+        self.is_stop_told = is_stopped;
+    }
+
+    pub(crate) fn tell(&mut self, event: &ConnectionEvent) {
+        #[cfg(feature = "tracing")]
+        log::connection_event(event);
+        let State { events, wakers, .. } = self;
+        events.push(event, wakers);
+    }
+}
