@@ -2,11 +2,15 @@
 //! transport; and what the client says on the wire is the same for all.
 
 mod adapter;
+mod arrival;
+mod arrival_scripted;
+mod foreign;
 #[path = "../mosquitto/server.rs"]
 #[expect(dead_code, reason = "shared with the suite that needs all of it")]
 mod server;
 mod tap;
 mod scenario;
+mod scripted;
 mod memory;
 mod certificates;
 mod relay;

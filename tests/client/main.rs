@@ -1,5 +1,6 @@
 //! The client on smol, over real loopback sockets: against the embedded broker, and against servers that misbehave.
 
+mod arrival;
 mod harness;
 mod lifecycle;
 mod messages;

@@ -54,7 +54,7 @@ pub(crate) struct ConnectionArgs {
     pub(crate) version: Version,
 
     /// Client identifier; without it the server chooses one
-    #[arg(short = 'i', long = "id", value_name = "ID")]
+    #[arg(short = 'i', long = "id", value_name = "ID", allow_hyphen_values = true)]
     pub(crate) client_id: Option<String>,
 
     /// Have the server keep the session while the client is away; needs -i
@@ -70,16 +70,33 @@ pub(crate) struct ConnectionArgs {
     pub(crate) keepalive: u16,
 
     /// User name
-    #[arg(short = 'u', long = "username", value_name = "NAME", env = "MQTT_USERNAME")]
+    #[arg(
+        short = 'u',
+        long = "username",
+        value_name = "NAME",
+        env = "MQTT_USERNAME",
+        allow_hyphen_values = true
+    )]
     pub(crate) user_name: Option<String>,
 
     /// Password; others can see it among the arguments, the variable is safer
-    #[arg(short = 'P', long, value_name = "PASSWORD", env = "MQTT_PASSWORD", hide_env_values = true)]
+    #[arg(
+        short = 'P',
+        long,
+        value_name = "PASSWORD",
+        env = "MQTT_PASSWORD",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub(crate) password: Option<String>,
 
     /// Bound for each step that waits for the network, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
     pub(crate) network_timeout: Duration,
+
+    /// Largest packet taken from the server, in bytes; larger ones end the connection, or are dropped by a 5.0 server
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_packet: Option<u32>,
 
     /// Record the session to that file, for `mqtt replay`; payloads and passwords are masked
     #[arg(long, value_name = "PATH")]
@@ -100,7 +117,7 @@ pub(crate) struct PubArgs {
     pub(crate) connection: ConnectionArgs,
 
     /// Topic to publish to
-    #[arg(short = 't', long)]
+    #[arg(short = 't', long, allow_hyphen_values = true)]
     pub(crate) topic: String,
 
     #[command(flatten)]
@@ -124,7 +141,7 @@ pub(crate) struct PubArgs {
 #[group(required = true, multiple = false)]
 pub(crate) struct PayloadArgs {
     /// Publish this text
-    #[arg(short = 'm', long)]
+    #[arg(short = 'm', long, allow_hyphen_values = true)]
     pub(crate) message: Option<String>,
 
     /// Publish the content of a file
@@ -150,7 +167,7 @@ pub(crate) struct SubArgs {
     pub(crate) connection: ConnectionArgs,
 
     /// Filter to subscribe to; may be repeated
-    #[arg(short = 't', long = "topic", required = true, value_name = "FILTER")]
+    #[arg(short = 't', long = "topic", required = true, value_name = "FILTER", allow_hyphen_values = true)]
     pub(crate) filters: Vec<String>,
 
     /// Highest QoS: 0, 1 or 2

@@ -32,6 +32,23 @@ async fn connect(args: &ConnectionArgs, recording: &Cell<Option<Task<()>>>) -> R
                 ConnectionEvent::Offline { cause, will_retry: true } => {
                     eprintln!("mqtt: {cause}; trying again");
                 }
+                ConnectionEvent::MessagesDropped { count } => {
+                    eprintln!("mqtt: {count} messages were dropped: nothing was taken for too long");
+                }
+                ConnectionEvent::MessagesLeft { count } => {
+                    eprintln!("mqtt: there is no room for {count} messages; the server sends them again");
+                }
+                ConnectionEvent::MessagesGivenUp { topic, count } => {
+                    eprintln!(
+                        "mqtt: {count} messages of the session that no -t asks for are given up: {topic}"
+                    );
+                }
+                ConnectionEvent::FaultRepeated { cause, connections } => {
+                    eprintln!("mqtt: {connections} connections in a row ended like this: {cause}");
+                }
+                ConnectionEvent::SubscriptionRefused { filter, why } => {
+                    eprintln!("mqtt: {filter}: {why}");
+                }
                 ConnectionEvent::CaptureFailed { kind } => {
                     eprintln!("mqtt: the capture ends here, it cannot be written: {kind}");
                 }
@@ -65,6 +82,9 @@ fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
     }
     if let Some(seconds) = args.session_expiry {
         options = options.session_expiry(Duration::from_secs(seconds.into()));
+    }
+    if let Some(bytes) = args.max_packet {
+        options = options.packet_size_max(bytes);
     }
     if let Some(path) = &args.capture {
         let mut capture = Capture::to_file(path).map_err(|error| {

@@ -7,6 +7,7 @@
 mod failure;
 mod args;
 mod connection;
+mod reader;
 mod publish;
 mod subscribe;
 mod broker;

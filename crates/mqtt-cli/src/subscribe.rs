@@ -4,10 +4,12 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use mqtt_smol::{Client, Message, Subscribe, TopicFilter};
+use smol::future::or;
 
 use crate::args::SubArgs;
 use crate::connection::{Ended, session};
 use crate::failure::Failure;
+use crate::reader;
 
 pub(crate) async fn run(args: SubArgs) -> Result<(), Failure> {
     for filter in &args.filters {
@@ -41,15 +43,26 @@ async fn print_messages(args: &SubArgs, client: &Client, printed: &Cell<u64>) ->
             eprintln!("mqtt: subscribed to {filter} at QoS {qos}");
         }
     }
-    while args.count.is_none_or(|count| printed.get() < count) {
-        match client.receive().await {
-            Some(message) => print(&message, args.verbose)?,
-            // The client gives up for good only when the server forbids it to go on.
-            None => return client.run().await.map_err(Failure::from),
+    let taken = async {
+        while args.count.is_none_or(|count| printed.get() < count) {
+            match client.receive_held().await {
+                // What cannot be printed is not acknowledged.
+                Some(message) => {
+                    print(&message, args.verbose)?;
+                    message.acknowledge();
+                }
+                // The client gives up for good only when the server forbids it to go on.
+                None => return client.run().await.map_err(Failure::from),
+            }
+            printed.set(printed.get() + 1);
         }
-        printed.set(printed.get() + 1);
-    }
-    Ok(())
+        Ok(())
+    };
+    or(taken, async {
+        reader::gone().await;
+        Ok(())
+    })
+    .await
 }
 
 /// One line for each message, handed on at once.

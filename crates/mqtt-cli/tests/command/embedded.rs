@@ -136,6 +136,41 @@ fn a_closed_pipe_is_a_quiet_end() {
     assert_eq!(reader.finish(), (Some(0), Vec::new()));
 }
 
+/// The same when no message comes that could not be written.
+#[test]
+fn a_subscriber_ends_with_its_reader_also_without_a_message() {
+    let broker = start_broker();
+    let mut reader = Running::subscribe(&[&broker.url(), "-t", "nothing/comes"]);
+    drop(reader.child().stdout.take());
+    assert_eq!(reader.finish(), (Some(0), Vec::new()));
+}
+
+/// Temperatures, and whatever else begins with a dash.
+#[test]
+fn payloads_topics_and_credentials_may_begin_with_a_dash() {
+    let broker = start_broker();
+    let url = broker.url();
+    let reader = Running::subscribe(&[&url, "-t", "-lab/+", "-q", "1", "-C", "3"]);
+    for payload in ["-5", "-12.5e3", "--"] {
+        let output =
+            run(&["pub", &url, "-t", "-lab/t", "-m", payload, "-q", "1", "-u", "-user", "-P", "-secret"]);
+        assert_eq!(failure(&output), (Some(0), String::new()), "{payload}");
+    }
+    assert_eq!(reader.finish(), (Some(0), b"-5\n-12.5e3\n--\n".to_vec()));
+}
+
+/// A message above the limit of `--max-packet` does not come, and the command goes on.
+#[test]
+fn the_largest_packet_can_be_chosen() {
+    let broker = start_broker();
+    let url = broker.url();
+    let reader = Running::subscribe(&[&url, "-t", "a", "-q", "1", "-C", "1", "--max-packet", "100"]);
+    for payload in ["x".repeat(200), "small".into()] {
+        assert!(run(&["pub", &url, "-t", "a", "-m", &payload, "-q", "1"]).status.success());
+    }
+    assert_eq!(reader.finish(), (Some(0), b"small\n".to_vec()));
+}
+
 #[test]
 fn the_broker_says_where_it_listens_and_stops_when_interrupted() {
     let mut broker = Running::start(mqtt(&["broker", "-p", "0", "--user", "me:too"]));

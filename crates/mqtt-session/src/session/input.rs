@@ -68,9 +68,9 @@ impl Session {
     }
 
     /// Has the server send again what was left: the connection ends, and the next one starts at once. Changes nothing
-    /// unless [`Session::is_stuck`].
+    /// unless [`Session::is_stuck`], or while acknowledgements wait for [`Session::poll_transmit`].
     pub fn fetch_left(&mut self, now: Instant) {
-        if self.connection.is_online() && self.inbox.is_stuck() {
+        if self.connection.is_online() && self.inbox.is_stuck() && self.control.is_empty() {
             self.lose(now, OfflineCause::MessagesLeft, Some(Farewell::SUCCESS));
         }
     }
