@@ -8,6 +8,7 @@ mod server;
 mod tap;
 mod scenario;
 mod memory;
+mod pipe;
 mod certificates;
 mod relay;
 
@@ -18,3 +19,4 @@ mod proxies;
 mod dropping;
 mod sharing;
 mod wrappers;
+mod websocket;

@@ -9,7 +9,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(any(feature = "tls", feature = "websocket"))]
+#[cfg(feature = "tls")]
 mod stream;
 mod handshake;
 mod proxy;
