@@ -17,6 +17,7 @@ mod transports;
 mod tls;
 mod proxies;
 mod dropping;
+mod edges;
 mod sharing;
 mod wrappers;
 mod websocket;
