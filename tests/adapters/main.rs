@@ -12,6 +12,7 @@ mod tap;
 mod scenario;
 mod scripted;
 mod memory;
+mod pipe;
 mod certificates;
 mod relay;
 
@@ -20,5 +21,7 @@ mod transports;
 mod tls;
 mod proxies;
 mod dropping;
+mod edges;
 mod sharing;
 mod wrappers;
+mod websocket;

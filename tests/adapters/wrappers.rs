@@ -1,9 +1,8 @@
 //! TLS and WebSocket over links that misbehave: writers that take nothing, and sockets that are full in the middle
 //! of a handshake.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use mqtt_smol::transport::{Socks5, Tls, WebSocket, rustls};
 use mqtt_smol::{
@@ -12,67 +11,8 @@ use mqtt_smol::{
 use rustls::ServerConnection;
 
 use crate::certificates::Authority;
+use crate::pipe::Memory;
 use crate::relay::server_config;
-
-/// A link in memory. A narrow one takes a few bytes at a time, and each other write would block.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Wires>>);
-
-#[derive(Default)]
-struct Wires {
-    up: VecDeque<u8>,
-    down: VecDeque<u8>,
-    writes: usize,
-    is_narrow: bool,
-    takes_nothing: bool,
-    /// How often the other side's system was to learn at once what had come.
-    hastened: usize,
-}
-
-/// Bytes that a write takes at the most.
-const WRITE_MAX: usize = 37;
-
-impl Memory {
-    fn narrow() -> Memory {
-        let memory = Memory::default();
-        memory.0.lock().expect("nobody panics").is_narrow = true;
-        memory
-    }
-}
-
-impl Link for Memory {
-    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut wires = self.0.lock().expect("nobody panics");
-        if wires.down.is_empty() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let len = buf.len().min(11);
-        wires.down.read(&mut buf[..len])
-    }
-
-    fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut wires = self.0.lock().expect("nobody panics");
-        if wires.takes_nothing {
-            return Ok(0);
-        }
-        wires.writes += 1;
-        if wires.is_narrow && wires.writes.is_multiple_of(2) {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let first = chunks.iter().find(|chunk| !chunk.is_empty()).map_or(&[][..], |chunk| chunk);
-        let len = first.len().min(WRITE_MAX);
-        wires.up.extend(&first[..len]);
-        Ok(len)
-    }
-
-    fn shutdown(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn hasten(&mut self) {
-        self.0.lock().expect("nobody panics").hastened += 1;
-    }
-}
 
 fn server(scheme: Scheme) -> Server {
     Server::new(scheme, "broker.example")
@@ -124,6 +64,36 @@ fn a_handshake_goes_on_after_every_full_socket() {
     assert!(heard == message && answered == message, "{} and {} bytes", heard.len(), answered.len());
     drop(memory);
     assert!(!link.wants_write(true), "an idle TLS waits for nothing");
+}
+
+/// A server that sends records without payload for long does not keep a read from coming back.
+#[test]
+fn records_without_payload_are_left_after_their_share() {
+    let authority = Authority::new();
+    let tls = Tls::builder().roots_pem(authority.pem().as_bytes()).expect("a root").build().expect("TLS");
+    let memory = Memory::default();
+    let mut link = tls.wrap(Box::new(memory.clone()), &server(Scheme::Mqtts)).expect("a good name");
+    let mut config = (*server_config(&authority.certify("broker.example"), None)).clone();
+    // Each ticket is a record of some hundred bytes.
+    config.send_tls13_tickets = 700;
+    let mut peer = ServerConnection::new(Arc::new(config)).expect("the configuration is whole");
+    let mut interruptions = 0;
+    for _round in 0..100 {
+        match link.try_read(&mut [0; 100]) {
+            Ok(len) => panic!("{len} bytes from nobody"),
+            Err(error) if error.kind() == ErrorKind::Interrupted => interruptions += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+        }
+        let mut wires = memory.0.lock().expect("nobody panics");
+        while !wires.up.is_empty() {
+            peer.read_tls(&mut wires.up).expect("bytes in memory");
+            peer.process_new_packets().expect("the client speaks TLS");
+        }
+        while peer.wants_write() {
+            peer.write_tls(&mut wires.down).expect("bytes in memory");
+        }
+    }
+    assert!(!peer.is_handshaking() && interruptions == 1, "{interruptions}");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Which packet carries which property, and how often: every identifier in every place.
 
-use mqtt_proto::{Context, DecodeErrorKind as Kind, PropertyBuf, PropertyId, PropertyOwner, Sender, decode};
+use mqtt_proto::{
+    Context, DecodeErrorKind as Kind, PropertyBuf, PropertyId, PropertyOwner, ReasonCode, Sender, decode,
+};
 
 use crate::properties::example;
+use crate::reasons::told;
 use crate::table::{V5_0, frame, join, refused, refused_from};
 
 /// The properties of each owner, written down from the packets' own sections, not from the codec's table.
@@ -90,6 +93,11 @@ fn a_property_stands_where_it_is_listed_and_nowhere_else() {
                 Some(property) if !listed.contains(&id) => {
                     assert!(!property.is_legal_in(owner));
                     refused(V5_0, &bytes, Kind::PropertyNotAllowed(property), offset, "");
+                    assert_eq!(
+                        told(None, &bytes),
+                        Some(ReasonCode::MalformedPacket),
+                        "{property} in {owner}"
+                    );
                 }
                 Some(property) => {
                     assert!(property.is_legal_in(owner));
@@ -153,6 +161,8 @@ fn three_properties_have_a_side() {
                     }
                 };
                 refused_from(Some(sender), V5_0, &bytes, kind, offset, statement);
+                // It is a property of this packet, only not of this side's.
+                assert_eq!(told(Some(sender), &bytes), Some(ReasonCode::ProtocolError), "{property}");
             }
         }
     }

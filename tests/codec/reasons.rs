@@ -1,6 +1,6 @@
 //! Which packet carries which reason code: every byte in every packet.
 
-use mqtt_proto::{Context, DecodeErrorKind as Kind, PacketKind, ReasonCode, decode};
+use mqtt_proto::{Context, DecodeErrorKind as Kind, PacketKind, ReasonCode, Sender, decode};
 
 use crate::table::{V5_0, frame, join, refused};
 
@@ -99,4 +99,41 @@ fn return_codes_translate_both_ways() {
     }
     let translated = ReasonCode::ALL.iter().filter(|code| code.return_code().is_some()).count();
     assert_eq!(translated, 6);
+}
+
+/// What a 5.0 endpoint tells its peer: 0x81 for what cannot be read, 0x82 for what can be read and is not allowed.
+#[test]
+fn a_fault_is_told_by_its_own_reason() {
+    const OPTIONS: &[u8] = b"\0\x07\0\0\x01f";
+    for byte in 0..=255_u8 {
+        let expected = match byte {
+            _ if byte & 0xc0 != 0 => Some(ReasonCode::MalformedPacket),
+            _ if byte & 0x03 == 3 || byte >> 4 == 3 => Some(ReasonCode::ProtocolError),
+            _ => None,
+        };
+        assert_eq!(told(None, &frame(0x82, &join(&[OPTIONS, &[byte]]))), expected, "options {byte:#04x}");
+    }
+    let rows: [(&[u8], ReasonCode); 12] = [
+        (b"\x00\x00", ReasonCode::MalformedPacket),
+        (b"\x80\x06\0\x07\0\0\x01f\0", ReasonCode::MalformedPacket),
+        (b"\x36\x07\0\x01t\0\x07\0x", ReasonCode::MalformedPacket),
+        (b"\x30\x05\0\x02t\xff\0", ReasonCode::MalformedPacket),
+        // Unknown, then known and of another packet, then repeated.
+        (b"\x30\x06\0\x01t\x02\x7f\x01", ReasonCode::MalformedPacket),
+        (b"\x30\x07\0\x01t\x03\x21\0\x01", ReasonCode::MalformedPacket),
+        (b"\x30\x08\0\x01t\x04\x01\0\x01\0", ReasonCode::ProtocolError),
+        (b"\x30\x07\0\x01t\x03\x23\0\0", ReasonCode::TopicAliasInvalid),
+        (b"\x30\x03\0\0\0", ReasonCode::ProtocolError),
+        (b"\x82\x03\0\x07\0", ReasonCode::ProtocolError),
+        (b"\x82\x10\0\x07\0\0\x0a$share/g/f\x04", ReasonCode::ProtocolError),
+        (b"\xf0\x02\x18\0", ReasonCode::ProtocolError),
+    ];
+    for (bytes, expected) in rows {
+        assert_eq!(told(None, bytes), Some(expected), "{bytes:02x?}");
+    }
+}
+
+/// The reason that is told about bytes that are refused.
+pub(crate) fn told(sender: Option<Sender>, bytes: &[u8]) -> Option<ReasonCode> {
+    decode(bytes, Context { version: V5_0, sender }).err().map(|error| error.reason_code())
 }

@@ -143,8 +143,7 @@ fn unsubscribe(version: Version) -> BoxedStrategy<Body> {
 fn codes(kind: PacketKind, owner: PropertyOwner, version: Version) -> BoxedStrategy<Body> {
     let is_legal = move |code: &ReasonCode| match version {
         Version::V5_0 => code.is_legal_in(kind),
-        Version::V3_1_1 => code.byte() < 3 || code.byte() == 0x80,
-        Version::V3_1 => code.byte() < 3,
+        Version::V3_1 | Version::V3_1_1 => code.byte() < 3 || code.byte() == 0x80,
     };
     let count = if kind == PacketKind::Unsuback && version != Version::V5_0 { 0..1 } else { 1..5 };
     (packet_id(), properties(owner, version), vec(reason_code(is_legal), count))

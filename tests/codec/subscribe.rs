@@ -61,13 +61,16 @@ fn every_value_of_the_options_is_taken_or_refused() {
         // 3.1: two bits count, the others are unused.
         match &plain {
             Some(plain) => reads_as(V3_1, &bytes(V3_1, b"f"), Packet::Subscribe(subscribe(plain))),
-            None => refused(V3_1, &bytes(V3_1, b"f"), Kind::SubscribeOptions, 7, ""),
+            None => refused(V3_1, &bytes(V3_1, b"f"), Kind::SubscribeQoS, 7, ""),
         }
         match &plain {
             Some(plain) if byte < 3 => {
                 both_ways(V3_1_1, &bytes(V3_1_1, b"f"), Packet::Subscribe(subscribe(plain)));
             }
-            _ => refused(V3_1_1, &bytes(V3_1_1, b"f"), Kind::SubscribeOptions, 7, "MQTT-3.8.3-4"),
+            _ => {
+                let kind = if byte == 3 { Kind::SubscribeQoS } else { Kind::SubscribeOptions };
+                refused(V3_1_1, &bytes(V3_1_1, b"f"), kind, 7, "MQTT-3.8.3-4");
+            }
         }
         let retain_handling =
             [RetainHandling::OnSubscribe, RetainHandling::OnNewSubscription, RetainHandling::Never]
@@ -95,7 +98,11 @@ fn every_value_of_the_options_is_taken_or_refused() {
                     }
                 }
             }
-            _ => refused(V5_0, &bytes(V5_0, b"f"), Kind::SubscribeOptions, 8, "MQTT-3.8.3-5"),
+            _ if byte & 0xc0 != 0 => {
+                refused(V5_0, &bytes(V5_0, b"f"), Kind::SubscribeOptions, 8, "MQTT-3.8.3-5");
+            }
+            (None, _) => refused(V5_0, &bytes(V5_0, b"f"), Kind::SubscribeQoS, 8, ""),
+            (Some(_), None) => refused(V5_0, &bytes(V5_0, b"f"), Kind::RetainHandling, 8, ""),
         }
     }
 }

@@ -11,16 +11,18 @@ mod publish;
 mod acknowledge;
 mod subscribe;
 mod dispatch;
+mod input;
 mod transmit;
 mod sys;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use mqtt_parts::{Instant, Rng};
-use mqtt_proto::{PacketKind, Property, ReasonCode, TopicName, frame_len};
+use mqtt_proto::{PacketKind, Property, ReasonCode, TopicName};
 
+use crate::account::Account;
 use crate::config::Config;
 use crate::connection::{Connection, State};
 use crate::control::Control;
@@ -44,6 +46,8 @@ pub struct Broker {
     /// When something happened last; a restart happens then.
     now: Instant,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// Those that are not closing.
+    open: usize,
     next_connection: u64,
     /// Connections that have something to send or are to be closed, each once.
     ready: VecDeque<ConnectionId>,
@@ -54,6 +58,10 @@ pub struct Broker {
     sys_timer: Option<Instant>,
     /// When the counters were first published.
     started_at: Option<Instant>,
+    /// All messages that are kept.
+    account: Account,
+    /// What all connections have in their buffers, in bytes.
+    buffers_bytes: usize,
     /// Only what is counted; what is held is filled in when asked for.
     stats: Stats,
     /// Memory that is used again for each message that comes in.
@@ -70,6 +78,7 @@ impl Broker {
             rng: Rng::new(seed),
             now: Instant::ORIGIN,
             connections: BTreeMap::new(),
+            open: 0,
             next_connection: 0,
             ready: VecDeque::new(),
             sessions: Sessions::default(),
@@ -78,6 +87,8 @@ impl Broker {
             timers: Timers::default(),
             sys_timer: None,
             started_at: None,
+            account: Account::default(),
+            buffers_bytes: 0,
             stats: Stats::default(),
             matches: Vec::new(),
             hop_properties: Vec::new(),
@@ -93,7 +104,8 @@ impl Broker {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         self.stats.connections_opened += 1;
-        let has_room = self.connections.len() < self.config.connections_max;
+        let has_room = self.open < self.config.connections_max;
+        self.open += usize::from(has_room);
         let mut connection = Connection::new(now, if has_room { State::Handshake } else { State::Closing });
         if has_room {
             let deadline = Some(now + self.config.connect_timeout);
@@ -106,30 +118,11 @@ impl Broker {
         id
     }
 
-    /// Bytes came in: takes whole packets from the front of `input` and leaves a packet that is not whole yet.
-    ///
-    /// A packet over the limit is refused as soon as its length is there. What comes in on a connection that is
-    /// unknown or closing is thrown away.
-    pub fn handle_input(&mut self, now: Instant, id: ConnectionId, input: &mut BytesMut) {
-        self.now = now;
-        while let Some(connection) = self.connections.get(&id).filter(|it| it.state != State::Closing) {
-            if connection.control.len() >= self.config.control_packets_max {
-                let text = "too many answers wait to be read";
-                return self.fail(now, id, Fault::new(ReasonCode::QuotaExceeded, text));
-            }
-            match frame_len(input, self.config.packet_size_max) {
-                Ok(Some(len)) if len <= input.len() => self.on_frame(now, id, input, len),
-                Ok(_) => return,
-                Err(error) => self.fail(now, id, error.into()),
-            }
-        }
-        input.clear();
-    }
-
     /// The link is gone, by whichever side; unknown connections are ignored.
     pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
         self.now = now;
         self.close(now, id, ending::Will::Stays);
+        self.buffers_bytes -= self.connections.get(&id).map_or(0, |connection| connection.noted_bytes);
         if self.connections.remove(&id).is_some_and(|connection| connection.is_listed) {
             self.ready.retain(|ready| *ready != id);
         }
@@ -193,6 +186,7 @@ impl Broker {
         }
         let online: Vec<_> = self.connections.values().filter_map(Connection::session).collect();
         self.connections.clear();
+        (self.open, self.buffers_bytes) = (0, 0);
         self.ready.clear();
         if keep_sessions {
             for key in &online {
@@ -220,6 +214,8 @@ impl Broker {
         stats.subscriptions = self.subscriptions.len();
         stats.retained = self.retained.len();
         stats.retained_bytes = self.retained.size();
+        stats.messages_bytes = self.account.bytes();
+        stats.buffers_bytes = self.buffers_bytes;
         for (_, session) in self.sessions.iter() {
             stats.sessions_online += usize::from(session.connection.is_some());
             stats.queued += session.outbox.queued();
@@ -264,7 +260,7 @@ impl Broker {
     /// Queues a packet that is not a PUBLISH.
     fn queue(&mut self, id: ConnectionId, control: Control) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.control.push_back(control);
+            connection.control.push(control);
             self.list(id);
         }
     }

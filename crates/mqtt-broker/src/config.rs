@@ -23,6 +23,9 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// Largest packet taken, in bytes of the whole packet; 1 MiB. 0 counts as 1.
     pub packet_size_max: u32,
+    /// Largest packet taken of a client that is not accepted yet, in bytes of the whole packet; 128 KiB, which holds a
+    /// CONNECT with the longest will. [`Config::packet_size_max`] is a bound for it, too.
+    pub connect_size_max: u32,
     /// QoS 1 and 2 messages that a 5.0 client may have unacknowledged; 1024. 0 counts as 1.
     pub receive_max: u16,
     /// QoS 1 and 2 messages that are sent to one client without its acknowledgement; 1024. 0 counts as 1.
@@ -55,7 +58,7 @@ pub struct Config {
     pub session_expiry_v3_secs: u32,
     /// Longest client identifier taken, in bytes; 1024. At least 23 are always taken. [5.0 MQTT-3.1.3-5]
     pub client_id_size_max: usize,
-    /// Connections at one time; 10,000. One more is closed as soon as it is opened.
+    /// Connections at one time, without those that are closing; 10,000. One more is closed as soon as it is opened.
     pub connections_max: usize,
     /// Sessions at one time, with or without connection; 10,000. One more is refused.
     pub sessions_max: usize,
@@ -77,9 +80,20 @@ pub struct Config {
     pub queue_bytes_max: usize,
     /// Whether QoS 0 messages wait for a session without connection; false.
     pub queues_qos0_offline: bool,
+    /// Messages of all sessions together and retained messages, in bytes; 1 GiB.
+    ///
+    /// A message counts once with all its bytes and 256 beside, until the last session and the last connection that sends
+    /// it are done with it, and with 128 bytes for each session that it waits for. What would go past it is dropped for
+    /// the session, as for [`Config::queue_messages_max`]; [`Stats::dropped_total_full`](crate::Stats::dropped_total_full)
+    /// counts it. A message that is to be retained is refused.
+    pub messages_bytes_max: usize,
     /// Acknowledgements and answers that wait to be sent on one connection; 65,536. A client that causes more
     /// without reading them is disconnected.
     pub control_packets_max: usize,
+    /// Packets of which a part has come and answers that wait to be sent, of all connections together, in bytes; 256 MiB.
+    ///
+    /// Past it, a client that has more than 64 KiB of either is disconnected when it sends more.
+    pub buffers_bytes_max: usize,
     /// How often the broker publishes what it counts, as retained messages below `$SYS/broker/`; never unless said.
     ///
     /// Less than a second counts as one.
@@ -99,6 +113,7 @@ impl Default for Config {
             authenticator: None,
             connect_timeout: Duration::from_secs(10),
             packet_size_max: MIB as u32,
+            connect_size_max: 128 * 1024,
             receive_max: 1024,
             inflight_max: 1024,
             topic_alias_max: 16,
@@ -122,7 +137,9 @@ impl Default for Config {
             queue_messages_max: 1024 * 1024,
             queue_bytes_max: 256 * MIB,
             queues_qos0_offline: false,
+            messages_bytes_max: 1024 * MIB,
             control_packets_max: 65_536,
+            buffers_bytes_max: 256 * MIB,
             sys_interval: None,
             users: Vec::new(),
             allows_anonymous: false,

@@ -1,6 +1,5 @@
 //! What belongs to one connection and ends with it: its step, the client's limits, aliases, and answers to be sent.
 
-use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use mqtt_proto::{Connect, Version};
 
 use crate::authentication::Authentication;
 use crate::config::Config;
-use crate::control::{Control, Limits};
+use crate::control::{ControlQueue, Limits};
 use crate::ids::SessionKey;
 
 /// One connection.
@@ -24,7 +23,11 @@ pub(crate) struct Connection {
     pub(crate) aliases_in: AliasesIn<Bytes>,
     pub(crate) aliases_out: AliasesOut,
     pub(crate) authentication: Option<Authentication>,
-    pub(crate) control: VecDeque<Control>,
+    pub(crate) control: ControlQueue,
+    /// Bytes of a packet that is not whole yet.
+    pub(crate) input_bytes: usize,
+    /// What of both counts against the bound of all connections.
+    pub(crate) noted_bytes: usize,
     /// QoS 1 and 2 messages that came in, whose last acknowledgement is not sent.
     pub(crate) unacknowledged: u32,
     /// Longest silence: one and a half times the keep alive.
@@ -63,7 +66,9 @@ impl Connection {
             aliases_in: AliasesIn::default(),
             aliases_out: AliasesOut::default(),
             authentication: None,
-            control: VecDeque::new(),
+            control: ControlQueue::default(),
+            input_bytes: 0,
+            noted_bytes: 0,
             unacknowledged: 0,
             silence_max: None,
             last_packet: now,

@@ -3,6 +3,7 @@
 //! Reason strings are left out when the client does not want them or takes no packet of that size.
 
 use alloc::borrow::Cow;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -52,6 +53,43 @@ pub(crate) enum Control {
     },
 }
 
+/// Packets to be sent, first in, first out.
+#[derive(Debug, Default)]
+pub(crate) struct ControlQueue {
+    packets: VecDeque<Control>,
+    bytes: usize,
+}
+
+impl ControlQueue {
+    pub(crate) fn push(&mut self, control: Control) {
+        self.bytes += control.cost();
+        self.packets.push_back(control);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Control> {
+        let control = self.packets.pop_front()?;
+        self.bytes -= control.cost();
+        Some(control)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = ControlQueue::default();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// The memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 /// Which of the four acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AckKind {
@@ -88,6 +126,20 @@ pub(crate) struct Limits {
 pub(crate) struct Unsendable;
 
 impl Control {
+    /// The memory that it takes.
+    fn cost(&self) -> usize {
+        let beside = match self {
+            Control::Suback { codes, .. } | Control::Unsuback { codes, .. } => codes.capacity(),
+            Control::Auth { data, .. } => data.capacity(),
+            Control::Connack(_)
+            | Control::Refusal { .. }
+            | Control::Ack { .. }
+            | Control::Pingresp
+            | Control::Disconnect { .. } => 0,
+        };
+        size_of::<Control>() + beside
+    }
+
     /// Appends the packet and returns its size in bytes.
     pub(crate) fn put(
         &self,

@@ -20,7 +20,7 @@
 //! let mut out = TransmitBuf::new();
 //! while let Some(ready) = broker.poll_ready() {
 //!     while broker.poll_transmit(now, ready, &mut out) {}
-//!     // Write `out` to the socket of `ready`; then close that if `broker.is_closing(ready)`.
+//!     // Write `out` to the socket of `ready`; then close that if `broker.is_closing(ready)`, soon in any case.
 //! }
 //! assert_eq!(out.chunks().next(), Some(&b"\x20\x02\x00\x00"[..]));
 //!
@@ -42,6 +42,7 @@ mod config;
 mod stats;
 mod ids;
 mod timers;
+mod account;
 mod message;
 mod retained;
 mod subscriptions;

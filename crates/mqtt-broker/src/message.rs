@@ -11,6 +11,8 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{Properties, Property, PropertyBuf, PropertyId, PropertyOwner, QoS, TopicName};
 
+use crate::account::{Account, Charge, DELIVERY_COST};
+
 /// A message as it was published.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -24,6 +26,8 @@ pub(crate) struct Message {
     expires_at: Option<Instant>,
     /// Client identifier of the publisher.
     pub(crate) publisher: Arc<str>,
+    /// What the properties take; topic and payload count where their memory is.
+    charge: Option<Charge>,
 }
 
 impl Message {
@@ -31,7 +35,7 @@ impl Message {
     pub(crate) fn new(publisher: Arc<str>, topic: Bytes, payload: Bytes, qos: QoS, retain: bool) -> Message {
         debug_assert!(core::str::from_utf8(&topic).is_ok_and(|topic| TopicName::new(topic).is_ok()));
         let properties = PropertyBuf::new();
-        Message { topic, payload, properties, qos, retain, expires_at: None, publisher }
+        Message { topic, payload, properties, qos, retain, expires_at: None, publisher, charge: None }
     }
 
     /// Adds the properties that are passed on, of a PUBLISH or a will, and starts the expiry interval `now`.
@@ -47,6 +51,11 @@ impl Message {
         let added = self.properties.extend(PropertyOwner::Publish, properties, is_passed_on);
         debug_assert!(added.is_ok(), "properties that were decoded can be encoded");
         self
+    }
+
+    /// Lets the properties count, too.
+    pub(crate) fn count(&mut self, account: &Account) {
+        self.charge = (!self.properties.is_empty()).then(|| account.charge(self.properties.len()));
     }
 
     pub(crate) fn topic(&self) -> &Bytes {
@@ -78,13 +87,14 @@ impl Message {
         Some(u32::try_from(secs).unwrap_or(u32::MAX))
     }
 
-    /// The same in memory of its own, so that keeping it for long does not keep a large read.
-    pub(crate) fn detached(&self) -> Message {
+    /// The same in memory of its own, which counts for itself.
+    pub(crate) fn detached(&self, account: &Account) -> Message {
         Message {
             topic: Bytes::copy_from_slice(&self.topic),
-            payload: Bytes::copy_from_slice(&self.payload),
+            payload: account.copy(&self.payload, self.topic.len() + self.properties.len()),
             properties: self.properties.clone(),
             publisher: Arc::clone(&self.publisher),
+            charge: None,
             ..*self
         }
     }
@@ -103,7 +113,7 @@ fn is_passed_on(id: PropertyId) -> bool {
 }
 
 /// A message on its way to one session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) message: Arc<Message>,
     /// The lower of published and granted QoS. [5.0 MQTT-3.8.4-8] [3.1.1 MQTT-3.8.4-6]
@@ -111,9 +121,25 @@ pub(crate) struct Delivery {
     pub(crate) retain: bool,
     /// Identifiers of all subscriptions that it is for. [5.0 MQTT-3.3.4-3] [5.0 MQTT-3.3.4-4]
     pub(crate) identifiers: Vec<u32>,
+    /// What it takes beside the message, once it waits.
+    pub(crate) charge: Option<Charge>,
 }
 
 impl Delivery {
+    /// Bytes of topic, payload and properties, with the identifiers: what counts against a session's bound.
+    pub(crate) fn size(&self) -> usize {
+        self.message.size() + self.identifiers_size()
+    }
+
+    /// What it takes beside the message.
+    pub(crate) fn cost(&self) -> usize {
+        DELIVERY_COST + self.identifiers_size()
+    }
+
+    fn identifiers_size(&self) -> usize {
+        size_of_val(&*self.identifiers)
+    }
+
     /// What this hop adds to the properties of a 5.0 message, except a topic alias.
     pub(crate) fn put_hop_properties(&self, now: Instant, list: &mut Vec<Property<'static>>) {
         list.clear();

@@ -106,7 +106,7 @@ impl Outbox {
                 return Err(Dropped::QueueFull);
             }
         }
-        self.size += delivery.message.size();
+        self.size += delivery.size();
         self.first_expiry = earlier(self.first_expiry, delivery.message.expires_at());
         self.queue.push_back(delivery);
         Ok(())
@@ -121,8 +121,7 @@ impl Outbox {
     }
 
     fn has_room(&self, delivery: &Delivery, config: &Config) -> bool {
-        self.queue.len() < config.queue_messages_max
-            && self.size + delivery.message.size() <= config.queue_bytes_max
+        self.queue.len() < config.queue_messages_max && self.size + delivery.size() <= config.queue_bytes_max
     }
 
     fn remove_queued(&mut self, is_removed: impl Fn(&Delivery) -> bool) {
@@ -130,7 +129,7 @@ impl Outbox {
         self.queue.retain(|queued| {
             let is_kept = !is_removed(queued);
             if !is_kept {
-                *size -= queued.message.size();
+                *size -= queued.size();
             }
             is_kept
         });
@@ -219,7 +218,7 @@ impl Outbox {
                 Step::Sent
             }
             Fit::TooLarge => {
-                self.size -= delivery.message.size();
+                self.size -= delivery.size();
                 self.ids.release(packet_id);
                 Step::TooLarge
             }
@@ -247,7 +246,7 @@ impl Outbox {
 
     fn pop_queued(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
-        self.size -= delivery.message.size();
+        self.size -= delivery.size();
         Some(delivery)
     }
 
@@ -304,14 +303,14 @@ impl Outbox {
     /// Moves a message on to the released; only its identifier is left of it.
     fn release(&mut self, at: usize) {
         let Some(sent) = self.sent.remove(at) else { return };
-        self.size -= sent.delivery.message.size();
+        self.size -= sent.delivery.size();
         let is_in_window = sent.sequence < self.replay_from;
         self.released.push_back(Released { packet_id: sent.packet_id, is_in_window });
     }
 
     fn remove_sent(&mut self, at: usize) {
         let Some(sent) = self.sent.remove(at) else { return };
-        self.size -= sent.delivery.message.size();
+        self.size -= sent.delivery.size();
         self.ids.release(sent.packet_id);
         if sent.sequence < self.replay_from {
             self.window_used -= 1;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{TopicFilter, TopicName};
 
+use crate::account::Account;
 use crate::config::Config;
 use crate::message::Message;
 
@@ -39,7 +40,13 @@ impl Retained {
     ///
     /// [5.0 MQTT-3.3.1-6] [5.0 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-5] [3.1.1 MQTT-3.3.1-7] [3.1.1 MQTT-3.3.1-10]
     /// [3.1.1 MQTT-3.3.1-11]
-    pub(crate) fn set(&mut self, now: Instant, message: &Message, config: &Config) -> Result<(), Full> {
+    pub(crate) fn set(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        config: &Config,
+        account: &Account,
+    ) -> Result<(), Full> {
         if message.payload.is_empty() {
             self.remove(message.topic());
             return Ok(());
@@ -50,8 +57,15 @@ impl Retained {
                 return Err(Full);
             }
         }
+        let is_too_much = || account.bytes() + message.size() > config.messages_bytes_max;
+        if is_too_much() {
+            self.remove_expired(now);
+            if is_too_much() {
+                return Err(Full);
+            }
+        }
         self.remove(message.topic());
-        let message = message.detached();
+        let message = message.detached(account);
         self.size += message.size();
         self.messages.insert(message.topic().clone(), Arc::new(message));
         Ok(())

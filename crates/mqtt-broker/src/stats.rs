@@ -21,6 +21,10 @@ pub struct Stats {
     pub inflight: usize,
     /// Messages of both kinds, in bytes of topics, payloads and properties; a shared one counts for each session.
     pub queued_bytes: usize,
+    /// What counts against [`Config::messages_bytes_max`](crate::Config::messages_bytes_max); a shared message counts once.
+    pub messages_bytes: usize,
+    /// What counts against [`Config::buffers_bytes_max`](crate::Config::buffers_bytes_max).
+    pub buffers_bytes: usize,
 
     /// Connections that were opened.
     pub connections_opened: u64,
@@ -42,6 +46,8 @@ pub struct Stats {
     pub wills: u64,
     /// Messages dropped for a session because its queue was full.
     pub dropped_queue_full: u64,
+    /// Messages dropped for a session because all sessions together had too many.
+    pub dropped_total_full: u64,
     /// QoS 0 messages dropped for a session because it had no connection.
     pub dropped_offline: u64,
     /// Messages dropped for a session because their expiry interval had passed.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{Properties, PropertyBuf, PropertyOwner, QoS, Will as WillPacket};
 
+use crate::account::Account;
 use crate::message::Message;
 
 /// A will, in memory of its own.
@@ -40,9 +41,9 @@ impl Will {
     /// The message; its expiry interval starts `now`.
     ///
     /// [5.0 MQTT-3.1.2-14] [5.0 MQTT-3.1.2-15] [3.1.1 MQTT-3.1.2-16] [3.1.1 MQTT-3.1.2-17]
-    pub(crate) fn into_message(self, now: Instant, publisher: Arc<str>) -> Message {
+    pub(crate) fn into_message(self, now: Instant, publisher: Arc<str>, account: &Account) -> Message {
         let properties: Properties<'_> = self.properties.as_properties();
-        Message::new(publisher, self.topic, self.payload, self.qos, self.retain)
-            .with_properties(now, properties)
+        let payload = account.copy(&self.payload, self.topic.len());
+        Message::new(publisher, self.topic, payload, self.qos, self.retain).with_properties(now, properties)
     }
 }

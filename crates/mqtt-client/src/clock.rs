@@ -19,9 +19,11 @@ pub struct SystemClock;
 static ORIGIN: OnceLock<time::Instant> = OnceLock::new();
 
 impl SystemClock {
-    /// The point in the system's own type, for a timer.
+    /// The point in the system's own type, for a timer. One that the system cannot name is some decades away instead.
     pub fn to_std(at: Instant) -> time::Instant {
-        *ORIGIN.get_or_init(time::Instant::now) + at.since(Instant::ORIGIN)
+        let origin = *ORIGIN.get_or_init(time::Instant::now);
+        let since_origin = at.since(Instant::ORIGIN);
+        origin.checked_add(since_origin).unwrap_or_else(|| origin + since_origin.min(FAR))
     }
 }
 
@@ -31,3 +33,6 @@ impl Clock for SystemClock {
         Instant::ORIGIN + since_origin
     }
 }
+
+/// Thirty years, which every system can count.
+const FAR: time::Duration = time::Duration::from_secs(30 * 365 * 24 * 60 * 60);

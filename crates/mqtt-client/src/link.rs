@@ -10,6 +10,9 @@ use crate::server::Server;
 /// A call that cannot go on returns [`io::ErrorKind::WouldBlock`]; the adapter then waits until the stream is ready.
 pub trait Link {
     /// Reads into `buf`; 0 is the end of the stream.
+    ///
+    /// One call does a bounded amount of work. A link that has read much without a byte for `buf`, such as frames of a
+    /// layer that carry nothing, returns [`io::ErrorKind::Interrupted`]: the driver calls again, a few times a turn.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
 
     /// Writes from the chunks, in order, as far as it gets.

@@ -95,7 +95,8 @@ impl Options {
     /// The defaults, for the server and the credentials of a URL.
     ///
     /// `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `mqtts://` with TLS, `ws://…/PATH` and `wss://…/PATH` over WebSocket,
-    /// `unix:///PATH` for a Unix socket; percent-encoded where needed.
+    /// `unix:///PATH` for a Unix socket; percent-encoded where needed. WebSocket asks for the path of the URL, also for
+    /// `/`; a URL without a path, such as `ws://HOST`, asks for `/mqtt`.
     pub fn from_url(url: &str) -> Result<Options, OptionsError> {
         let (server, credentials) = parse_url(url)?;
         let mut options = Options::new("");
@@ -374,9 +375,9 @@ fn parse_url(url: &str) -> Result<(Server, Option<Credentials>), OptionsError> {
         Scheme::Unix => return Err(not_a_url()),
         _ if server.host.is_empty() => return Err(OptionsError::NoHost),
         Scheme::Ws | Scheme::Wss => {
-            if !matches!((path.as_str(), query.as_str()), ("" | "/", "")) {
-                server.path = format!("{path}{query}");
-            }
+            // `/` is a path of its own; only a URL without one leaves the default.
+            let path = if path.as_str().is_empty() { server.path.as_str() } else { path.as_str() };
+            server.path = format!("{path}{query}");
         }
         Scheme::Mqtt | Scheme::Mqtts => {
             let path = format!("{path}{query}");

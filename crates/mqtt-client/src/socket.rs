@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct SocketOptions {
     /// Whether small packets go out at once; true unless said. What can wait for more was gathered before.
     pub nodelay: bool,
-    /// How long a silent connection is left alone before the system asks the other side; never unless said.
+    /// How long a silent connection is left alone before the system asks the other side, in whole seconds from 1 to
+    /// 32,767; what is outside counts as the nearest of them. Default: never.
     pub keep_alive: Option<Duration>,
     /// Size of the system's send buffer in bytes; the system's choice unless said.
     pub send_buffer_size: Option<usize>,

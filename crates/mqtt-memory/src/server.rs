@@ -149,6 +149,7 @@ impl Server {
             held: VecDeque::new(),
             rng,
             closes_at: None,
+            is_shut_down: false,
         };
         // An error says only that the link is gone, which the broker is told below.
         let _ = served.run(&mut alarm).await;
@@ -182,17 +183,19 @@ struct Served {
     /// Acknowledgements that are held back, and until when.
     held: VecDeque<(Instant, Bytes)>,
     rng: Rng,
-    /// When a link is let go whose other side does not close it.
+    /// When a link that the broker has ended is let go, whatever the other side does.
     closes_at: Option<Instant>,
+    is_shut_down: bool,
 }
 
 /// Bytes that are read at once.
 const READ_SIZE: usize = 4096;
 
-/// While more bytes than this wait to be written, nothing is read.
-const OUTPUT_HIGH: usize = 64 * 1024;
+/// While more bytes than this wait to be written, what the broker has for the client stays there, where it is bounded.
+const OUTPUT_LOW: usize = 64 * 1024;
 
-/// How long the other side may take to close a link that this side has shut down.
+/// How long, in virtual time, the other side may take to read the last bytes, and to close a link that the broker has
+/// ended.
 const LINGER: Duration = Duration::from_secs(5);
 
 impl Served {
@@ -215,12 +218,14 @@ impl Served {
             }
             let now = server.executor.now();
             let is_closing = server.change(|broker, _| broker.is_closing(self.id));
-            if is_closing && self.output.is_empty() && self.held.is_empty() && self.closes_at.is_none() {
-                self.end.shutdown()?;
-                self.closes_at = Some(now + LINGER);
-            }
-            if self.closes_at.is_some_and(|at| at <= now) {
-                return Ok(());
+            if is_closing {
+                if *self.closes_at.get_or_insert(now + LINGER) <= now {
+                    return Ok(());
+                }
+                if self.output.is_empty() && self.held.is_empty() && !self.is_shut_down {
+                    self.is_shut_down = true;
+                    self.end.shutdown()?;
+                }
             }
             let deadline = self.held.front().map(|(at, _)| *at).into_iter().chain(self.closes_at).min();
             let wants_write = !self.output.is_empty();
@@ -232,11 +237,9 @@ impl Served {
         }
     }
 
-    /// Whether there may be more to read.
+    /// Whether there may be more to read. It is read although the other side does not read, so that the two never wait
+    /// for one another.
     fn read(&mut self) -> io::Result<bool> {
-        if self.output.len() > OUTPUT_HIGH {
-            return Ok(false);
-        }
         let mut scratch = [0; READ_SIZE];
         match self.end.try_read(&mut scratch) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
@@ -293,7 +296,7 @@ impl Served {
     /// Takes what the broker has to send, as far as it is likely to go out.
     fn gather(&mut self) {
         let id = self.id;
-        while self.output.len() < OUTPUT_HIGH {
+        while self.output.len() < OUTPUT_LOW {
             let Served { server, transmit, .. } = self;
             if !server.change(|broker, now| broker.poll_transmit(now, id, transmit)) {
                 break;

@@ -90,6 +90,26 @@ fn short_partition_only_delays() {
     });
 }
 
+/// More than both directions hold: the broker reads on although the client writes before it reads.
+#[test]
+fn a_client_that_sends_to_itself_fills_no_two_directions() {
+    let world = World::calm(5);
+    run(&world, async {
+        let client = world.connect(options("both")).await?;
+        let mut inbox = client.subscribe(Subscribe::new("a").qos(QoS::AtLeastOnce))?;
+        inbox.granted().await?;
+        for number in 0..20_u8 {
+            drop(client.publish(Publish::new("a", vec![number; 300_000]).qos(QoS::AtLeastOnce))?);
+        }
+        for number in 0..20_u8 {
+            let message = inbox.next().await.ok_or("no message")?;
+            assert_eq!(message.payload()[0], number);
+        }
+        assert_eq!(client.stats().disconnections, 0);
+        Ok(())
+    });
+}
+
 #[test]
 fn broker_restart_keeps_or_loses_sessions() {
     for (keep, is_present) in [(true, true), (false, false)] {

@@ -104,8 +104,12 @@ pub enum DecodeErrorKind {
     SharedFilter,
     /// No Local on a shared subscription.
     NoLocalOnShared,
-    /// Reserved bits, QoS 3 or Retain Handling 3 in the options of a subscription.
+    /// Reserved bits in the options of a subscription.
     SubscribeOptions,
+    /// QoS 3 in the options of a subscription.
+    SubscribeQoS,
+    /// Retain Handling 3 in the options of a subscription.
+    RetainHandling,
     /// A request without a topic filter, or its acknowledgement without a code.
     EmptyList,
     /// The identifier of a property is unknown.
@@ -183,6 +187,7 @@ impl DecodeError {
             (K::SharedFilter, _) => pick(Some("MQTT-4.8.2-2"), None),
             (K::NoLocalOnShared, _) => pick(Some("MQTT-3.8.3-4"), None),
             (K::SubscribeOptions, _) => pick(Some("MQTT-3.8.3-5"), Some("MQTT-3.8.3-4")),
+            (K::SubscribeQoS, _) => pick(None, Some("MQTT-3.8.3-4")),
             (K::EmptyList, Some(P::Subscribe)) => pick(Some("MQTT-3.8.3-2"), Some("MQTT-3.8.3-3")),
             (K::EmptyList, Some(P::Unsubscribe)) => pick(Some("MQTT-3.10.3-2"), Some("MQTT-3.10.3-2")),
             (K::PropertyValue(PropertyId::TopicAlias), _) => Some("MQTT-3.3.2-8"),
@@ -198,17 +203,20 @@ impl DecodeError {
         use DecodeErrorKind as K;
         match self.kind {
             K::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
+            // A property that no packet of this kind has is malformed; one of the other side's packets is not.
+            K::PropertyNotAllowed(id) if self.is_known_in_packet(id) => ReasonCode::ProtocolError,
             K::PropertyValue(PropertyId::TopicAlias) => ReasonCode::TopicAliasInvalid,
             K::ProtocolName | K::ProtocolLevel { .. } => ReasonCode::UnsupportedProtocolVersion,
             K::PropertyRepeated(_)
             | K::PropertyValue(_)
-            | K::PropertyNotAllowed(_)
             | K::AuthenticationDataAlone
             | K::AuthenticationMethodMissing
             | K::WrongSender
             | K::EmptyTopicName
             | K::EmptyList
             | K::NoLocalOnShared
+            | K::SubscribeQoS
+            | K::RetainHandling
             | K::PacketIdZero
             | K::SessionPresentInRefusal
             | K::ReasonCode { .. } => ReasonCode::ProtocolError,
@@ -238,8 +246,20 @@ impl DecodeError {
             | K::SharedFilter
             | K::EmptyTopicFilter
             | K::DiscouragedCharacter { .. }
+            | K::PropertyNotAllowed(_)
             | K::UnknownProperty { .. } => ReasonCode::MalformedPacket,
         }
+    }
+
+    /// Whether the packet may carry the property when the other side sends it.
+    fn is_known_in_packet(&self, id: PropertyId) -> bool {
+        let owner = match self.packet {
+            Some(PacketKind::Publish) => PropertyOwner::Publish,
+            Some(PacketKind::Disconnect) => PropertyOwner::Disconnect,
+            // Their properties are the same from both sides, or only one side sends them.
+            _ => return false,
+        };
+        id.is_legal_in(owner)
     }
 }
 
@@ -296,7 +316,9 @@ impl fmt::Display for DecodeErrorKind {
             K::ShareName => "a shared subscription without a share name",
             K::SharedFilter => "a shared subscription that is not $share/NAME/FILTER",
             K::NoLocalOnShared => "no local on a shared subscription",
-            K::SubscribeOptions => "subscription options that are not allowed",
+            K::SubscribeOptions => "reserved bits in the options of a subscription",
+            K::SubscribeQoS => "QoS 3 in the options of a subscription",
+            K::RetainHandling => "Retain Handling 3 in the options of a subscription",
             K::EmptyList => "an empty list",
             K::UnknownProperty { id } => return write!(f, "unknown property {id}"),
             K::PropertyNotAllowed(id) => return write!(f, "{id} is not allowed here"),

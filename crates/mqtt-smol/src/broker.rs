@@ -6,6 +6,9 @@
 //! println!("listening on {}", broker.url());
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! It reads on although a client does not, so that the two never wait for one another; [`Config`] bounds what clients
+//! make it keep. A connection that the broker ends is gone after a second, whatever its client does.
 
 mod shared;
 mod connection;

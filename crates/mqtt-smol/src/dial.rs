@@ -1,13 +1,13 @@
 //! Opens sockets, and the way to the server over them.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_io::{Async, Timer};
 use mqtt_client::{BoxedLink, Dial, Link, Route, SocketOptions};
-use mqtt_transport::{SockRef, hasten_acknowledgement, race, start_connect};
+use mqtt_transport::{SockRef, hasten_acknowledgement, look_up, race, start_connect};
 
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
@@ -80,12 +80,12 @@ pub(crate) struct Connection {
 pub(crate) async fn dial(route: Route) -> io::Result<Connection> {
     let socket = match &route.dial {
         Dial::Tcp { host, port } => {
-            let addresses = look_up(host.clone(), *port).await?;
+            let addresses = look_up(host, *port).await?;
             let connect = |address| connect(address, route.socket.clone());
             Socket::Tcp(Arc::new(race(addresses, connect, Timer::after).await?))
         }
         #[cfg(unix)]
-        Dial::Unix { path } => Socket::Unix(Arc::new(Async::<UnixStream>::connect(path).await?)),
+        Dial::Unix { path } => Socket::Unix(Arc::new(connect_unix(path).await?)),
         #[cfg(not(unix))]
         Dial::Unix { .. } => return Err(io::ErrorKind::Unsupported.into()),
     };
@@ -103,10 +103,13 @@ async fn connect(address: SocketAddr, options: SocketOptions) -> io::Result<Asyn
     }
 }
 
-/// The resolver of the system blocks, so it runs on a thread of its own; an address needs no resolver.
-async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    match host.parse() {
-        Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
-        Err(_) => blocking::unblock(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await,
+/// A listener that has no room for one more is asked again until the dial is given up.
+#[cfg(unix)]
+async fn connect_unix(path: &str) -> io::Result<Async<UnixStream>> {
+    loop {
+        if let Some(stream) = mqtt_transport::connect_unix(path)? {
+            return Async::new_nonblocking(stream);
+        }
+        Timer::after(mqtt_transport::UNIX_PAUSE).await;
     }
 }

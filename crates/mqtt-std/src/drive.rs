@@ -3,7 +3,7 @@
 use mqtt_client::{Client, ConnectError, IntoOptions, Options, SystemClock};
 use mqtt_transport::with_defaults;
 
-use crate::worker::adopt;
+use crate::worker::register;
 
 /// A client whose bytes are moved by a thread that it shares with others, for options or a URL. Nothing is connected
 /// yet.
@@ -11,7 +11,7 @@ pub fn client(options: impl IntoOptions) -> Result<Client, ConnectError> {
     let options: Options = with_defaults(options.into_options()?)?;
     let server = options.server.to_string();
     let (client, driver) = Client::new(options, SystemClock, fastrand::u64(..));
-    adopt(driver).map_err(|error| ConnectError::unavailable(server, error))?;
+    register(driver).map_err(|error| ConnectError::unavailable(server, error))?;
     Ok(client)
 }
 

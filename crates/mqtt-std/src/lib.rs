@@ -1,7 +1,9 @@
 //! The MQTT client on threads of the standard library: blocking methods, and no async runtime.
 //!
 //! [`connect`] returns a [`Client`] that is online; threads of this crate, one for each core at the most, move the
-//! bytes of all clients. What is awaited elsewhere is waited for here: `wait`, `wait_for`, `wait_next`, `wait_next_for`, `wait_all`, `wait_run`.
+//! bytes of all clients. A connection has one descriptor and no thread, also while it is dialled; only the names of hosts
+//! are looked up on threads of their own, eight at the most. What is awaited elsewhere is waited for here: `wait`,
+//! `wait_for`, `wait_next`, `wait_next_for`, `wait_all`, `wait_run`.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -3,113 +3,94 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use mqtt_client::Link;
 use mqtt_transport::{SockRef, hasten_acknowledgement};
 
-/// A socket whose clones are the same one.
+/// A socket that is registered with a poll for as long as it lives. Clones are the same one: a connection has one
+/// descriptor.
 #[derive(Clone, Debug)]
-pub(crate) enum Socket {
-    Tcp(Arc<mio::net::TcpStream>),
-    #[cfg(unix)]
-    Unix(Arc<mio::net::UnixStream>),
-}
-
-/// Keeps a socket registered; the poll tells each change once.
-#[derive(Debug)]
-pub(crate) struct Registered {
-    registry: Registry,
-    socket: OwnSocket,
-}
+pub(crate) struct Socket(Arc<Inner>);
 
 #[derive(Debug)]
-enum OwnSocket {
+struct Inner {
+    stream: Stream,
+    /// Whether the poll has told that nothing more comes, or that something is wrong: it tells each change once, so
+    /// that the end may stand behind bytes that are read without filling the reader's buffer.
+    is_read_closed: AtomicBool,
+}
+
+/// A stream of either kind.
+#[derive(Debug)]
+pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
     #[cfg(unix)]
     Unix(mio::net::UnixStream),
 }
 
-impl OwnSocket {
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            OwnSocket::Tcp(stream) => stream,
-            #[cfg(unix)]
-            OwnSocket::Unix(stream) => stream,
-        }
-    }
-}
-
-impl Registered {
-    /// Registers the socket for everything that can happen to it.
-    pub(crate) fn new(registry: Registry, socket: &Socket, token: Token) -> io::Result<Registered> {
-        let mut own = socket.duplicate()?;
-        registry.register(own.source(), token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Registered { registry, socket: own })
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        // A socket that cannot be deregistered is gone already.
-        let _ = self.registry.deregister(self.socket.source());
-    }
-}
-
 impl Socket {
-    #[cfg(unix)]
-    fn duplicate(&self) -> io::Result<OwnSocket> {
-        use std::os::fd::AsFd;
-        Ok(match self {
-            Socket::Tcp(stream) => {
-                let duplicate = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-                OwnSocket::Tcp(mio::net::TcpStream::from_std(duplicate))
-            }
-            Socket::Unix(stream) => {
-                let duplicate = std::os::unix::net::UnixStream::from(stream.as_fd().try_clone_to_owned()?);
-                OwnSocket::Unix(mio::net::UnixStream::from_std(duplicate))
-            }
-        })
+    /// Registers a stream for everything that can happen to it. Closing it takes it out of the poll.
+    pub(crate) fn register(mut stream: Stream, registry: &Registry, token: Token) -> io::Result<Socket> {
+        let source: &mut dyn Source = match &mut stream {
+            Stream::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream,
+        };
+        registry.register(source, token, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Socket(Arc::new(Inner { stream, is_read_closed: AtomicBool::new(false) })))
     }
 
-    #[cfg(windows)]
-    fn duplicate(&self) -> io::Result<OwnSocket> {
-        use std::os::windows::io::AsSocket;
-        let Socket::Tcp(stream) = self;
-        let duplicate = std::net::TcpStream::from(stream.as_socket().try_clone_to_owned()?);
-        Ok(OwnSocket::Tcp(mio::net::TcpStream::from_std(duplicate)))
+    /// Whether a connection that was started is open; an error if it failed.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        mqtt_transport::is_connected(self.as_ref())
+    }
+
+    /// The poll has told that nothing more comes.
+    pub(crate) fn set_read_closed(&self) {
+        self.0.is_read_closed.store(true, Ordering::Relaxed);
+    }
+
+    fn as_ref(&self) -> SockRef<'_> {
+        match &self.0.stream {
+            Stream::Tcp(stream) => SockRef::from(stream),
+            #[cfg(unix)]
+            Stream::Unix(stream) => SockRef::from(stream),
+        }
     }
 }
 
 impl Link for Socket {
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => (&**stream).read(buf),
+        match &self.0.stream {
+            Stream::Tcp(stream) => (&*stream).read(buf),
             #[cfg(unix)]
-            Socket::Unix(stream) => (&**stream).read(buf),
+            Stream::Unix(stream) => (&*stream).read(buf),
         }
     }
 
     fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => (&**stream).write_vectored(chunks),
+        match &self.0.stream {
+            Stream::Tcp(stream) => (&*stream).write_vectored(chunks),
             #[cfg(unix)]
-            Socket::Unix(stream) => (&**stream).write_vectored(chunks),
+            Stream::Unix(stream) => (&*stream).write_vectored(chunks),
         }
     }
 
     fn hasten(&mut self) {
-        if let Socket::Tcp(stream) = self {
-            hasten_acknowledgement(SockRef::from(&**stream));
+        if let Stream::Tcp(stream) = &self.0.stream {
+            hasten_acknowledgement(SockRef::from(stream));
         }
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
+        self.as_ref().shutdown(Shutdown::Write)
+    }
+
+    /// Windows tells of what comes only after a read that would have blocked.
+    fn short_read_is_all(&self) -> bool {
+        cfg!(unix) && !self.0.is_read_closed.load(Ordering::Relaxed)
     }
 }

@@ -7,36 +7,35 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use mio::{Events, Poll, Registry, Token};
+use mio::{Events, Registry, Token};
 use mqtt_client::{Clock, Driver, Goal, Instant, SystemClock, Turn};
 
-use crate::dial::{Connection, dial};
-use crate::socket::Registered;
+use crate::dial::{Connection, Dialing, Place};
 
 /// Has a worker move the bytes of a client from now on, until all its handles are gone and everything has ended.
-pub(crate) fn adopt(driver: Driver) -> io::Result<()> {
+pub(crate) fn register(driver: Driver) -> io::Result<()> {
     let mut workers = lock(&WORKERS);
-    let number = workers.adopted % workers_max();
+    let number = workers.registered % workers_max();
     if number == workers.handles.len() {
         workers.handles.push(Worker::start()?);
     }
-    workers.adopted += 1;
-    workers.handles[number].adopt(driver)
+    workers.registered += 1;
+    workers.handles[number].register(driver)
 }
 
-static WORKERS: Mutex<Workers> = Mutex::new(Workers { handles: Vec::new(), adopted: 0 });
+static WORKERS: Mutex<Workers> = Mutex::new(Workers { handles: Vec::new(), registered: 0 });
 
 /// Those that were started; they wait for further clients for as long as the program runs.
 struct Workers {
     handles: Vec<WorkerHandle>,
     /// Clients so far, which take the workers in turn.
-    adopted: usize,
+    registered: usize,
 }
 
 fn workers_max() -> usize {
@@ -44,13 +43,13 @@ fn workers_max() -> usize {
 }
 
 struct WorkerHandle {
-    newcomers: Sender<Driver>,
+    incoming: Sender<Driver>,
     alert: Arc<Alert>,
 }
 
 impl WorkerHandle {
-    fn adopt(&self, driver: Driver) -> io::Result<()> {
-        self.newcomers.send(driver).map_err(|_| io::Error::other("the thread of this client has ended"))?;
+    fn register(&self, driver: Driver) -> io::Result<()> {
+        self.incoming.send(driver).map_err(|_| io::Error::other("the thread of this client has ended"))?;
         self.alert.waker.wake()
     }
 }
@@ -88,9 +87,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What a worker knows of its clients.
 struct Worker {
-    poll: Poll,
+    poll: mio::Poll,
     alert: Arc<Alert>,
-    newcomers: Receiver<Driver>,
+    incoming: Receiver<Driver>,
     slots: Vec<Option<Slot>>,
     /// Those to be looked at, each once.
     due: VecDeque<usize>,
@@ -111,8 +110,8 @@ struct Slot {
 
 enum State {
     Idle,
-    Dialing { attempt: u64, result: Receiver<io::Result<Connection>> },
-    Serving { connection: Connection, _registered: Registered },
+    Dialing { attempt: u64, dialing: Box<Dialing> },
+    Serving { connection: Connection },
 }
 
 /// What comes next for a client.
@@ -132,16 +131,16 @@ const ALERT: Token = Token(usize::MAX);
 
 impl Worker {
     fn start() -> io::Result<WorkerHandle> {
-        let poll = Poll::new()?;
+        let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), ALERT)?;
         let alert = Arc::new(Alert { waker, called: Mutex::default() });
-        let (sender, newcomers) = mpsc::channel();
-        let handle = WorkerHandle { newcomers: sender, alert: Arc::clone(&alert) };
+        let (sender, incoming) = mpsc::channel();
+        let handle = WorkerHandle { incoming: sender, alert: Arc::clone(&alert) };
         let slots = Vec::new();
         let worker = Worker {
             poll,
             alert,
-            newcomers,
+            incoming,
             slots,
             due: VecDeque::new(),
             deadlines: BTreeSet::new(),
@@ -156,7 +155,7 @@ impl Worker {
         let mut events = Events::with_capacity(256);
         let mut called = Vec::new();
         loop {
-            self.welcome();
+            self.accept_incoming();
             std::mem::swap(&mut *lock(&self.alert.called), &mut called);
             for index in called.drain(..) {
                 self.on_called(index);
@@ -168,16 +167,14 @@ impl Worker {
             self.end_rest();
             // An error is an interruption, after which everything is looked at again.
             let _ = self.poll.poll(&mut events, self.timeout());
-            for event in &events {
-                if event.token() != ALERT {
-                    self.set_due(event.token().0);
-                }
+            for event in events.iter().filter(|event| event.token() != ALERT) {
+                self.on_socket(event.token().0, event.is_read_closed() || event.is_error());
             }
         }
     }
 
-    fn welcome(&mut self) {
-        while let Ok(driver) = self.newcomers.try_recv() {
+    fn accept_incoming(&mut self) {
+        while let Ok(driver) = self.incoming.try_recv() {
             let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
             let alert = Arc::clone(&self.alert);
             let call = Arc::new(Call { alert, index, is_called: AtomicBool::new(false) });
@@ -197,6 +194,19 @@ impl Worker {
             slot.call.is_called.store(false, Ordering::Release);
             self.set_due(index);
         }
+    }
+
+    /// One of a client's sockets has changed; it is told only once that nothing more comes. What is told late of a
+    /// socket that is gone costs the next one a read.
+    fn on_socket(&mut self, index: usize, is_read_closed: bool) {
+        if let Some(slot) = self.slots.get(index).and_then(Option::as_ref).filter(|_| is_read_closed) {
+            match &slot.state {
+                State::Idle => {}
+                State::Dialing { dialing, .. } => dialing.set_read_closed(),
+                State::Serving { connection } => connection.socket.set_read_closed(),
+            }
+        }
+        self.set_due(index);
     }
 
     fn set_due(&mut self, index: usize) {
@@ -276,33 +286,26 @@ impl Slot {
                     Goal::Finished => return Next::Finished,
                     Goal::Idle { deadline } => deadline,
                     Goal::Link { attempt, .. } => {
-                        self.dial(attempt);
+                        let dialing = Box::new(Dialing::new(self.driver.route()));
+                        self.state = State::Dialing { attempt, dialing };
                         continue;
                     }
                 },
-                State::Dialing { attempt, result } => match result.try_recv() {
-                    Ok(opened) => {
-                        self.open(registry, index, attempt, opened);
-                        continue;
-                    }
-                    Err(TryRecvError::Disconnected) => {
-                        self.driver.on_dial_failed(attempt, io::ErrorKind::Other.into());
-                        continue;
-                    }
-                    Err(TryRecvError::Empty) => match self.driver.goal() {
-                        Goal::Link { attempt: wanted, deadline } if wanted == attempt => {
-                            self.state = State::Dialing { attempt, result };
-                            deadline
+                State::Dialing { attempt, dialing } => match self.driver.goal() {
+                    Goal::Link { attempt: wanted, deadline } if wanted == attempt => {
+                        match self.dial(registry, index, attempt, dialing) {
+                            Poll::Ready(()) => continue,
+                            Poll::Pending => deadline.into_iter().chain(self.dial_deadline()).min(),
                         }
-                        Goal::Link { .. } | Goal::Idle { .. } | Goal::Finished => continue,
-                    },
+                    }
+                    Goal::Link { .. } | Goal::Idle { .. } | Goal::Finished => continue,
                 },
-                State::Serving { mut connection, _registered } => {
+                State::Serving { mut connection } => {
                     let turn = self.driver.turn(&mut connection.link);
                     if turn == Turn::Drop {
                         continue;
                     }
-                    self.state = State::Serving { connection, _registered };
+                    self.state = State::Serving { connection };
                     match turn {
                         // Both directions are announced once each, so nothing need be said about what is wanted.
                         Turn::Wait { rest: Some(rest), .. } => return Next::Rest(rest),
@@ -318,25 +321,33 @@ impl Slot {
         }
     }
 
-    fn dial(&mut self, attempt: u64) {
-        let waker = self.waker.clone();
-        match dial(self.driver.route(), self.driver.network_timeout(), move || waker.wake()) {
-            Ok(result) => self.state = State::Dialing { attempt, result },
-            Err(error) => self.driver.on_dial_failed(attempt, error),
+    /// Goes on with a dial; ready once it has ended.
+    fn dial(
+        &mut self,
+        registry: &Registry,
+        index: usize,
+        attempt: u64,
+        mut dialing: Box<Dialing>,
+    ) -> Poll<()> {
+        let place = Place { registry, token: Token(index), now: SystemClock.now() };
+        match dialing.poll(place, &mut Context::from_waker(&self.waker)) {
+            Poll::Ready(Ok(connection)) => {
+                self.driver.on_opened(attempt);
+                self.state = State::Serving { connection };
+            }
+            Poll::Ready(Err(error)) => self.driver.on_dial_failed(attempt, error),
+            Poll::Pending => {
+                self.state = State::Dialing { attempt, dialing };
+                return Poll::Pending;
+            }
         }
+        Poll::Ready(())
     }
 
-    fn open(&mut self, registry: &Registry, index: usize, attempt: u64, opened: io::Result<Connection>) {
-        let registered = opened.and_then(|connection| {
-            let registered = Registered::new(registry.try_clone()?, &connection.socket, Token(index))?;
-            Ok((connection, registered))
-        });
-        match registered {
-            Ok((connection, _registered)) => {
-                self.driver.on_opened(attempt);
-                self.state = State::Serving { connection, _registered };
-            }
-            Err(error) => self.driver.on_dial_failed(attempt, error),
+    fn dial_deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Dialing { dialing, .. } => dialing.deadline(),
+            State::Idle | State::Serving { .. } => None,
         }
     }
 }

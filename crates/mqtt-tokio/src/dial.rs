@@ -86,7 +86,7 @@ pub(crate) async fn dial(route: Route) -> io::Result<Connection> {
             Socket::Tcp(Arc::new(race(addresses, connect, sleep).await?))
         }
         #[cfg(unix)]
-        Dial::Unix { path } => Socket::Unix(Arc::new(UnixStream::connect(path).await?)),
+        Dial::Unix { path } => Socket::Unix(Arc::new(connect_unix(path).await?)),
         #[cfg(not(unix))]
         Dial::Unix { .. } => return Err(io::ErrorKind::Unsupported.into()),
     };
@@ -98,4 +98,15 @@ async fn connect(address: SocketAddr, options: SocketOptions) -> io::Result<TcpS
     let socket = open_socket(address, &options)?;
     socket.set_nonblocking(true)?;
     TcpSocket::from_std_stream(socket.into()).connect(address).await
+}
+
+/// A listener that has no room for one more is asked again until the dial is given up.
+#[cfg(unix)]
+async fn connect_unix(path: &str) -> io::Result<UnixStream> {
+    loop {
+        if let Some(stream) = mqtt_transport::connect_unix(path)? {
+            return UnixStream::from_std(stream);
+        }
+        sleep(mqtt_transport::UNIX_PAUSE).await;
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct HandshakeLink<H> {
     /// What is to be sent.
     out: Vec<u8>,
     is_blocked: bool,
+    /// Whether the last read has taken all that the link below had.
+    is_drained: bool,
 }
 
 /// An answer that is larger is no answer.
@@ -33,11 +35,26 @@ impl<H: Handshake> HandshakeLink<H> {
             input: Vec::new(),
             out: Vec::new(),
             is_blocked: false,
+            is_drained: false,
+        }
+    }
+
+    /// Whether the handshake is over.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn is_open(&self) -> bool {
+        self.handshake.is_none()
+    }
+
+    /// [`HandshakeLink::open`] for a write, which must not be tried again at once: the next read goes on.
+    pub(crate) fn open_for_write(&mut self) -> io::Result<()> {
+        match self.open() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(ErrorKind::WouldBlock.into()),
+            result => result,
         }
     }
 
     /// Goes on with the handshake; would block until it is over.
-    fn open(&mut self) -> io::Result<()> {
+    pub(crate) fn open(&mut self) -> io::Result<()> {
         while let Some(handshake) = &mut self.handshake {
             let is_open = handshake.go_on(&mut self.input, &mut self.out)?;
             self.flush()?;
@@ -51,7 +68,10 @@ impl<H: Handshake> HandshakeLink<H> {
                 len => self.input.extend_from_slice(&buf[..len]),
             }
             if self.input.len() > INPUT_MAX {
-                return Err(io::Error::new(ErrorKind::InvalidData, "the proxy's answer is too long"));
+                return Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    "the answer to the handshake is too long",
+                ));
             }
         }
         Ok(())
@@ -78,7 +98,9 @@ impl<H: Handshake> Link for HandshakeLink<H> {
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.open()?;
         if self.input.is_empty() {
-            return self.link.try_read(buf);
+            let len = self.link.try_read(buf)?;
+            self.is_drained = len < buf.len() && self.link.short_read_is_all();
+            return Ok(len);
         }
         let len = buf.len().min(self.input.len());
         buf[..len].copy_from_slice(&self.input[..len]);
@@ -87,7 +109,7 @@ impl<H: Handshake> Link for HandshakeLink<H> {
     }
 
     fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.open()?;
+        self.open_for_write()?;
         self.link.try_write(chunks)
     }
 
@@ -99,8 +121,9 @@ impl<H: Handshake> Link for HandshakeLink<H> {
         self.link.hasten();
     }
 
+    /// What came behind the handshake says nothing about the link.
     fn short_read_is_all(&self) -> bool {
-        false
+        self.is_drained
     }
 
     fn wants_write(&self, has_output: bool) -> bool {

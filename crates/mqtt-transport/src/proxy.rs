@@ -192,6 +192,9 @@ struct HttpHandshake {
     request: Option<String>,
 }
 
+/// Bytes of the answer's first line that an error shows at the most.
+const STATUS_LINE_MAX: usize = 200;
+
 impl Handshake for HttpHandshake {
     fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
         if let Some(request) = self.request.take() {
@@ -199,7 +202,7 @@ impl Handshake for HttpHandshake {
         }
         let Some(end) = input.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(false) };
         let line = input.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line).into_owned();
+        let line = String::from_utf8_lossy(&line[..line.len().min(STATUS_LINE_MAX)]).into_owned();
         let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5));
         match status {
             Some(status) if status.starts_with('2') => {

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use mqtt_client::SocketOptions;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// A TCP connection to that address that is under way or open: once it can be written, it is open, or
-/// [`TcpStream::take_error`] says why not.
+/// A TCP connection to that address that is under way or open; [`is_connected`] says how far it is.
 pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
     let socket = open_socket(address, options)?;
     socket.set_nonblocking(true)?;
@@ -17,15 +19,46 @@ pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result
     }
 }
 
+/// Whether a connection that was started is open; an error if it failed. Before it is open, the socket cannot be
+/// written.
+pub fn is_connected(socket: SockRef<'_>) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A connection to a Unix socket that never blocks; none while as many wait there as its listener has room for.
+///
+/// No event says when there is room, so that a caller tries again after [`UNIX_PAUSE`].
+#[cfg(unix)]
+pub fn connect_unix(path: &str) -> io::Result<Option<UnixStream>> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&socket2::SockAddr::unix(path)?) {
+        Ok(()) => Ok(Some(socket.into())),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Pause before a Unix socket whose listener has no room is tried again.
+#[cfg(unix)]
+pub const UNIX_PAUSE: Duration = Duration::from_millis(20);
+
 /// Has the system acknowledge what it has received at once; a failure costs only time.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn hasten_acknowledgement(socket: socket2::SockRef<'_>) {
+pub fn hasten_acknowledgement(socket: SockRef<'_>) {
     let _ = socket.set_tcp_quickack(true);
 }
 
 /// Other systems cannot be told to acknowledge at once.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn hasten_acknowledgement(_: socket2::SockRef<'_>) {}
+pub fn hasten_acknowledgement(_: SockRef<'_>) {}
 
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
@@ -55,6 +88,7 @@ pub fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<S
     socket.set_tcp_nodelay(options.nodelay)?;
     bound_unsent(&socket);
     if let Some(after) = options.keep_alive {
+        let after = after.clamp(KEEP_ALIVE_MIN, KEEP_ALIVE_MAX);
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
     }
     if let Some(size) = options.send_buffer_size {
@@ -68,3 +102,7 @@ pub fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<S
     }
     Ok(socket)
 }
+
+/// Systems take whole seconds, and no more than these.
+const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(32_767);

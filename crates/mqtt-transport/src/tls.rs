@@ -206,8 +206,8 @@ impl Layer for Tls {
     }
 }
 
-/// A link through TLS. The handshake goes on with each call; what is written before it is over waits in `session`,
-/// up to its own limit of 64 KiB.
+/// A link through TLS. The handshake goes on with each call; what is written before it is over waits in `session`, and
+/// so does what the link below does not take: 64 KiB at the most, beside the few answers that TLS itself allows.
 struct TlsLink {
     stream: Stream,
     session: ClientConnection,
@@ -247,15 +247,24 @@ impl TlsLink {
     }
 }
 
+/// Bytes without payload that one read goes through at the most; a record has up to half of it.
+const READ_MAX: usize = 32 * 1024;
+
 impl Link for TlsLink {
+    /// A server that sends records without payload faster than they are read gets no more than its share: then the read
+    /// is interrupted, and goes on with the next call.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut read = 0;
         loop {
             self.flush()?;
             match self.session.reader().read(buf) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
             }
-            self.session.read_tls(&mut self.stream)?;
+            if read >= READ_MAX {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            read += self.session.read_tls(&mut self.stream)?;
             self.process()?;
         }
     }

@@ -1,22 +1,27 @@
-//! WebSocket over any link, by tungstenite: bytes in, bytes out.
+//! WebSocket over any link: the handshake by tungstenite's parser, the frames by our own.
 //!
-//! MQTT's packets may be cut into frames anywhere, so a frame is what was written at once. [5.0 MQTT-6.0.0-2]
+//! MQTT's packets may be cut into frames anywhere, so a frame is what was written at once, and what frames carry is
+//! passed on as it comes. [5.0 MQTT-6.0.0-2]
+
+mod frame;
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 
-use bytes::{Buf, Bytes};
 use mqtt_client::{BoxedLink, Layer, Link, Server};
-use tungstenite::client::{IntoClientRequest, client_with_config};
-use tungstenite::error::ProtocolError;
-use tungstenite::handshake::MidHandshake;
-use tungstenite::handshake::client::ClientHandshake;
-use tungstenite::http::{HeaderName, HeaderValue};
-use tungstenite::{Error, HandshakeError, Message};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::client::{Response, generate_request};
+use tungstenite::handshake::derive_accept_key;
+use tungstenite::handshake::machine::TryParse;
+use tungstenite::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::stream::Stream;
+use crate::handshake::{Handshake, HandshakeLink};
+use frame::{BINARY, CLOSE, CODE_NORMAL, Decoder, End, Masks, PONG, put_frame};
 
 /// WebSocket with the subprotocol `mqtt`. [5.0 MQTT-6.0.0-3]
+///
+/// Frames of any size are taken, in any pieces: the client's limit for packets is the only one, and memory is taken for
+/// bytes that have come. Of pings that come faster than they can be answered only the last is.
 #[derive(Clone, Default)]
 pub struct WebSocket {
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -49,130 +54,203 @@ impl Layer for WebSocket {
     fn wrap(&self, link: BoxedLink, server: &Server) -> io::Result<BoxedLink> {
         // TLS, if there is any, is a layer of its own.
         let url = format!("ws://{}{}", server.authority(), server.path);
-        let invalid = |error: Error| io::Error::new(ErrorKind::InvalidInput, format!("{url}: {error}"));
+        let invalid = |error| io::Error::new(ErrorKind::InvalidInput, format!("{url}: {error}"));
         let mut request = url.as_str().into_client_request().map_err(invalid)?;
         let headers = request.headers_mut();
-        headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
+        headers.insert(PROTOCOL, HeaderValue::from_static("mqtt"));
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
-        let state = match client_with_config(request, Stream::new(link), None) {
-            Ok((socket, _)) => State::Open(Box::new(socket)),
-            Err(HandshakeError::Interrupted(handshake)) => State::Opening(Box::new(handshake)),
-            Err(HandshakeError::Failure(error)) => return Err(into_io(error)),
+        let protocols = tokens(headers, PROTOCOL).map(str::to_owned).collect();
+        let (request, key) = generate_request(request).map_err(invalid)?;
+        let upgrade =
+            Upgrade { request: Some(request), accept: derive_accept_key(key.as_bytes()), protocols };
+        Ok(Box::new(WebSocketLink {
+            link: HandshakeLink::new(link, upgrade),
+            frames: Decoder::default(),
+            end: None,
+            out: Vec::new(),
+            written: 0,
+            masks: Masks::default(),
+            is_closing: false,
+            is_drained: false,
+        }))
+    }
+}
+
+/// The request of HTTP, and what its answer must say.
+struct Upgrade {
+    request: Option<Vec<u8>>,
+    accept: String,
+    /// Of which the server chooses one.
+    protocols: Vec<String>,
+}
+
+const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+
+/// The words of a header that is a list, over all its lines.
+fn tokens<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+impl Handshake for Upgrade {
+    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
+        if let Some(request) = self.request.take() {
+            out.extend_from_slice(&request);
+        }
+        let parsed = Response::try_parse(input);
+        let Some((size, response)) = parsed.map_err(|error| refused(error.to_string()))? else {
+            return Ok(false);
         };
-        Ok(Box::new(WebSocketLink { state, message: Bytes::new(), is_flushed: true }))
+        self.check(&response)?;
+        input.drain(..size);
+        Ok(true)
     }
 }
 
+impl Upgrade {
+    /// As RFC 6455, section 4.1, lists it.
+    fn check(&self, response: &Response) -> io::Result<()> {
+        let status = response.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refused(format!("the server answers {status}")));
+        }
+        let headers = response.headers();
+        let has = |name, wanted: &str| tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted));
+        if !has("Upgrade", "websocket") || !has("Connection", "upgrade") {
+            return Err(refused("the server upgrades to something else"));
+        }
+        if !tokens(headers, "Sec-WebSocket-Accept").eq([self.accept.as_str()]) {
+            return Err(refused("the server answers another request"));
+        }
+        if tokens(headers, "Sec-WebSocket-Extensions").next().is_some() {
+            return Err(refused("the server uses an extension that nobody asked for"));
+        }
+        let mut protocols = tokens(headers, PROTOCOL);
+        match (protocols.next(), protocols.next()) {
+            (Some(chosen), None) if self.protocols.iter().any(|protocol| protocol == chosen) => Ok(()),
+            _ => Err(refused("the server does not speak MQTT over WebSocket")),
+        }
+    }
+}
+
+fn refused(text: impl fmt::Display) -> io::Error {
+    io::Error::new(ErrorKind::ConnectionRefused, format!("WebSocket handshake failed: {text}"))
+}
+
+/// A link through WebSocket.
 struct WebSocketLink {
-    state: State,
-    /// What is left of the last message that came.
-    message: Bytes,
-    /// Whether all frames are written.
-    is_flushed: bool,
+    link: HandshakeLink<Upgrade>,
+    frames: Decoder,
+    /// Why nothing more comes.
+    end: Option<End>,
+    /// One frame of ours, with a close behind it at the most.
+    out: Vec<u8>,
+    /// How much of it is written.
+    written: usize,
+    masks: Masks,
+    /// Whether our close is written or waits in `out`: it is the last frame.
+    is_closing: bool,
+    /// Whether the last read has taken all that the link had.
+    is_drained: bool,
 }
 
-enum State {
-    Opening(Box<MidHandshake<ClientHandshake<Stream>>>),
-    Open(Box<tungstenite::WebSocket<Stream>>),
-    Failed,
-}
-
-/// Bytes of one frame at the most. The library keeps up to 128 KiB before it writes by itself, so that a frame which
-/// is written when none waits is always taken.
-const FRAME_MAX: usize = 64 * 1024;
-
-fn into_io(error: Error) -> io::Error {
-    match error {
-        Error::Io(error) => error,
-        error => io::Error::new(ErrorKind::InvalidData, error),
-    }
-}
-
-/// The end of the stream is no error.
-fn is_end(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::ConnectionClosed
-            | Error::AlreadyClosed
-            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-    )
-}
+/// Bytes without payload that one read goes through at the most.
+const READ_MAX: usize = 64 * 1024;
 
 impl WebSocketLink {
-    /// Goes on with the handshake; would block until it is over.
-    fn open(&mut self) -> io::Result<&mut tungstenite::WebSocket<Stream>> {
-        if let State::Opening(_) = self.state {
-            let State::Opening(handshake) = std::mem::replace(&mut self.state, State::Failed) else {
-                return Err(ErrorKind::NotConnected.into());
-            };
-            match handshake.handshake() {
-                Ok((socket, _)) => self.state = State::Open(Box::new(socket)),
-                Err(HandshakeError::Interrupted(handshake)) => {
-                    self.state = State::Opening(Box::new(handshake));
-                    return Err(ErrorKind::WouldBlock.into());
-                }
-                Err(HandshakeError::Failure(error)) => return Err(into_io(error)),
+    /// Writes what waits, then the answer to what came. A link that takes nothing is no error.
+    fn answer(&mut self) -> io::Result<()> {
+        loop {
+            match self.flush() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                result => result?,
             }
-        }
-        match &mut self.state {
-            State::Open(socket) => Ok(socket),
-            State::Opening(_) | State::Failed => Err(ErrorKind::NotConnected.into()),
+            if let Some(end) = self.end.as_ref().filter(|_| !self.is_closing) {
+                let code = end.answer_code();
+                self.put_close(code);
+            } else if let Some(payload) = self.frames.take_ping().filter(|_| !self.is_closing) {
+                put_frame(PONG, &[IoSlice::new(&payload)], &mut self.masks, &mut self.out);
+            } else {
+                return Ok(());
+            }
         }
     }
 
+    fn put_close(&mut self, code: u16) {
+        self.is_closing = true;
+        put_frame(CLOSE, &[IoSlice::new(&code.to_be_bytes())], &mut self.masks, &mut self.out);
+    }
+
+    /// Would block until all frames are written.
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_flushed {
-            return Ok(());
-        }
-        match self.open()?.flush() {
-            Ok(()) => {
-                self.is_flushed = true;
-                Ok(())
+        while self.written < self.out.len() {
+            match self.link.try_write(&[IoSlice::new(&self.out[self.written..])]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(len) => self.written += len,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(into_io(error)),
+        }
+        self.out.clear();
+        self.written = 0;
+        Ok(())
+    }
+
+    /// What a read gives from now on.
+    fn ended(end: &End) -> io::Result<usize> {
+        match end {
+            end if end.is_normal() => Ok(0),
+            End::Closed { code, reason } => {
+                let text = format!("the server closed the WebSocket: {code} {reason}");
+                Err(io::Error::new(ErrorKind::ConnectionAborted, text.trim_end()))
+            }
+            End::Broken { text, .. } => {
+                Err(io::Error::new(ErrorKind::InvalidData, format!("bad WebSocket: {text}")))
+            }
         }
     }
 }
 
 impl Link for WebSocketLink {
     /// Only binary messages carry MQTT. [5.0 MQTT-6.0.0-1]
+    ///
+    /// A server that sends frames without payload faster than they are read gets no more than its share: then the read
+    /// is interrupted, and goes on with the next call.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self.flush() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        while self.message.is_empty() {
-            match self.open()?.read() {
-                Ok(Message::Binary(message)) => self.message = message,
-                Ok(Message::Text(_)) => {
-                    return Err(io::Error::new(
-                        ErrorKind::InvalidData,
-                        "the server sent text over WebSocket",
-                    ));
-                }
-                Ok(Message::Close(_)) => return Ok(0),
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) if is_end(&error) => return Ok(0),
-                Err(error) => return Err(into_io(error)),
+        self.link.open()?;
+        self.answer()?;
+        let mut left = READ_MAX.min(buf.len());
+        loop {
+            if let Some(end) = &self.end {
+                return WebSocketLink::ended(end);
+            }
+            if left == 0 {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let len = self.link.try_read(&mut buf[..left])?;
+            if len == 0 {
+                return Ok(0);
+            }
+            self.is_drained = len < left && self.link.short_read_is_all();
+            left -= len;
+            let decoded = self.frames.decode(&mut buf[..len]);
+            self.end = decoded.end;
+            self.answer()?;
+            if decoded.len > 0 {
+                return Ok(decoded.len);
             }
         }
-        let len = buf.len().min(self.message.len());
-        self.message.copy_to_slice(&mut buf[..len]);
-        Ok(len)
     }
 
     fn try_write(&mut self, chunks: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.link.open_for_write()?;
         self.flush()?;
-        let mut frame = Vec::new();
-        for chunk in chunks {
-            let room = FRAME_MAX - frame.len();
-            frame.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if self.is_closing {
+            return Err(ErrorKind::BrokenPipe.into());
         }
-        let len = frame.len();
-        self.open()?.write(Message::Binary(frame.into())).map_err(into_io)?;
-        self.is_flushed = false;
+        let len = put_frame(BINARY, chunks, &mut self.masks, &mut self.out);
         match self.flush() {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
             Ok(()) | Err(_) => Ok(len),
@@ -181,34 +259,25 @@ impl Link for WebSocketLink {
 
     /// Says that it closes; the server then ends the connection.
     fn shutdown(&mut self) -> io::Result<()> {
-        match self.open()?.close(None) {
-            Ok(()) => {}
-            Err(error) if is_end(&error) => {}
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(into_io(error)),
+        if !self.link.is_open() {
+            return self.link.shutdown();
         }
-        self.is_flushed = false;
-        match self.flush() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+        if !self.is_closing {
+            self.put_close(CODE_NORMAL);
         }
+        self.answer()
     }
 
     fn hasten(&mut self) {
-        if let State::Open(socket) = &mut self.state {
-            socket.get_mut().link.hasten();
-        }
+        self.link.hasten();
     }
 
+    /// The end that came behind the payload is to be read too.
     fn short_read_is_all(&self) -> bool {
-        false
+        self.is_drained && self.end.is_none()
     }
 
     fn wants_write(&self, _has_output: bool) -> bool {
-        match &self.state {
-            State::Opening(handshake) => handshake.get_ref().get_ref().wants_write(),
-            State::Open(socket) => socket.get_ref().wants_write(),
-            State::Failed => false,
-        }
+        self.link.wants_write(!self.out.is_empty())
     }
 }

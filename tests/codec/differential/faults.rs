@@ -141,7 +141,7 @@ fn takes_header_flags(case: &Case<'_>) -> bool {
 }
 
 fn takes_subscribe_options(case: &Case<'_>) -> bool {
-    takes(case, |kind| kind == Kind::SubscribeOptions)
+    takes(case, |kind| matches!(kind, Kind::SubscribeOptions | Kind::SubscribeQoS | Kind::RetainHandling))
 }
 
 fn takes_packet_id_0(case: &Case<'_>) -> bool {

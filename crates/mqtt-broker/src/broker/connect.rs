@@ -210,15 +210,11 @@ impl Broker {
     fn welcome(&mut self, id: ConnectionId, key: SessionKey, welcome: Welcome) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.control.push_back(Control::Connack(welcome));
-        let released = session.outbox.on_online();
-        connection.control.extend(released.map(|packet_id| Control::Ack {
-            kind: AckKind::Pubrel,
-            packet_id,
-            reason: ReasonCode::Success,
-            text: "",
-            ends_message: false,
-        }));
+        connection.control.push(Control::Connack(welcome));
+        for packet_id in session.outbox.on_online() {
+            let (kind, reason) = (AckKind::Pubrel, ReasonCode::Success);
+            connection.control.push(Control::Ack { kind, packet_id, reason, text: "", ends_message: false });
+        }
         self.list(id);
     }
 

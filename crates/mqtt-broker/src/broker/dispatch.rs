@@ -28,7 +28,7 @@ impl Broker {
         let is_publish = input.first().is_some_and(|first| first >> 4 == PacketKind::Publish as u8);
         let outcome = match state {
             State::Online(key) if is_publish => {
-                let frame = take_frame(input, len);
+                let frame = self.take_frame(input, len);
                 self.on_publish(now, id, key, &frame, context)
             }
             State::Online(_) => {
@@ -47,6 +47,16 @@ impl Broker {
         if let Err(fault) = outcome {
             self.fail(now, id, fault);
         }
+    }
+
+    /// The frame of a message, apart from the rest of the input; it counts as long as a part of it is kept.
+    fn take_frame(&self, input: &mut BytesMut, len: usize) -> Bytes {
+        if len > FRAME_COPY_MAX {
+            return self.account.hold(input.split_to(len).freeze(), 0);
+        }
+        let frame = self.account.copy(&input[..len], 0);
+        input.advance(len);
+        frame
     }
 
     /// CONNECT comes first, in a version that we know. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
@@ -123,19 +133,9 @@ impl Broker {
     }
 }
 
-/// The frame of a message, apart from the rest of the input.
-fn take_frame(input: &mut BytesMut, len: usize) -> Bytes {
-    if len > FRAME_COPY_MAX {
-        return input.split_to(len).freeze();
-    }
-    let frame = Bytes::copy_from_slice(&input[..len]);
-    input.advance(len);
-    frame
-}
-
 /// Messages in packets up to this many bytes get memory of their own, so that one that waits for long does not keep
 /// all that was read with it; larger ones stay where they were read.
-const FRAME_COPY_MAX: usize = 1024;
+const FRAME_COPY_MAX: usize = 8 * 1024;
 
 /// Bridges of some brokers set this bit of the protocol level.
 const BRIDGE_BIT: u8 = 0x80;

@@ -34,7 +34,7 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.session().is_some() && connection.limits.version.has_properties() {
             let Fault { reason, text } = fault;
-            connection.control.push_back(Control::Disconnect { reason, text });
+            connection.control.push(Control::Disconnect { reason, text });
         }
         self.close(now, id, Will::Stays);
     }
@@ -43,6 +43,7 @@ impl Broker {
     pub(super) fn close(&mut self, now: Instant, id: ConnectionId, will: Will) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let state = core::mem::replace(&mut connection.state, State::Closing);
+        self.open -= usize::from(state != State::Closing);
         self.timers.set(&mut connection.timer, Timer::Connection(id), None);
         match state {
             State::Handshake => self.list(id),
@@ -128,7 +129,7 @@ impl Broker {
         if let Some(will) = will {
             self.stats.wills += 1;
             // There is nobody to tell if it is refused for want of room.
-            let _ = self.route(now, will.into_message(now, client_id));
+            let _ = self.route(now, will.into_message(now, client_id, &self.account));
         }
     }
 }

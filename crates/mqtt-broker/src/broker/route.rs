@@ -26,9 +26,10 @@ impl Broker {
     ///
     /// Fails, and does neither, if it is to be retained and there is no room.
     /// [5.0 MQTT-3.3.1-5] [5.0 MQTT-3.3.1-8] [5.0 MQTT-4.5.0-1] [3.1.1 MQTT-3.3.1-12] [3.1.1 MQTT-4.5.0-1]
-    pub(super) fn route(&mut self, now: Instant, message: Message) -> Result<Reach, ReasonCode> {
+    pub(super) fn route(&mut self, now: Instant, mut message: Message) -> Result<Reach, ReasonCode> {
+        message.count(&self.account);
         if message.retain && self.config.retain_available {
-            let kept = self.retained.set(now, &message, &self.config);
+            let kept = self.retained.set(now, &message, &self.config, &self.account);
             kept.map_err(|Full| ReasonCode::QuotaExceeded)?;
         }
         let message = Arc::new(message);
@@ -73,17 +74,23 @@ impl Broker {
             return None;
         }
         let retain = retain && message.retain;
-        Some((key, Delivery { message: Arc::clone(message), qos, retain, identifiers }))
+        Some((key, Delivery { message: Arc::clone(message), qos, retain, identifiers, charge: None }))
     }
 
     /// Queues a message for a session; without connection only if it is to be acknowledged. [3.1.1 MQTT-3.1.2-5]
-    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, delivery: Delivery) {
+    pub(super) fn deliver(&mut self, now: Instant, key: SessionKey, mut delivery: Delivery) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let connection = session.connection;
         if connection.is_none() && delivery.qos == QoS::AtMostOnce && !self.config.queues_qos0_offline {
             self.stats.dropped_offline += 1;
             return;
         }
+        let cost = delivery.cost();
+        if self.account.bytes() + cost > self.config.messages_bytes_max {
+            self.stats.dropped_total_full += 1;
+            return;
+        }
+        delivery.charge = Some(self.account.charge(cost));
         match session.outbox.push(now, delivery, &self.config) {
             Ok(()) => {}
             Err(Dropped::QueueFull) => self.stats.dropped_queue_full += 1,

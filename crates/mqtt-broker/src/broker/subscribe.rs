@@ -135,6 +135,7 @@ impl Broker {
                 retain: true,
                 identifiers: subscription.identifier.into_iter().collect(),
                 message: Arc::clone(&message),
+                charge: None,
             };
             self.deliver(now, subscription.session, delivery);
         }

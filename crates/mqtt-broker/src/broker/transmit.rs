@@ -6,6 +6,8 @@ use mqtt_parts::{AliasesOut, Instant, Naming, TransmitBuf};
 use mqtt_proto::{Packet, PacketId, Properties, Property, Publish, ReasonCode, TopicName};
 
 use crate::broker::{Broker, ending};
+#[cfg(doc)]
+use crate::config::Config;
 use crate::control::{Control, Limits};
 use crate::fault::Fault;
 use crate::ids::ConnectionId;
@@ -25,7 +27,9 @@ impl Broker {
     ///
     /// Only messages wait for the window. [5.0 MQTT-3.3.4-10]
     ///
-    /// What was appended counts as sent. If there is more, [`Broker::poll_ready`] names the connection again.
+    /// What was appended counts as sent, and no longer as queued: a driver calls it while little waits to be written,
+    /// say 64 KiB, so that what waits for a client that does not read is bounded by [`Config::queue_bytes_max`]. If there
+    /// is more, [`Broker::poll_ready`] names the connection again.
     pub fn poll_transmit(&mut self, now: Instant, id: ConnectionId, out: &mut TransmitBuf) -> bool {
         self.now = now;
         let start = out.len();
@@ -37,12 +41,13 @@ impl Broker {
             }
             progress = self.transmit_one(now, id, out);
         }
+        self.note_buffers(id, None);
         out.len() > start
     }
 
     fn transmit_one(&mut self, now: Instant, id: ConnectionId, out: &mut TransmitBuf) -> Progress {
         let Some(connection) = self.connections.get_mut(&id) else { return Progress::None };
-        if let Some(control) = connection.control.pop_front() {
+        if let Some(control) = connection.control.pop() {
             self.transmit_control(now, id, &control, out);
             return Progress::Made;
         }

@@ -16,7 +16,7 @@ const NOW: Instant = Instant::ORIGIN;
 fn delivery(qos: QoS) -> Delivery {
     let (topic, payload) = (Bytes::from_static(b"t"), Bytes::from_static(b"x"));
     let message = Arc::new(Message::new("me".into(), topic, payload, qos, false));
-    Delivery { message, qos, retain: false, identifiers: Vec::new() }
+    Delivery { message, qos, retain: false, identifiers: Vec::new(), charge: None }
 }
 
 fn filled(qos: QoS, count: usize) -> Outbox {

@@ -8,6 +8,7 @@ use mqtt_parts::Instant;
 use mqtt_proto::{Properties, Property, QoS, TopicFilter};
 
 use super::{Full, Retained};
+use crate::account::Account;
 use crate::config::Config;
 use crate::message::Message;
 
@@ -27,7 +28,7 @@ fn found(retained: &Retained, filter: &str) -> Vec<Bytes> {
 fn filters_find_what_they_match() {
     let mut retained = Retained::default();
     for topic in ["a", "a/b", "a/c", "a/b/c", "ab", "/a", "$sys/a", "b"] {
-        assert_eq!(retained.set(NOW, &message(topic, "x"), &Config::default()), Ok(()));
+        assert_eq!(retained.set(NOW, &message(topic, "x"), &Config::default(), &Account::default()), Ok(()));
     }
     let cases: [(&str, &[&str]); 9] = [
         ("a", &["a"]),
@@ -49,9 +50,9 @@ fn filters_find_what_they_match() {
 #[test]
 fn an_empty_payload_clears_and_is_not_kept() {
     let mut retained = Retained::default();
-    assert_eq!(retained.set(NOW, &message("a", "x"), &Config::default()), Ok(()));
+    assert_eq!(retained.set(NOW, &message("a", "x"), &Config::default(), &Account::default()), Ok(()));
     assert_eq!((retained.len(), retained.size()), (1, 2));
-    assert_eq!(retained.set(NOW, &message("a", ""), &Config::default()), Ok(()));
+    assert_eq!(retained.set(NOW, &message("a", ""), &Config::default(), &Account::default()), Ok(()));
     assert_eq!((retained.len(), retained.size()), (0, 0));
 }
 
@@ -59,12 +60,12 @@ fn an_empty_payload_clears_and_is_not_kept() {
 fn what_is_over_a_limit_is_refused_and_what_replaces_is_not() {
     let config = Config { retained_max: 2, retained_bytes_max: 10, ..Config::default() };
     let mut retained = Retained::default();
-    assert_eq!(retained.set(NOW, &message("a", "12345"), &config), Ok(()));
-    assert_eq!(retained.set(NOW, &message("b", "12345"), &config), Err(Full));
-    assert_eq!(retained.set(NOW, &message("b", "123"), &config), Ok(()));
-    assert_eq!(retained.set(NOW, &message("c", ""), &config), Ok(()));
-    assert_eq!(retained.set(NOW, &message("c", "1"), &config), Err(Full));
-    assert_eq!(retained.set(NOW, &message("b", "321"), &config), Ok(()));
+    assert_eq!(retained.set(NOW, &message("a", "12345"), &config, &Account::default()), Ok(()));
+    assert_eq!(retained.set(NOW, &message("b", "12345"), &config, &Account::default()), Err(Full));
+    assert_eq!(retained.set(NOW, &message("b", "123"), &config, &Account::default()), Ok(()));
+    assert_eq!(retained.set(NOW, &message("c", ""), &config, &Account::default()), Ok(()));
+    assert_eq!(retained.set(NOW, &message("c", "1"), &config, &Account::default()), Err(Full));
+    assert_eq!(retained.set(NOW, &message("b", "321"), &config, &Account::default()), Ok(()));
     assert_eq!((retained.len(), retained.size()), (2, 10));
 }
 
@@ -74,9 +75,9 @@ fn expired_messages_make_room() {
     let mut retained = Retained::default();
     let short =
         message("a", "x").with_properties(NOW, Properties::new(&[Property::MessageExpiryInterval(1)]));
-    assert_eq!(retained.set(NOW, &short, &config), Ok(()));
+    assert_eq!(retained.set(NOW, &short, &config, &Account::default()), Ok(()));
     let later = NOW + Duration::from_secs(1);
     assert!(retained.matching(later, TopicFilter::new("#").expect("a valid filter")).is_empty());
-    assert_eq!(retained.set(later, &message("b", "x"), &config), Ok(()));
+    assert_eq!(retained.set(later, &message("b", "x"), &config, &Account::default()), Ok(()));
     assert_eq!(retained.len(), 1);
 }

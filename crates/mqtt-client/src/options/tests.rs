@@ -60,7 +60,9 @@ fn other_urls_are_refused_with_the_reason() {
 fn urls_say_the_path_of_websockets_and_unix_sockets() {
     let cases = [
         ("ws://host", "/mqtt", "ws://host:80/mqtt"),
-        ("ws://host/", "/mqtt", "ws://host:80/mqtt"),
+        ("ws://host/", "/", "ws://host:80/"),
+        ("ws://host?a=b", "/mqtt?a=b", "ws://host:80/mqtt?a=b"),
+        ("wss://host/?a=b", "/?a=b", "wss://host:443/?a=b"),
         ("wss://host/a/b?c=d", "/a/b?c=d", "wss://host:443/a/b?c=d"),
         ("unix:///run/mosquitto%20a.sock", "/run/mosquitto a.sock", "unix:///run/mosquitto a.sock"),
         ("mqtts://[::1]", "", "mqtts://[::1]:8883"),

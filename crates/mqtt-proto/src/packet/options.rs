@@ -1,5 +1,6 @@
 //! The options byte behind each filter of a SUBSCRIBE.
 
+use crate::error::DecodeErrorKind;
 use crate::types::{QoS, Version};
 
 /// How messages of a subscription are wanted; before 5.0 only the QoS is there.
@@ -48,23 +49,29 @@ impl SubscribeOptions {
             | (self.retain_handling as u8) << 4
     }
 
-    /// [5.0 MQTT-3.8.3-5] [3.1.1 MQTT-3.8.3-4]
-    pub(crate) fn from_byte(byte: u8, version: Version) -> Option<SubscribeOptions> {
-        let qos = QoS::from_bits(byte & 0b11)?;
-        if version == Version::V3_1 {
-            return Some(SubscribeOptions::with_qos(qos));
+    /// Reserved bits come first, since a byte with those cannot be read at all. [5.0 MQTT-3.8.3-5] [3.1.1 MQTT-3.8.3-4]
+    pub(crate) fn from_byte(byte: u8, version: Version) -> Result<SubscribeOptions, DecodeErrorKind> {
+        let reserved = match version {
+            // There the other bits are unused.
+            Version::V3_1 => 0,
+            Version::V3_1_1 => 0xfc,
+            Version::V5_0 => 0xc0,
+        };
+        if byte & reserved != 0 {
+            return Err(DecodeErrorKind::SubscribeOptions);
         }
-        if byte & if version.has_properties() { 0xc0 } else { 0xfc } != 0 {
-            return None;
+        let qos = QoS::from_bits(byte & 0b11).ok_or(DecodeErrorKind::SubscribeQoS)?;
+        if version == Version::V3_1 {
+            return Ok(SubscribeOptions::with_qos(qos));
         }
         let retain_handling = match byte >> 4 {
             0 => RetainHandling::OnSubscribe,
             1 => RetainHandling::OnNewSubscription,
             2 => RetainHandling::Never,
-            _ => return None,
+            _ => return Err(DecodeErrorKind::RetainHandling),
         };
         let no_local = byte & 0b0100 != 0;
         let retain_as_published = byte & 0b1000 != 0;
-        Some(SubscribeOptions { qos, no_local, retain_as_published, retain_handling })
+        Ok(SubscribeOptions { qos, no_local, retain_as_published, retain_handling })
     }
 }

@@ -172,7 +172,7 @@ impl<'a> Iterator for FiltersIter<'a> {
     fn next(&mut self) -> Option<SubscribeFilter<'a>> {
         self.0.next_with(|reader, version| {
             let filter = TopicFilter::checked(reader.binary()?);
-            let options = SubscribeOptions::from_byte(reader.u8()?, version).ok_or(Faulty)?;
+            let options = SubscribeOptions::from_byte(reader.u8()?, version).map_err(|_| Faulty)?;
             Ok(SubscribeFilter { filter, options })
         })
     }
@@ -251,8 +251,7 @@ fn read_subscribe_filter<'a>(
     let filter = read_filter(reader, version)?;
     let start = reader.at();
     let byte = reader.u8()?;
-    let options = SubscribeOptions::from_byte(byte, version)
-        .ok_or_else(|| reader.refuse(DecodeErrorKind::SubscribeOptions, start))?;
+    let options = SubscribeOptions::from_byte(byte, version).map_err(|kind| reader.refuse(kind, start))?;
     if options.no_local && filter.is_shared() {
         return Err(reader.refuse(DecodeErrorKind::NoLocalOnShared, start));
     }
@@ -283,16 +282,17 @@ fn read_list<'a, T, I>(
 fn read_code(reader: &mut Reader<'_>, kind: PacketKind, version: Version) -> Result<ReasonCode, Faulty> {
     let start = reader.at();
     let byte = reader.u8()?;
-    let code = ReasonCode::from_byte(byte, kind);
-    let is_failure = code.is_some_and(ReasonCode::is_error);
-    match (version, code) {
-        (Version::V3_1, _) if is_failure => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
-        (Version::V3_1_1, _) if is_failure && byte != 0x80 => {
-            Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start))
-        }
-        (_, Some(code)) => Ok(code),
-        (_, None) => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
+    match ReasonCode::from_byte(byte, kind) {
+        Some(code) if version.has_properties() || is_code_before_5(code) => Ok(code),
+        Some(_) | None => Err(reader.refuse(DecodeErrorKind::ReasonCode { byte }, start)),
     }
+}
+
+/// Whether a SUBACK before 5.0 may have it: a granted QoS, or the one failure.
+///
+/// 3.1.1 added the failure. Servers refuse with it in 3.1 too, where nothing else says that a filter was refused.
+fn is_code_before_5(code: ReasonCode) -> bool {
+    code.byte() <= 2 || code == ReasonCode::UnspecifiedError
 }
 
 #[inline(always)]
@@ -405,8 +405,7 @@ impl<'a> Suback<'a> {
         for code in self.codes.iter() {
             let is_legal = match version {
                 Version::V5_0 => code.is_legal_in(PacketKind::Suback),
-                Version::V3_1_1 => code.byte() <= 2 || code == ReasonCode::UnspecifiedError,
-                Version::V3_1 => code.byte() <= 2,
+                Version::V3_1 | Version::V3_1_1 => is_code_before_5(code),
             };
             if !is_legal {
                 return Err(EncodeError::ReasonCode(code));

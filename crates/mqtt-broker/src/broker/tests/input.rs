@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 use mqtt_parts::{Instant, Rng, TransmitBuf};
-use mqtt_proto::{Connect, Disconnect, Packet, QoS, ReasonCode, Version, Will};
+use mqtt_proto::{Connect, Disconnect, Packet, Publish, QoS, ReasonCode, Version, Will};
 
 use super::harness::{World, lasting, message, qos1, qos2, retained, text, v3, v5, will};
 use crate::broker::Broker;
@@ -155,6 +155,32 @@ fn the_same_inputs_give_the_same_run() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
+}
+
+/// However a stream is read, a large packet ends up in memory of its own size, and nothing is kept between packets.
+#[test]
+fn packets_have_memory_of_their_own_size() {
+    let payload = alloc::vec![7; 300_000];
+    let large = Publish { payload: &payload, ..message("t", "") };
+    let small = message("t", "small");
+    let mut wire = Vec::new();
+    for publish in [small, large, small, small, large, small] {
+        publish.encode(Version::V5_0, &mut wire).expect("it can be encoded");
+    }
+    for piece_size in [1000, 16_384, wire.len()] {
+        let mut w = World::new();
+        let id = w.joined(v5("a"));
+        w.subscribe(id, "#", QoS::AtMostOnce);
+        let mut input = BytesMut::new();
+        for piece in wire.chunks(piece_size) {
+            w.broker.handle_bytes(w.now, id, &mut input, piece);
+            // Half of it at the most is not used yet.
+            assert!(input.capacity() <= 2 * input.len().max(piece_size), "{piece_size}");
+            assert!(input.capacity() <= 300_100.max(piece_size), "{piece_size}");
+        }
+        assert!(input.is_empty() && input.capacity() == 0);
+        assert_eq!(w.broker.stats().queued, 6);
+    }
 }
 
 /// Random bytes, changed conversations, random calls: nothing panics, and nothing is left when all have gone.

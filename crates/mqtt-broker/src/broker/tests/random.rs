@@ -87,13 +87,19 @@ fn whatever_clients_do_the_books_are_kept() {
             assert!(stats.sessions <= 3 && stats.retained <= 2, "seed {seed}: {stats:?}");
             assert!(stats.subscriptions <= 4 * stats.sessions, "seed {seed}: {stats:?}");
             assert!(stats.queued + stats.inflight > 0 || stats.queued_bytes == 0, "seed {seed}: {stats:?}");
+            assert!(stats.messages_bytes >= stats.retained_bytes, "seed {seed}: {stats:?}");
         }
         for name in ["a", "b", "c"] {
             let id = w.joined(v5(name));
             w.hang_up(id);
         }
+        for id in ids {
+            w.hang_up(id);
+        }
         let stats = w.broker.stats();
         let kept = (stats.sessions, stats.subscriptions, stats.queued, stats.inflight, stats.queued_bytes);
         assert_eq!(kept, (0, 0, 0, 0, 0), "seed {seed}");
+        let retained_max = stats.retained_bytes + 256 * stats.retained;
+        assert!(stats.messages_bytes <= retained_max && stats.buffers_bytes == 0, "seed {seed}: {stats:?}");
     }
 }
