@@ -6,6 +6,7 @@ pub mod scenario;
 pub mod story;
 pub mod oracle;
 pub mod life;
+mod readers;
 pub mod recording;
 pub mod sim;
 pub mod fleet;

@@ -5,37 +5,38 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mqtt_memory::{
-    Client, ConnectionEvent, Disconnect, Instant, Publish, QoS, Rng, Status, Subscribe, SubscriptionStatus,
-    Version, World, WorldConfig, broker,
+    Client, ConnectionEvent, Disconnect, Instant, Publish, QoS, Rng, Status, SubscriptionStatus, Version,
+    World, WorldConfig, broker,
 };
 
+use crate::readers::Lives;
 use crate::scenario::{Plan, SETTLES_WITHIN, Scenario, one_in, qos};
-use crate::story::{ClientEnd, Fact, Meant, Story, merge, message_number, payload, without_unread};
-
-/// Stands for what no stream takes: this less the number of the client.
-pub const REST: usize = usize::MAX;
+use crate::story::{ClientEnd, Fact, Meant, Story, merge, payload, without_unread};
 
 /// What the programs write down.
 #[derive(Default)]
-struct Notes {
+pub(crate) struct Notes {
     messages: RefCell<Vec<Meant>>,
     facts: RefCell<Vec<(u64, Instant, usize, Fact)>>,
-    streams: Cell<usize>,
+    pub(crate) streams: Cell<usize>,
     /// Messages whose token is awaited.
     open: Cell<usize>,
-    is_over: Cell<bool>,
+    pub(crate) is_over: Cell<bool>,
     /// Whether all is written into the trace too.
     is_told: bool,
 }
 
 /// One client and its program.
-struct Actor {
-    number: usize,
-    plan: Plan,
-    client: Client,
-    world: World,
-    notes: Rc<Notes>,
+pub(crate) struct Actor {
+    pub(crate) number: usize,
+    pub(crate) plan: Plan,
+    /// That of this life.
+    client: RefCell<Client>,
+    pub(crate) lives: Lives,
+    pub(crate) world: World,
+    pub(crate) notes: Rc<Notes>,
     queued_most: Cell<usize>,
+    waiting_most: Cell<usize>,
     broker: broker::Config,
     /// Whether the program wants to be connected.
     wants_connection: Cell<bool>,
@@ -44,7 +45,11 @@ struct Actor {
 }
 
 impl Actor {
-    fn note(&self, fact: Fact) {
+    pub(crate) fn client(&self) -> Client {
+        self.client.borrow().clone()
+    }
+
+    pub(crate) fn note(&self, fact: Fact) {
         if self.notes.is_told {
             self.world.note(format!("{}: {fact:?}", self.plan.name));
         }
@@ -74,10 +79,12 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
             Rc::new(Actor {
                 number,
                 plan: plan.clone(),
-                client: world.client(plan.options.clone()),
+                client: RefCell::new(world.client(plan.options.clone())),
+                lives: Lives::default(),
                 world: world.clone(),
                 notes: Rc::clone(&notes),
                 queued_most: Cell::new(0),
+                waiting_most: Cell::new(0),
                 broker: scenario.broker.clone(),
                 wants_connection: Cell::new(true),
                 is_away: Cell::new(false),
@@ -110,7 +117,7 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
         world.sleep(Duration::from_secs(5)).await;
         for actor in &actors {
             actor.wants_connection.set(false);
-            if let Ok(token) = actor.client.disconnect_with(Disconnect::within(Duration::from_secs(5))) {
+            if let Ok(token) = actor.client().disconnect_with(Disconnect::within(Duration::from_secs(5))) {
                 token.await;
             }
         }
@@ -122,9 +129,10 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
     let ends = actors
         .iter()
         .map(|actor| ClientEnd {
-            stats: actor.client.stats(),
-            dropped: actor.client.stats().messages_dropped,
+            stats: actor.client().stats(),
+            lives: actor.lives.number() + 1,
             queued_most: actor.queued_most.get(),
+            waiting_most: actor.waiting_most.get(),
         })
         .collect();
     let mut records = Vec::new();
@@ -155,7 +163,7 @@ fn what_is_open(world: &World, actors: &[Rc<Actor>], notes: &Notes) -> Vec<Strin
         open.push(format!("{} tokens are unresolved", notes.open.get()));
     }
     for actor in actors {
-        let (name, client) = (&actor.plan.name, &actor.client);
+        let (name, client) = (&actor.plan.name, actor.client());
         if actor.is_away.get() {
             open.push(format!("{name} has not come back"));
         }
@@ -172,6 +180,9 @@ fn what_is_open(world: &World, actors: &[Rc<Actor>], notes: &Notes) -> Vec<Strin
             }) {
                 open.push(format!("{name} is not subscribed to {filter}"));
             }
+        }
+        if client.messages_waiting().0 > 0 {
+            open.push(format!("{name} has {} messages that nobody takes", client.messages_waiting().0));
         }
         if client.messages_queued() > 0 {
             open.push(format!("{name} has {} messages waiting", client.messages_queued()));
@@ -229,22 +240,55 @@ async fn take_over(world: &World, victim: &str, rng: &mut Rng) {
 impl Actor {
     fn begin(self: &Rc<Self>) {
         let world = &self.world;
-        world.spawn(Rc::clone(self).watch_connection());
         world.spawn(Rc::clone(self).stay_connected());
         world.spawn(Rc::clone(self).watch_memory());
-        world.spawn(Rc::clone(self).read_rest());
-        self.connect();
-        for (filter, qos) in self.plan.filters.clone() {
-            world.spawn(Rc::clone(self).read(filter, qos));
-        }
+        self.start_life();
         world.spawn(Rc::clone(self).write());
         if self.plan.goes_away {
             world.spawn(Rc::clone(self).go_away());
         }
+        if self.plan.dies {
+            world.spawn(Rc::clone(self).die());
+        }
+    }
+
+    fn start_life(self: &Rc<Self>) {
+        self.note(Fact::LifeBegins);
+        self.spawn_for_life(Rc::clone(self).watch_connection());
+        self.connect();
+        self.start_readers();
+    }
+
+    /// The program ends now and then, in good order or not, and another one begins with the same session.
+    async fn die(self: Rc<Self>) {
+        loop {
+            self.world.sleep(Duration::from_millis(5000 + self.world.random(30_000))).await;
+            if self.notes.is_over.get() {
+                return;
+            }
+            self.is_away.set(true);
+            self.wants_connection.set(false);
+            if self.world.random(2) == 0 {
+                if let Ok(token) = self.client().disconnect_within(Duration::from_millis(500)) {
+                    token.await;
+                }
+            }
+            self.lives.end();
+            // Its tasks are dropped at once, and then its last handle.
+            self.world.sleep(Duration::from_millis(1)).await;
+            let next = self.world.client(self.plan.options.clone());
+            drop(self.client.replace(next));
+            // What the program has left may still go out within the network timeout, on links of the same name.
+            let last_words = self.plan.options.config.network_timeout + Duration::from_secs(1);
+            self.world.sleep(last_words + Duration::from_millis(self.world.random(8000))).await;
+            self.wants_connection.set(true);
+            self.is_away.set(false);
+            self.start_life();
+        }
     }
 
     fn connect(self: &Rc<Self>) {
-        let Ok(token) = self.client.connect() else { return };
+        let Ok(token) = self.client().connect() else { return };
         let actor = Rc::clone(self);
         self.world.spawn(async move {
             if let Err(error) = token.await {
@@ -257,19 +301,20 @@ impl Actor {
     async fn stay_connected(self: Rc<Self>) {
         loop {
             self.world.sleep(Duration::from_millis(100 + self.world.random(2000))).await;
-            if self.wants_connection.get() && self.client.status() == Status::Idle {
+            let wants_connection = self.wants_connection.get() && !self.is_away.get();
+            if wants_connection && self.client().status() == Status::Idle {
                 self.connect();
             }
         }
     }
 
     async fn watch_connection(self: Rc<Self>) {
-        let mut news = self.client.events();
+        let mut news = self.client().events();
         while let Some(event) = news.next().await {
             match event {
                 ConnectionEvent::Online { .. } => self.note(Fact::Online),
                 ConnectionEvent::Offline { cause, .. } => self.note(Fact::Offline(cause)),
-                _ => {}
+                event => self.note(Fact::Told(event)),
             }
         }
     }
@@ -277,69 +322,9 @@ impl Actor {
     async fn watch_memory(self: Rc<Self>) {
         loop {
             self.world.sleep(Duration::from_millis(700)).await;
-            self.queued_most.set(self.queued_most.get().max(self.client.messages_queued()));
-        }
-    }
-
-    /// Takes what no subscription takes.
-    async fn read_rest(self: Rc<Self>) {
-        loop {
-            match self.client.receive().await {
-                Some(message) => self.note_taken(REST - self.number, &message),
-                // Disconnected for now.
-                None => self.world.sleep(Duration::from_millis(300)).await,
-            }
-        }
-    }
-
-    fn note_taken(&self, stream: usize, message: &mqtt_memory::Message) {
-        self.note(Fact::Taken {
-            stream,
-            message: message_number(message.payload()),
-            qos: message.qos(),
-            retain: message.retain(),
-            dup: message.dup(),
-            topic: message.topic().into(),
-        });
-    }
-
-    /// Reads from one filter, perhaps through several subscriptions one after the other.
-    async fn read(self: Rc<Self>, filter: String, qos: QoS) {
-        loop {
-            let Ok(mut inbox) = self.client.subscribe(Subscribe::new(&filter).qos(qos)) else {
-                // Refused while it disconnects.
-                self.world.sleep(Duration::from_secs(1)).await;
-                continue;
-            };
-            let stream = self.notes.streams.replace(self.notes.streams.get() + 1);
-            self.note(Fact::Subscribed { stream, filter: filter.clone() });
-            let is_final = self.notes.is_over.get() || !self.plan.changes_mind;
-            let ends_at = self.world.now() + Duration::from_millis(self.world.random(40_000));
-            loop {
-                let is_due = self.world.now() >= ends_at && !self.notes.is_over.get();
-                if !is_final && is_due {
-                    break;
-                }
-                if let Some(message) = inbox.try_next() {
-                    self.note_taken(stream, &message);
-                    if !self.plan.reads_within.is_zero() && !self.notes.is_over.get() {
-                        let within = self.plan.reads_within.as_millis() as u64;
-                        self.world.sleep(Duration::from_millis(self.world.random(within + 1))).await;
-                    }
-                    continue;
-                }
-                if is_final {
-                    match inbox.next().await {
-                        Some(message) => self.note_taken(stream, &message),
-                        None => self.world.sleep(Duration::from_millis(500)).await,
-                    }
-                } else {
-                    self.world.sleep(Duration::from_millis(250)).await;
-                }
-            }
-            self.note(Fact::Dropped { stream, filter: filter.clone() });
-            drop(inbox);
-            self.world.sleep(Duration::from_millis(self.world.random(3000))).await;
+            let client = self.client();
+            self.queued_most.set(self.queued_most.get().max(client.messages_queued()));
+            self.waiting_most.set(self.waiting_most.get().max(client.messages_waiting().1));
         }
     }
 
@@ -351,7 +336,13 @@ impl Actor {
                 return;
             }
             for _ in 0..=rng.below(3) {
-                self.publish(rng.below(64) as usize, qos(&mut rng), one_in(&mut rng, 6));
+                let size = if one_in(&mut rng, 8) { rng.below(400) } else { rng.below(64) };
+                self.publish(size as usize, qos(&mut rng), one_in(&mut rng, 6));
+            }
+            if self.plan.bursts && one_in(&mut rng, 5) {
+                for _ in 0..rng.below(60) {
+                    self.publish(rng.below(64) as usize, QoS::AtMostOnce, false);
+                }
             }
         }
     }
@@ -366,7 +357,7 @@ impl Actor {
             let mut messages = self.notes.messages.borrow_mut();
             let kind = if retain { "r" } else { "t" };
             let topic = format!("{kind}/{}/{}", self.plan.name, messages.len() % 3);
-            messages.push(Meant { client: self.number, topic, qos, retain });
+            messages.push(Meant { client: self.number, topic, size: size.max(4), qos, retain });
             messages.len() - 1
         };
         let topic = self.notes.messages.borrow()[number].topic.clone();
@@ -376,7 +367,7 @@ impl Actor {
         if fate == 0 && !self.notes.is_over.get() {
             publish = publish.timeout(Duration::from_millis(self.world.random(20_000)));
         }
-        match self.client.publish(publish) {
+        match self.client().publish(publish) {
             Err(_) => self.note(Fact::NotAccepted(number)),
             Ok(token) => {
                 self.note(Fact::Accepted(number));
@@ -405,7 +396,7 @@ impl Actor {
             self.is_away.set(true);
             self.wants_connection.set(false);
             let drain = Duration::from_millis(self.world.random(4000));
-            if let Ok(token) = self.client.disconnect_within(drain) {
+            if let Ok(token) = self.client().disconnect_within(drain) {
                 token.await;
             }
             self.world.sleep(Duration::from_millis(self.world.random(10_000))).await;

@@ -34,12 +34,56 @@ pub struct Plan {
     pub pause: Duration,
     /// What it subscribes to.
     pub filters: Vec<(String, QoS)>,
+    /// How it takes the messages of each.
+    pub takers: Vec<Taker>,
     /// Longest time that its reader takes for a message.
     pub reads_within: Duration,
     /// Whether it now and then drops a subscription and asks for it anew.
     pub changes_mind: bool,
     /// Whether it now and then disconnects and comes back.
     pub goes_away: bool,
+    /// Whether its program ends now and then, and another one goes on with its session.
+    pub dies: bool,
+    /// Whether it publishes many messages at once now and then.
+    pub bursts: bool,
+}
+
+/// How a program takes the messages of a filter.
+#[derive(Clone, Copy, Debug)]
+pub struct Taker {
+    /// By what.
+    pub kind: Kind,
+    /// Whether messages are acknowledged when they arrive.
+    pub on_arrival: bool,
+    /// Whether it subscribes some time after it has connected.
+    pub is_late: bool,
+    /// Whether a callback panics now and then.
+    pub panics: bool,
+}
+
+/// What takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A stream.
+    Stream,
+    /// A stream, under guards of which some are dropped.
+    Held,
+    /// A callback.
+    Callback,
+    /// `receive`.
+    Listen,
+}
+
+impl Taker {
+    fn draw(rng: &mut Rng) -> Taker {
+        let kind = match rng.below(8) {
+            0..=3 => Kind::Stream,
+            4 | 5 => Kind::Held,
+            6 => Kind::Callback,
+            _ => Kind::Listen,
+        };
+        Taker { kind, on_arrival: one_in(rng, 8), is_late: one_in(rng, 4), panics: one_in(rng, 2) }
+    }
 }
 
 impl Scenario {
@@ -104,15 +148,21 @@ impl Plan {
                 filters.push((filter, qos(rng)));
             }
         }
+        let options = options(name, rng);
+        // What another program would have to know of messages under way, it has no journal for.
+        let dies = !options.config.clean_session && one_in(rng, 3);
         Plan {
             name: name.into(),
-            options: options(name, rng),
-            messages: rng.below(25) as usize,
+            options,
+            messages: if dies { 0 } else { rng.below(25) as usize },
             pause: Duration::from_millis(1 + rng.below(6000)),
+            takers: filters.iter().map(|_| Taker::draw(rng)).collect(),
             filters,
             reads_within: Duration::from_millis(if one_in(rng, 3) { rng.below(2000) } else { 0 }),
             changes_mind: one_in(rng, 4),
-            goes_away: one_in(rng, 6),
+            goes_away: !dies && one_in(rng, 6),
+            dies,
+            bursts: one_in(rng, 4),
         }
     }
 }
@@ -142,7 +192,8 @@ fn options(name: &str, rng: &mut Rng) -> Options {
     if one_in(rng, 3) {
         config.in_flight_max = Some(small(rng));
     }
-    if one_in(rng, 4) {
+    // Before 5.0 a server cannot know the limit, and sends a larger message on each connection.
+    if one_in(rng, 4) && version == Version::V5_0 {
         config.packet_size_max = 150 + rng.below(100) as u32;
     }
     config.topic_aliases_max = rng.below(4) as u16;
@@ -160,12 +211,19 @@ fn options(name: &str, rng: &mut Rng) -> Options {
     if one_in(rng, 3) {
         config.acknowledgement_timeout = Some(Duration::from_secs(5 + rng.below(20)));
     }
+    if one_in(rng, 12) {
+        config.strict_receive_maximum = true;
+    }
     if one_in(rng, 6) {
         config.session_loss.never_sent = Lost::End;
     }
     if one_in(rng, 6) {
         config.session_loss.at_least_once = Lost::End;
     }
+    if one_in(rng, 4) {
+        options.incoming_bytes_max = 500 + rng.below(8000) as usize;
+    }
+    options.unclaimed_grace = Duration::from_millis(2000 + rng.below(6000));
     options
 }
 

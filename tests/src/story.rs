@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_memory::{
-    ConnectError, Event, Instant, OfflineCause, Point, PublishError, QoS, ReasonCode, Record, Side, Stats,
-    Version,
+    ConnectError, ConnectionEvent, Event, Instant, OfflineCause, Point, PublishError, QoS, ReasonCode,
+    Record, Side, Stats, Version,
 };
 use mqtt_proto::{Context, Packet, Sender, decode};
 
@@ -28,6 +28,9 @@ pub struct Story {
     pub unsettled: Vec<String>,
 }
 
+/// The number of the stream that stands for `receive`: this less the number of the client.
+pub const REST: usize = usize::MAX;
+
 /// A message that a program meant to publish.
 #[derive(Clone, Debug)]
 pub struct Meant {
@@ -35,6 +38,8 @@ pub struct Meant {
     pub client: usize,
     /// Where to.
     pub topic: String,
+    /// Bytes of its payload.
+    pub size: usize,
     /// How often it may arrive.
     pub qos: QoS,
     /// Whether it is retained.
@@ -46,10 +51,12 @@ pub struct Meant {
 pub struct ClientEnd {
     /// Its counters.
     pub stats: Stats,
-    /// Messages that its queue dropped.
-    pub dropped: u64,
-    /// The most that was ever seen to wait.
+    /// Programs that had its session one after the other; the counters are those of the last.
+    pub lives: u32,
+    /// The most messages that were ever seen to wait to be sent.
     pub queued_most: usize,
+    /// The most bytes of messages that were ever seen to wait to be taken.
+    pub waiting_most: usize,
 }
 
 /// One thing that happened.
@@ -140,7 +147,18 @@ pub enum Fact {
         stream: usize,
         /// The filter.
         filter: String,
+        /// Whether messages are acknowledged when they arrive.
+        on_arrival: bool,
     },
+    /// A filter is unsubscribed.
+    Unsubscribed {
+        /// The filter.
+        filter: String,
+    },
+    /// A program begins; what took messages in the one before is gone.
+    LifeBegins,
+    /// An event about messages.
+    Told(ConnectionEvent),
     /// A stream is dropped.
     Dropped {
         /// Which stream.

@@ -49,7 +49,7 @@ pub enum ConnectionEvent {
     /// Messages were acknowledged that nobody has taken: no stream, callback or `listen` came for them within
     /// `Options::unclaimed_grace`, their stream was dropped, or the filter was unsubscribed.
     MessagesGivenUp {
-        /// Topic of the first of them.
+        /// Their topic. Where messages of more than 16 topics are given up at once, those of further topics count here too.
         topic: Arc<str>,
         /// How many.
         count: u64,
@@ -59,8 +59,8 @@ pub enum ConnectionEvent {
         /// Topic of the message.
         topic: Arc<str>,
     },
-    /// The oldest message has not been taken for five seconds and holds back acknowledgements of others, which go out
-    /// in the order of arrival; the server may send no further QoS 1 and 2 messages. Told once until they go on.
+    /// One message has been the oldest for five seconds, is not taken, and holds back acknowledgements of others, which go
+    /// out in the order of arrival; the server may send no further QoS 1 and 2 messages. Told once until all go on.
     Stalled {
         /// Filter of the stream or callback that has not taken it; none if nobody has claimed it, or `receive` has not.
         filter: Option<Arc<str>>,

@@ -210,7 +210,7 @@ impl Driver {
             abandon(&mut state, now, self.network_timeout);
         }
         handle_timeout(&mut state, now);
-        let deadline = poll_timeout(&mut state);
+        let deadline = poll_timeout(&state);
         let goal = match state.session.poll_transport() {
             Transport::Open { attempt } => Goal::Link { attempt, deadline },
             Transport::Closed if state.is_abandoned && state.session.status() == Status::Idle => {
@@ -285,7 +285,7 @@ impl Driver {
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
             return self.close(OfflineCause::WriteTimedOut, None);
         }
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         match state.session.poll_transport() {
             Transport::Open { attempt } if attempt == self.attempt => {}
             Transport::Flush => {}
@@ -297,7 +297,8 @@ impl Driver {
         }
         let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
-        let deadline = poll_timeout(&mut state).into_iter().chain(stalled).min();
+        let unread = if self.is_unread { state.routes.unread_until() } else { None };
+        let deadline = poll_timeout(&state).into_iter().chain(stalled).chain(unread).min();
         let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
         let rest = (is_loaded && self.output.is_empty()).then_some(REST);
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, rest }
@@ -485,9 +486,8 @@ fn handle_timeout(state: &mut State, now: Instant) {
     routes.handle_timeout(&mut env);
 }
 
-fn poll_timeout(state: &mut State) -> Option<Instant> {
-    let State { session, routes, .. } = state;
-    session.poll_timeout().into_iter().chain(routes.poll_timeout(session)).min()
+fn poll_timeout(state: &State) -> Option<Instant> {
+    state.session.poll_timeout().into_iter().chain(state.routes.poll_timeout()).min()
 }
 
 impl Drop for Driver {

@@ -54,9 +54,13 @@ pub(crate) struct Routes {
     received: VecDeque<Part>,
     pub(crate) runners: WakerQueue,
     pub(crate) receivers: WakerQueue,
-    /// Whether it is told that acknowledgements are held back.
+    /// The message that holds back acknowledgements, and since when it is the oldest.
+    holding_back: Option<(u64, Instant)>,
+    /// Whether that is told.
     is_stall_told: bool,
     pub(crate) notices: Notices,
+    /// Whether the application has dropped its last handle: nobody takes anything, and nothing is given up.
+    is_abandoned: bool,
     /// Targets of the message being routed; kept for its memory.
     targets: Vec<Target>,
 }
@@ -109,8 +113,10 @@ impl Routes {
             received: VecDeque::new(),
             runners: WakerQueue::default(),
             receivers: WakerQueue::default(),
+            holding_back: None,
             is_stall_told: false,
             notices: Notices::default(),
+            is_abandoned: false,
             targets: Vec::new(),
         }
     }
@@ -197,7 +203,8 @@ impl Routes {
 
     /// Puts a message into every queue that it belongs to.
     pub(crate) fn route(&mut self, message: Message, env: &mut Env<'_>) {
-        if self.waiting.is_repetition(&message, env.session) {
+        // A program that has ended acknowledges nothing more; what is not acknowledged comes again.
+        if self.is_abandoned || self.waiting.is_repetition(&message, env.session) {
             return;
         }
         if !self.flow.takes(self.waiting.bytes(), size(&message)) {
@@ -381,6 +388,11 @@ impl Routes {
         self.flow.wants_read(self.waiting.bytes(), now)
     }
 
+    /// Until when the link is left unread at the longest, if it is.
+    pub(crate) fn unread_until(&self) -> Option<Instant> {
+        self.flow.deadline()
+    }
+
     /// Whether the link is left unread, and need not be any more.
     pub(crate) fn is_unread_for_nothing(&self) -> bool {
         self.flow.is_unread() && self.flow.has_room(self.waiting.bytes())
@@ -388,36 +400,45 @@ impl Routes {
 
     /// What is due by now: graces that are over, messages that were left, stalls.
     pub(crate) fn handle_timeout(&mut self, env: &mut Env<'_>) {
+        if self.is_abandoned {
+            return;
+        }
         while let Some(part) = self.unclaimed.pop_over(env.now) {
             self.give_up(part, env);
         }
         if env.session.is_stuck() && self.flow.is_half_empty(self.waiting.bytes()) {
             env.session.fetch_left(env.now);
         }
-        match self.stall_due(env.session) {
-            Some(due) if due <= env.now => self.on_stalled(env),
-            Some(_) | None => {}
-        }
+        self.look_for_stall(env);
     }
 
     /// When [`Routes::handle_timeout`] is due at the latest.
-    pub(crate) fn poll_timeout(&mut self, session: &Machine) -> Option<Instant> {
-        let stall = self.stall_due(session);
-        [self.unclaimed.next_deadline(), self.flow.deadline(), stall].into_iter().flatten().min()
-    }
-
-    /// When the oldest message has held back others for too long, if it does and that is not told yet.
-    fn stall_due(&mut self, session: &Machine) -> Option<Instant> {
-        let unacknowledged = session.messages_unacknowledged();
-        let is_held_back = unacknowledged > self.waiting.owing();
-        let is_full = unacknowledged >= session.messages_unacknowledged_max();
-        let is_stalling = unacknowledged > 0 && !session.is_stuck() && (is_held_back || is_full);
-        if !is_stalling {
-            self.is_stall_told = false;
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_abandoned {
             return None;
         }
-        let arrived = self.waiting.oldest_arrived().filter(|_| !self.is_stall_told);
-        arrived.map(|arrived| arrived + STALLED_AFTER)
+        let stall = self.holding_back.filter(|_| !self.is_stall_told).map(|(_, since)| since + STALLED_AFTER);
+        self.unclaimed.next_deadline().into_iter().chain(stall).min()
+    }
+
+    /// Whether the oldest message holds back the acknowledgements of others, and tells of it after a while. A reader
+    /// that is slow but takes one after the other is no stall.
+    fn look_for_stall(&mut self, env: &Env<'_>) {
+        let unacknowledged = env.session.messages_unacknowledged();
+        let is_held_back = unacknowledged > self.waiting.owing();
+        let is_full = unacknowledged >= env.session.messages_unacknowledged_max();
+        let is_stalling = unacknowledged > 0 && !env.session.is_stuck() && (is_held_back || is_full);
+        let oldest = if is_stalling { self.waiting.oldest_sequence() } else { None };
+        match (oldest, self.holding_back) {
+            (None, _) => (self.holding_back, self.is_stall_told) = (None, false),
+            (Some(oldest), Some((sequence, since))) if oldest == sequence => {
+                if !self.is_stall_told && env.now >= since + STALLED_AFTER {
+                    self.on_stalled(env);
+                }
+            }
+            // Another taker's message may be next; while it is of the same one, it was told already.
+            (Some(oldest), _) => self.holding_back = Some((oldest, env.now)),
+        }
     }
 
     fn on_stalled(&mut self, env: &Env<'_>) {
@@ -443,9 +464,15 @@ impl Routes {
         Some(OldestUnacknowledged { filter: filter.cloned(), topic: oldest.topic, age })
     }
 
+    /// The application has dropped its last handle.
+    pub(crate) fn on_abandoned(&mut self) {
+        self.is_abandoned = true;
+    }
+
     /// The connection is gone: what is not acknowledged comes again on the next one.
     pub(crate) fn on_connection_lost(&mut self) {
         self.waiting.on_connection_lost();
+        self.flow.on_connection_lost();
     }
 
     /// All who wait for messages; each finds out for itself what has changed.

@@ -326,6 +326,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_abandoned = true;
+        state.routes.on_abandoned();
         self.shared.release(state);
     }
 }

@@ -153,6 +153,7 @@ impl State {
     pub(crate) fn pass_offline_on(&mut self) {
         while let Some(event) = self.session.poll_event() {
             if let Event::Offline { cause, .. } = event {
+                self.routes.on_connection_lost();
                 self.stopped = Some(cause);
                 self.tell(&ConnectionEvent::Offline { cause, will_retry: false });
             }

@@ -310,10 +310,10 @@ impl Waiting {
         }
     }
 
-    /// When the oldest message arrived that is not acknowledged.
-    pub(crate) fn oldest_arrived(&mut self) -> Option<Instant> {
+    /// What names the oldest message that is not acknowledged.
+    pub(crate) fn oldest_sequence(&mut self) -> Option<u64> {
         self.trim();
-        self.order.front().map(|(_, key)| self.entries[key.0 as usize].arrived)
+        self.order.front().map(|(sequence, _)| *sequence)
     }
 
     /// The oldest message that is not acknowledged.
@@ -333,6 +333,11 @@ impl Waiting {
     /// Somebody has claimed it.
     pub(crate) fn set_taker(&mut self, key: Key, taker: Taker) {
         self.entry(key).taker = Some(taker);
+    }
+
+    /// Nobody claims it any more.
+    pub(crate) fn clear_taker(&mut self, key: Key) {
+        self.entry(key).taker = None;
     }
 }
 

@@ -130,7 +130,9 @@ impl End {
         let mut wire = self.wire.borrow_mut();
         let (own, other) = (self.side as usize, 1 - self.side as usize);
         let readable_at = wire.pipes[other].readable_at().filter(|_| wants_read);
-        let next = [readable_at, wire.broken_at[own]].into_iter().flatten().min();
+        // As with a socket, whoever waits for nothing does not learn that the link is broken.
+        let broken_at = wire.broken_at[own].filter(|_| wants_read || wants_write);
+        let next = [readable_at, broken_at].into_iter().flatten().min();
         let is_writable = wants_write && wire.pipes[own].room() > 0;
         if is_writable || next.is_some_and(|at| at <= now) {
             return Ok(());

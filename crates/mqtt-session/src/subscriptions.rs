@@ -5,6 +5,7 @@
 //! without an answer go out again; otherwise the whole set is subscribed anew, in its original order. A request
 //! keeps its ticket through all of that.
 
+mod identifiers;
 mod request;
 mod answers;
 mod stopping;
@@ -26,7 +27,10 @@ use crate::events::Events;
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::record::Record;
+use identifiers::Identifiers;
 use request::{Change, Request};
+
+pub(crate) use identifiers::Naming;
 
 /// Where a subscription stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +48,7 @@ pub enum SubscriptionStatus {
 /// The wanted set and the requests on their way.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    /// Identifiers that were given out, from 1; none is given twice.
-    identifiers: u32,
+    identifiers: Identifiers,
     /// Whether the server's session is older than this one, so that others may have given identifiers out.
     has_heirloom: bool,
     filters: FilterTrie,
@@ -76,9 +79,6 @@ struct Wanted {
     was_sent: bool,
 }
 
-/// The highest identifier that the standard allows.
-const IDENTIFIER_MAX: u32 = 268_435_455;
-
 /// Size of the longest identifier in bytes, with its own number in front.
 const IDENTIFIER_LEN_MAX: usize = 5;
 
@@ -90,7 +90,7 @@ unused!(Subscriptions, Subscriptions::new());
 impl Subscriptions {
     const fn new() -> Subscriptions {
         Subscriptions {
-            identifiers: 0,
+            identifiers: Identifiers::new(),
             has_heirloom: false,
             filters: FilterTrie::new(),
             wanted: Vec::new(),
@@ -165,7 +165,7 @@ impl Subscriptions {
 
     /// Whether this identifier was given out, perhaps to a subscription that is not wanted any more.
     pub(crate) fn was_identifier(&self, identifier: u32) -> bool {
-        !self.has_heirloom && (1..=self.identifiers).contains(&identifier)
+        !self.has_heirloom && self.identifiers.was_counted(identifier)
     }
 
     /// The server has a session from before: identifiers in it may mean other subscriptions than ours.
@@ -173,36 +173,34 @@ impl Subscriptions {
         self.has_heirloom = true;
     }
 
-    fn next_identifier(&mut self) -> Option<u32> {
-        if self.identifiers >= IDENTIFIER_MAX {
-            return None;
-        }
-        self.identifiers += 1;
-        Some(self.identifiers)
-    }
-
     /// Wants a filter, or wants it with other options.
     pub(crate) fn subscribe(
         &mut self,
         ticket: Ticket,
         subscribe: &Subscribe<'_>,
-        with_identifier: bool,
+        naming: Naming,
         events: &mut Events,
     ) {
         self.supersede_aside(subscribe.filter.as_str(), events);
         let is_new = self.status(subscribe.filter).is_none();
-        let identifier = if with_identifier && is_new { self.next_identifier() } else { None };
-        self.subscribe_as(ticket, subscribe, identifier);
+        let identifier = if is_new { self.identifiers.next(subscribe.filter.as_str(), naming) } else { None };
+        self.want(ticket, subscribe, identifier);
     }
 
-    /// The same; a filter that is new has that identifier.
-    pub(crate) fn subscribe_as(
+    /// What an earlier program has wanted, under the identifier that it has given.
+    pub(crate) fn rebuild_wanted(
         &mut self,
         ticket: Ticket,
         subscribe: &Subscribe<'_>,
         identifier: Option<u32>,
+        naming: Naming,
     ) {
-        self.identifiers = self.identifiers.max(identifier.unwrap_or(0));
+        identifier.into_iter().for_each(|identifier| self.identifiers.rebuild(identifier, naming));
+        self.want(ticket, subscribe, identifier);
+    }
+
+    /// A filter that is new has that identifier.
+    fn want(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, identifier: Option<u32>) {
         let id = self.filters.insert(subscribe.filter);
         let status = SubscriptionStatus::Wanted;
         if self.wanted.len() <= id.index() {
@@ -256,6 +254,7 @@ impl Subscriptions {
     fn remove(&mut self, filter: TopicFilter<'_>) -> Option<Wanted> {
         let id = self.filters.remove(filter)?;
         let wanted = self.wanted[id.index()].take()?;
+        wanted.identifier.into_iter().for_each(|identifier| self.identifiers.release(identifier));
         self.pending -= usize::from(is_pending(wanted.status));
         Some(wanted)
     }

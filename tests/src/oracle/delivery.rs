@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mqtt_memory::{Lost, Point, PublishError, QoS, Rejected, TopicFilter, TopicName};
+use mqtt_memory::{ConnectionEvent, Lost, Point, PublishError, QoS, Rejected, TopicFilter, TopicName};
 
-use crate::story::{Fact, Kind, Story, What};
+use crate::story::{Fact, Kind, REST, Story, What};
 
 /// The broker as its packets show it.
 #[derive(Default)]
@@ -22,8 +22,13 @@ struct Model {
     streams: BTreeMap<(usize, String), usize>,
     /// Times that the broker has taken each message for a new one.
     routed: BTreeMap<u32, usize>,
-    /// What streams are yet to take.
+    /// What streams are yet to take; a stream that is dropped takes nothing more.
     owed: BTreeSet<(usize, usize, u32)>,
+    /// What clients are yet to take, by whatever takes it, in whichever program of theirs.
+    owed_to_client: BTreeSet<(usize, u32)>,
+    /// Messages that were given up with an event, by topic, and dropped with one.
+    given_up: BTreeMap<(usize, String), u64>,
+    dropped: BTreeMap<usize, u64>,
     /// What streams have taken.
     taken: BTreeMap<(usize, u32, QoS), usize>,
     /// Accepted connections of each client.
@@ -61,6 +66,7 @@ pub fn check(story: &Story) -> Vec<String> {
             What::BrokerStopped { keeps_sessions: false } => {
                 model.sessions.clear();
                 model.owed.clear();
+                model.owed_to_client.clear();
             }
             What::Fault { link: Some(link), text } if text.contains("denies") => {
                 model.deceived.extend(clients.get(link));
@@ -111,6 +117,7 @@ impl Model {
                 if !session_present {
                     self.sessions.remove(&client);
                     self.owed.retain(|(owner, ..)| *owner != client);
+                    self.owed_to_client.retain(|(owner, _)| *owner != client);
                 }
             }
             _ => {}
@@ -124,7 +131,11 @@ impl Model {
             let matching = session.filters.iter().filter(|(filter, _)| covers(filter, &meant.topic));
             let matching: Vec<_> = matching.collect();
             let granted = matching.iter().map(|(_, (qos, _))| *qos).max();
-            if granted.is_some_and(|granted| granted.min(meant.qos) > QoS::AtMostOnce) {
+            let config = &story.scenario.clients[*client].options.config;
+            // A 5.0 server drops what is larger than the client takes, without a word.
+            let fits = meant.size + PUBLISH_SIZE_MAX <= config.packet_size_max as usize;
+            if fits && granted.is_some_and(|granted| granted.min(meant.qos) > QoS::AtMostOnce) {
+                self.owed_to_client.insert((*client, message));
                 for (filter, (_, stream)) in matching {
                     // A stream that was dropped meanwhile takes nothing more.
                     let alive = self.streams.get(&(*client, filter.clone()));
@@ -138,7 +149,19 @@ impl Model {
 
     fn on_fact(&mut self, story: &Story, client: usize, fact: &Fact) {
         match fact {
-            Fact::Subscribed { stream, filter } => {
+            Fact::LifeBegins => {
+                self.streams.retain(|(owner, _), _| *owner != client);
+                // A program without a store does not know what the one before has taken.
+                self.taken.retain(|(stream, ..), _| *stream != REST - client);
+                self.owed.retain(|(owner, ..)| *owner != client);
+            }
+            Fact::Told(ConnectionEvent::MessagesGivenUp { topic, count }) => {
+                *self.given_up.entry((client, topic.to_string())).or_default() += count;
+            }
+            Fact::Told(ConnectionEvent::MessagesDropped { count }) => {
+                *self.dropped.entry(client).or_default() += count;
+            }
+            Fact::Subscribed { stream, filter, .. } => {
                 self.streams.insert((client, filter.clone()), *stream);
             }
             Fact::Dropped { stream, filter } => {
@@ -154,6 +177,7 @@ impl Model {
                     self.violations.push(text);
                 }
                 self.owed.remove(&(client, *stream, *message));
+                self.owed_to_client.remove(&(client, *message));
                 let taken = self.taken.entry((*stream, *message, *qos)).or_default();
                 *taken += 1;
                 let routed = self.routed.get(message).copied().unwrap_or(0);
@@ -213,15 +237,36 @@ impl Model {
             }
         }
         for (client, stream, message) in &self.owed {
-            if self.mistaken.contains(client) {
+            // What was dropped for want of room, with an event, is looked at below.
+            if self.mistaken.contains(client) || self.dropped.contains_key(client) {
                 continue;
             }
             let text = format!("stream {stream} of client {client} never took message {message}");
             self.violations.push(text);
         }
+        for (client, message) in &self.owed_to_client {
+            let plan = &story.scenario.clients[*client];
+            // What is acknowledged on arrival is lost with the program that has not taken it: its own choice.
+            let is_chosen = plan.dies && plan.takers.iter().any(|taker| taker.on_arrival);
+            if self.mistaken.contains(client) || is_chosen {
+                continue;
+            }
+            let topic = story.messages[*message as usize].topic.clone();
+            let told = self.given_up.get_mut(&(*client, topic)).filter(|told| **told > 0);
+            let told = told.or_else(|| self.dropped.get_mut(client).filter(|told| **told > 0));
+            match told {
+                Some(told) => *told -= 1,
+                None => self
+                    .violations
+                    .push(format!("client {client} never took message {message}, and was not told of it")),
+            }
+        }
         self.violations
     }
 }
+
+/// What a PUBLISH of the simulation has at the most beside its payload.
+const PUBLISH_SIZE_MAX: usize = 60;
 
 /// How many copies of one message a session may get: shared subscriptions bring their own.
 fn copies(story: &Story, client: usize) -> usize {

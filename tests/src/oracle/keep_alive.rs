@@ -56,9 +56,14 @@ pub fn check(story: &Story) -> Vec<String> {
                 let Some(line) = lines.remove(link) else { continue };
                 violations.extend(silence(&line, *link, at));
                 let Some(client) = clients.get(link) else { continue };
-                let network_timeout = story.scenario.clients[*client].options.config.network_timeout;
+                let options = &story.scenario.clients[*client].options;
+                let network_timeout = options.config.network_timeout;
                 // A ping, its answer, and a packet that came in part.
-                let patience = (line.keep_alive + network_timeout) * 2 + SLACK;
+                let mut patience = (line.keep_alive + network_timeout) * 2 + SLACK;
+                // A link may be left unread for a minute while a small bound is reached; no answer is seen meanwhile.
+                if options.incoming_bytes_max < SMALL_BOUND {
+                    patience += Duration::from_secs(60);
+                }
                 let deaf = at.since(line.received_at);
                 if line.is_online && !line.is_tight && !line.keep_alive.is_zero() && deaf > patience {
                     violations
@@ -79,4 +84,6 @@ fn silence(line: &Line, link: u32, at: Instant) -> Option<String> {
 }
 
 /// For what virtual time rounds.
+const SMALL_BOUND: usize = 64 * 1024;
+
 const SLACK: Duration = Duration::from_secs(1);

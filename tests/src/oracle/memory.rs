@@ -1,5 +1,6 @@
 //! No queue grows beyond its bound.
 
+use crate::scenario::Kind;
 use crate::story::Story;
 
 /// The most that was seen to wait is within what the options allow.
@@ -13,6 +14,22 @@ pub fn check(story: &Story) -> Vec<String> {
         if end.queued_most > most {
             violations.push(format!("client {client} let {} messages wait, {most} allowed", end.queued_most));
         }
+        let bytes_max = plan.options.incoming_bytes_max + READ_SIZE_MAX;
+        if end.waiting_most > bytes_max {
+            let (most, bytes) = (end.waiting_most, plan.options.incoming_bytes_max);
+            violations.push(format!("client {client} let {most} bytes wait to be taken, {bytes} allowed"));
+        }
+        // Whoever takes each message when it comes loses none, however small the bound is.
+        let takes_at_once = plan.reads_within.is_zero()
+            && !plan.changes_mind
+            && !plan.dies
+            && plan.takers.iter().all(|taker| taker.kind == Kind::Stream && !taker.is_late);
+        if takes_at_once && end.stats.messages_dropped > 0 {
+            violations.push(format!("client {client} dropped messages of a reader that takes each"));
+        }
     }
     violations
 }
+
+/// What may come at once before it is seen that there is no more room, with what each message counts beside its packet.
+const READ_SIZE_MAX: usize = 256 * 1024;

@@ -1,11 +1,44 @@
-//! A client acknowledges in the order of arrival, and not before its program has taken the message.
+//! A client acknowledges in the order of arrival, and nothing that its program has not taken, or was told of.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mqtt_memory::{OfflineCause, Point, QoS};
+use mqtt_memory::{ConnectionEvent, OfflineCause, Point, QoS};
 
 use super::delivery::covers;
 use crate::story::{Fact, Kind, Story, What};
+
+/// What one program has seen.
+#[derive(Default)]
+struct Program<'a> {
+    taken: BTreeSet<u32>,
+    /// Filters whose messages are acknowledged when they arrive.
+    on_arrival: BTreeSet<&'a str>,
+    /// Acknowledgements of messages that were not taken, by topic.
+    untaken: BTreeMap<&'a str, Vec<u32>>,
+    /// Messages that were given up with an event, by topic.
+    given_up: BTreeMap<String, u64>,
+    /// Messages that were dropped with an event.
+    dropped: u64,
+}
+
+impl Program<'_> {
+    /// Acknowledgements for which nobody has been told why.
+    fn silent(&self) -> Vec<String> {
+        let mut dropped = self.dropped;
+        let mut silent = Vec::new();
+        for (topic, untaken) in &self.untaken {
+            let told = self.given_up.get(*topic).copied().unwrap_or(0);
+            let rest = (untaken.len() as u64).saturating_sub(told);
+            if rest > dropped {
+                silent.push(format!(
+                    "acknowledged messages {untaken:?} of {topic} that nobody has taken, and told of {told}"
+                ));
+            }
+            dropped = dropped.saturating_sub(rest);
+        }
+        silent
+    }
+}
 
 /// Follows what a client reads and its acknowledgements.
 pub fn check(story: &Story) -> Vec<String> {
@@ -13,20 +46,32 @@ pub fn check(story: &Story) -> Vec<String> {
     let mut violations = Vec::new();
     // Arrivals without acknowledgement, on each link.
     let mut open: BTreeMap<u32, VecDeque<(u16, u32, QoS)>> = BTreeMap::new();
-    let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
-    // Filters of subscriptions that were dropped with what they held.
-    let mut dropped: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    let mut programs: BTreeMap<usize, Program<'_>> = BTreeMap::new();
     let mut spoilt: BTreeSet<usize> = story.mistaken();
     for step in &story.steps {
         match &step.what {
-            What::Fact(client, Fact::Taken { message, .. }) => drop(taken.insert((*client, *message))),
-            What::Fact(client, Fact::Dropped { filter, .. }) => {
-                dropped.entry(*client).or_default().push(filter);
+            What::Fact(client, fact) => {
+                let program = programs.entry(*client).or_default();
+                match fact {
+                    Fact::Taken { message, .. } => drop(program.taken.insert(*message)),
+                    Fact::Subscribed { filter, on_arrival: true, .. } => {
+                        program.on_arrival.insert(filter);
+                    }
+                    Fact::Told(ConnectionEvent::MessagesGivenUp { topic, count }) => {
+                        *program.given_up.entry(topic.to_string()).or_default() += count;
+                    }
+                    Fact::Told(ConnectionEvent::MessagesDropped { count }) => program.dropped += count,
+                    Fact::LifeBegins => {
+                        let ended = std::mem::take(program);
+                        let silent = ended.silent().into_iter().filter(|_| !spoilt.contains(client));
+                        violations.extend(silent.map(|text| format!("client {client}: {text}")));
+                    }
+                    Fact::Offline(OfflineCause::PeerFault(_) | OfflineCause::AcknowledgementsStalled) => {
+                        spoilt.insert(*client);
+                    }
+                    _ => {}
+                }
             }
-            What::Fact(
-                client,
-                Fact::Offline(OfflineCause::PeerFault(_) | OfflineCause::AcknowledgementsStalled),
-            ) => drop(spoilt.insert(*client)),
             What::Packet { link, point, packet } => {
                 let Some(client) = clients.get(link).filter(|client| !spoilt.contains(client)) else {
                     continue;
@@ -42,24 +87,30 @@ pub fn check(story: &Story) -> Vec<String> {
                     _ => continue,
                 };
                 let at = step.at;
-                let Some((expected, message, _)) = queue.pop_front().filter(|it| (it.0, it.2) == (id, qos))
-                else {
+                let Some((_, message, _)) = queue.pop_front().filter(|it| (it.0, it.2) == (id, qos)) else {
                     violations.push(format!("client {client}, {at:?}: acknowledges {id} out of turn"));
                     continue;
                 };
                 let topic = story.messages.get(message as usize).map_or("", |meant| &meant.topic);
-                let dropped = dropped.get(client).map_or(&[][..], Vec::as_slice);
-                let is_excused = dropped.iter().any(|filter| covers(filter, topic));
-                if !taken.contains(&(*client, message))
-                    && !is_excused
-                    && !dropped.iter().any(|it| it.starts_with('$'))
-                {
-                    let text = format!("acknowledges {expected}, message {message}, which nobody has taken");
-                    violations.push(format!("client {client}, {at:?}: {text}"));
+                let program = programs.entry(*client).or_default();
+                let is_early = program.on_arrival.iter().any(|filter| covers_shared(filter, topic));
+                if !program.taken.contains(&message) && !is_early {
+                    program.untaken.entry(topic).or_default().push(message);
                 }
             }
             _ => {}
         }
     }
+    for (client, program) in programs.iter().filter(|(client, _)| !spoilt.contains(client)) {
+        violations.extend(program.silent().into_iter().map(|text| format!("client {client}: {text}")));
+    }
     violations
+}
+
+/// The same as [`covers`], for shared subscriptions too.
+fn covers_shared(filter: &str, topic: &str) -> bool {
+    match filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
+        Some((_, filter)) => covers(filter, topic),
+        None => covers(filter, topic),
+    }
 }

@@ -59,6 +59,8 @@ pub fn check(story: &Story) -> Vec<String> {
             ) => {
                 sessions.entry(*client).or_default().is_spoilt = true;
             }
+            // The program after it knows nothing of what was under way, and publishes nothing before that has ended.
+            What::Fact(client, Fact::LifeBegins) => drop(sessions.remove(client)),
             What::Closed { link, side: Side::Client } => {
                 lines.remove(link);
             }

@@ -1,5 +1,6 @@
 //! How takers end: by `unsubscribe`, by being dropped, or because the server refuses the subscription.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_proto::{TopicFilter, TopicName};
@@ -56,14 +57,37 @@ impl Routes {
         let nobody = if is_persistent { Nobody::Since(env.now) } else { Nobody::Unwanted };
         let was_wanted = self.filters.takers(filter).iter().any(|target| target.taker == Taker::Stream(id));
         let is_last = was_wanted && self.filters.remove(filter, Taker::Stream(id), nobody);
-        for part in stream.parts {
-            self.orphan(part, env);
+        let heir = self.filters.takers(filter).first().map(|target| target.taker);
+        match heir {
+            Some(heir) if was_wanted => self.inherit(heir, stream.parts, env),
+            Some(_) | None => stream.parts.into_iter().for_each(|part| self.orphan(part, env)),
         }
         (is_last && !is_persistent).then_some(stream.filter)
     }
 
-    /// A message has lost its taker: that another one has it is enough. Otherwise it goes to one that came later, or
-    /// waits for one.
+    /// Another taker of the same filter gets what a stream has not taken, where the order of arrival has it.
+    fn inherit(&mut self, heir: Taker, parts: VecDeque<Part>, env: &mut Env<'_>) {
+        for part in parts {
+            if self.waiting.has_other(part.key) {
+                self.waiting.release(part, env.session);
+            } else {
+                self.waiting.set_taker(part.key, heir);
+                self.put(heir, part, env.wakers);
+            }
+        }
+        let waiting = &self.waiting;
+        let place = |part: &Part| waiting.sequence(part.key);
+        match heir {
+            Taker::Stream(id) => {
+                let parts = self.streams[id.0].as_mut().map(|stream| stream.parts.make_contiguous());
+                parts.into_iter().for_each(|parts| parts.sort_by_key(place));
+            }
+            Taker::Callback(_) => self.calls.make_contiguous().sort_by_key(|(_, part)| place(part)),
+            Taker::Receive => self.received.make_contiguous().sort_by_key(place),
+        }
+    }
+
+    /// A message has lost its taker: that another one has it is enough. Otherwise it waits for one that comes later.
     pub(super) fn orphan(&mut self, part: Part, env: &mut Env<'_>) {
         if self.waiting.has_other(part.key) {
             self.waiting.release(part, env.session);
@@ -71,19 +95,16 @@ impl Routes {
         }
         let mut targets = std::mem::take(&mut self.targets);
         let claim = self.filters.claim(self.waiting.message(part.key), env.session, &mut targets);
+        targets.clear();
+        self.targets = targets;
         let nobody = match claim {
-            Claim::Takers => {
-                let taker = targets[0].taker;
-                self.waiting.set_taker(part.key, taker);
-                self.put(taker, part, env.wakers);
-                targets.clear();
-                self.targets = targets;
-                return;
-            }
+            // Takers of other filters had no part in it; somebody may come for its own.
+            Claim::Takers if !env.session.is_persistent() => Some(Nobody::Unwanted),
+            Claim::Takers => Some(Nobody::Since(env.now)),
             Claim::Nobody(nobody) => Some(nobody),
             Claim::Unknown => None,
         };
-        self.targets = targets;
+        self.waiting.clear_taker(part.key);
         match self.unclaimed.deadline(nobody, env.now) {
             Some(until) => self.unclaimed.park(self.waiting.sequence(part.key), until, part),
             None => self.give_up(part, env),

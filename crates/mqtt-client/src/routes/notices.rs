@@ -17,8 +17,8 @@ pub(crate) struct Notices {
     stalls: u64,
 }
 
-/// Events that are gathered at once; what comes after them is added to the last one of its kind.
-const GATHERED_MAX: usize = 16;
+/// Topics that are told of at once; messages of further ones are added to the last.
+const TOPICS_MAX: usize = 16;
 
 impl Notices {
     pub(super) fn on_dropped(&mut self) {
@@ -33,18 +33,23 @@ impl Notices {
 
     pub(super) fn on_given_up(&mut self, topic: &str) {
         self.given_up += 1;
-        let is_full = self.events.len() >= GATHERED_MAX;
-        for event in self.events.iter_mut().rev() {
-            match event {
-                ConnectionEvent::MessagesGivenUp { topic: last, count } if is_full || **last == *topic => {
-                    *count += 1;
-                    return;
-                }
-                _ if is_full => {}
-                _ => break,
+        let mut topics = 0;
+        let mut last = None;
+        for event in &mut self.events {
+            let ConnectionEvent::MessagesGivenUp { topic: other, count } = event else { continue };
+            if **other == *topic {
+                *count += 1;
+                return;
+            }
+            topics += 1;
+            last = Some(count);
+        }
+        match last {
+            Some(count) if topics >= TOPICS_MAX => *count += 1,
+            Some(_) | None => {
+                self.events.push(ConnectionEvent::MessagesGivenUp { topic: topic.into(), count: 1 });
             }
         }
-        self.events.push(ConnectionEvent::MessagesGivenUp { topic: topic.into(), count: 1 });
     }
 
     pub(super) fn on_handed_back(&mut self, topic: &str) {

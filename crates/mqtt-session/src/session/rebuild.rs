@@ -140,7 +140,8 @@ impl Session {
                 };
                 let identifier = subscribe.properties.subscription_identifiers().next();
                 let subscribe = Subscribe { filter, options };
-                self.subscriptions.make().subscribe_as(ticket, &subscribe, identifier);
+                let naming = self.naming();
+                self.subscriptions.make().rebuild_wanted(ticket, &subscribe, identifier, naming);
             }
             Record::Granted { ticket, code, filter } => {
                 self.subscriptions.make().rebuild_granted(ticket, code, record::filter(filter)?);

@@ -16,6 +16,7 @@ use crate::event::Ticket;
 use crate::journal::Journal;
 use crate::record::Record;
 use crate::state::{Next, State};
+use crate::subscriptions::Naming;
 
 /// Changes of subscriptions that may wait besides one for each subscription.
 const REQUESTS_SPARE: usize = 1024;
@@ -125,10 +126,19 @@ impl Session {
             return Err(RefusedReason::TooManySubscriptions { subscriptions_max });
         }
         self.check_requests()?;
-        let with_identifier = self.config.subscription_identifiers;
-        self.subscriptions.make().subscribe(ticket, subscribe, with_identifier, &mut self.events);
+        let naming = self.naming();
+        self.subscriptions.make().subscribe(ticket, subscribe, naming, &mut self.events);
         self.record_wanted(ticket, subscribe);
         Ok(())
+    }
+
+    /// How filters get their Subscription Identifiers.
+    pub(super) fn naming(&self) -> Naming {
+        match (self.config.subscription_identifiers, self.config.is_kept()) {
+            (false, _) => Naming::None,
+            (true, false) => Naming::Counted,
+            (true, true) => Naming::ByFilter,
+        }
     }
 
     /// A store that takes no records is no reason to grow.
