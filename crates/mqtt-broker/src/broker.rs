@@ -212,6 +212,7 @@ impl Broker {
         stats.connections = self.connections.len();
         stats.sessions = self.sessions.len();
         stats.subscriptions = self.subscriptions.len();
+        stats.subscriptions_bytes = self.subscriptions.size();
         stats.retained = self.retained.len();
         stats.retained_bytes = self.retained.size();
         stats.messages_bytes = self.account.bytes();

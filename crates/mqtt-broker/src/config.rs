@@ -64,6 +64,9 @@ pub struct Config {
     pub sessions_max: usize,
     /// Subscriptions of one session; 10,000. One more is refused.
     pub subscriptions_max: usize,
+    /// Subscriptions of all sessions together, in bytes: twice the filter, and 128 for each of its levels; 256 MiB. One
+    /// more is refused.
+    pub subscriptions_bytes_max: usize,
     /// Levels of one topic filter; 128. A deeper one is refused.
     pub filter_levels_max: usize,
     /// Retained messages; 10,000. A message that would be one more is refused.
@@ -80,12 +83,12 @@ pub struct Config {
     pub queue_bytes_max: usize,
     /// Whether QoS 0 messages wait for a session without connection; false.
     pub queues_qos0_offline: bool,
-    /// Messages of all sessions together and retained messages, in bytes; 1 GiB.
+    /// Messages of all sessions together, retained messages and wills, in bytes; 1 GiB.
     ///
     /// A message counts once with all its bytes and 256 beside, until the last session and the last connection that sends
     /// it are done with it, and with 128 bytes for each session that it waits for. What would go past it is dropped for
     /// the session, as for [`Config::queue_messages_max`]; [`Stats::dropped_total_full`](crate::Stats::dropped_total_full)
-    /// counts it. A message that is to be retained is refused.
+    /// counts it. A message that is to be retained is refused, and so is a client whose will has no room.
     pub messages_bytes_max: usize,
     /// Acknowledgements and answers that wait to be sent on one connection; 65,536. A client that causes more
     /// without reading them is disconnected.
@@ -131,6 +134,7 @@ impl Default for Config {
             connections_max: 10_000,
             sessions_max: 10_000,
             subscriptions_max: 10_000,
+            subscriptions_bytes_max: 256 * MIB,
             filter_levels_max: 128,
             retained_max: 10_000,
             retained_bytes_max: 64 * MIB,

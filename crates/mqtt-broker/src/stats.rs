@@ -11,6 +11,8 @@ pub struct Stats {
     pub sessions_online: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
+    /// What counts against [`Config::subscriptions_bytes_max`](crate::Config::subscriptions_bytes_max).
+    pub subscriptions_bytes: usize,
     /// Retained messages.
     pub retained: usize,
     /// Retained messages, in bytes of topics, payloads and properties.

@@ -32,6 +32,7 @@ pub(crate) struct Subscriptions {
     /// By the number that the trie gives a filter.
     groups: Vec<Group>,
     len: usize,
+    size: usize,
 }
 
 /// The subscribers of one filter, in the order in which they came.
@@ -46,6 +47,11 @@ struct Group {
 impl Subscriptions {
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// The sum of what [`cost`] says of each.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// Adds a subscription or replaces the one that the session has with this very filter; true if it is new.
@@ -66,6 +72,7 @@ impl Subscriptions {
             None => {
                 group.members.push(subscription);
                 self.len += 1;
+                self.size += cost(filter);
                 true
             }
         }
@@ -81,6 +88,7 @@ impl Subscriptions {
             group.next -= 1;
         }
         self.len -= 1;
+        self.size -= cost(filter);
         if group.members.is_empty() {
             *group = Group::default();
             self.trie.remove(filter);
@@ -117,6 +125,13 @@ impl Subscriptions {
         *self = Subscriptions::default();
     }
 }
+
+/// What a subscription may take in memory: its filter with the session and in the trie, and a node for each level.
+pub(crate) fn cost(filter: TopicFilter<'_>) -> usize {
+    2 * filter.as_str().len() + LEVEL_COST * filter.levels().split('/').count()
+}
+
+const LEVEL_COST: usize = 128;
 
 impl Group {
     fn position(&self, session: SessionKey) -> Option<usize> {

@@ -24,13 +24,13 @@ pub(crate) struct Will {
 
 impl Will {
     /// Keeps what CONNECT says. [5.0 MQTT-3.1.2-7]
-    pub(crate) fn new(will: &WillPacket<'_>) -> Will {
+    pub(crate) fn new(will: &WillPacket<'_>, account: &Account) -> Will {
         let mut properties = PropertyBuf::new();
         let added = properties.extend(PropertyOwner::Will, will.properties, |_| true);
         debug_assert!(added.is_ok(), "properties that were decoded can be encoded");
         Will {
             topic: Bytes::copy_from_slice(will.topic.as_str().as_bytes()),
-            payload: Bytes::copy_from_slice(will.payload),
+            payload: account.copy(will.payload, will.topic.as_str().len() + properties.len()),
             properties,
             qos: will.qos,
             retain: will.retain,
@@ -41,9 +41,9 @@ impl Will {
     /// The message; its expiry interval starts `now`.
     ///
     /// [5.0 MQTT-3.1.2-14] [5.0 MQTT-3.1.2-15] [3.1.1 MQTT-3.1.2-16] [3.1.1 MQTT-3.1.2-17]
-    pub(crate) fn into_message(self, now: Instant, publisher: Arc<str>, account: &Account) -> Message {
+    pub(crate) fn into_message(self, now: Instant, publisher: Arc<str>) -> Message {
         let properties: Properties<'_> = self.properties.as_properties();
-        let payload = account.copy(&self.payload, self.topic.len());
-        Message::new(publisher, self.topic, payload, self.qos, self.retain).with_properties(now, properties)
+        Message::new(publisher, self.topic, self.payload, self.qos, self.retain)
+            .with_properties(now, properties)
     }
 }

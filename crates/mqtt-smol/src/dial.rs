@@ -56,8 +56,10 @@ impl Link for Socket {
     }
 
     fn hasten(&mut self) {
-        if let Socket::Tcp(stream) = self {
-            hasten_acknowledgement(SockRef::from(stream.get_ref()));
+        match self {
+            Socket::Tcp(stream) => hasten_acknowledgement(SockRef::from(stream.get_ref())),
+            #[cfg(unix)]
+            Socket::Unix(_) => {}
         }
     }
 

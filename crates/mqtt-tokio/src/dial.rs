@@ -57,8 +57,10 @@ impl Link for Socket {
     }
 
     fn hasten(&mut self) {
-        if let Socket::Tcp(stream) = self {
-            hasten_acknowledgement(SockRef::from(&**stream));
+        match self {
+            Socket::Tcp(stream) => hasten_acknowledgement(SockRef::from(&**stream)),
+            #[cfg(unix)]
+            Socket::Unix(_) => {}
         }
     }
 

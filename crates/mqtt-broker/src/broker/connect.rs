@@ -68,17 +68,20 @@ impl Broker {
         if !is_authenticated {
             self.check_user(connect)?;
         }
+        // The versions before 5.0 know the other one only.
+        let quota_exceeded = match connect.version {
+            Version::V5_0 => ReasonCode::QuotaExceeded,
+            Version::V3_1 | Version::V3_1_1 => ReasonCode::ServerUnavailable,
+        };
         if let Some(will) = &connect.will {
             self.check_will(connect.user_name, will)?;
+            if self.account.bytes() + will.payload.len() > self.config.messages_bytes_max {
+                return Err(Fault::new(quota_exceeded, "no room for the will"));
+            }
         }
         let is_new = self.sessions.find(connect.client_id).is_none();
         if is_new && self.sessions.len() >= self.config.sessions_max {
-            // The versions before 5.0 know this one only.
-            let reason = match connect.version {
-                Version::V5_0 => ReasonCode::QuotaExceeded,
-                Version::V3_1 | Version::V3_1_1 => ReasonCode::ServerUnavailable,
-            };
-            return Err(Fault::new(reason, "too many sessions"));
+            return Err(Fault::new(quota_exceeded, "too many sessions"));
         }
         Ok(())
     }
@@ -192,7 +195,7 @@ impl Broker {
             session.connection = Some(id);
             session.user_name = connect.user_name.map(String::from);
             session.expiry = expiry;
-            session.will = connect.will.as_ref().map(Will::new);
+            session.will = connect.will.as_ref().map(|will| Will::new(will, &self.account));
             session.will_at = None;
             session.ends_at = None;
             self.timers.set(&mut session.timer, Timer::Session(key), None);

@@ -129,7 +129,7 @@ impl Broker {
         if let Some(will) = will {
             self.stats.wills += 1;
             // There is nobody to tell if it is refused for want of room.
-            let _ = self.route(now, will.into_message(now, client_id, &self.account));
+            let _ = self.route(now, will.into_message(now, client_id));
         }
     }
 }

@@ -75,7 +75,7 @@ impl Broker {
         }
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(name) };
         if !name.is_empty() {
-            connection.aliases_in.set(alias, &name, Bytes::copy_from_slice);
+            connection.aliases_in.set(alias, &name, |name| self.account.copy(name, 0));
             return Ok(name);
         }
         let unknown = || Fault::new(ReasonCode::ProtocolError, "a topic alias that stands for nothing yet");

@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey};
 use crate::message::Delivery;
 use crate::session_state::Session;
-use crate::subscriptions::Subscription;
+use crate::subscriptions::{Subscription, cost};
 
 impl Broker {
     /// The packet identifier is that of the request. [5.0 MQTT-2.2.1-6] [3.1.1 MQTT-2.3.1-7]
@@ -82,7 +82,9 @@ impl Broker {
             return Err(ReasonCode::NotAuthorized);
         }
         let is_new = !session.filters.contains(filter.as_str());
-        if is_new && session.filters.len() >= self.config.subscriptions_max {
+        let has_room = session.filters.len() < self.config.subscriptions_max
+            && self.subscriptions.size() + cost(filter) <= self.config.subscriptions_bytes_max;
+        if is_new && !has_room {
             return Err(ReasonCode::QuotaExceeded);
         }
         Ok(())

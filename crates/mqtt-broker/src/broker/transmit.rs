@@ -111,7 +111,8 @@ impl Outgoing<'_> {
     /// Appends the message, named by an alias if there is one and if that fits.
     fn put(&self, aliases: &mut AliasesOut, list: &mut HopProperties, out: &mut TransmitBuf) -> Fit {
         let topic = self.delivery.message.topic();
-        let naming = aliases.naming(topic);
+        let is_short = topic.len() <= ALIASED_MAX;
+        let naming = if is_short { aliases.naming(topic) } else { Naming::Name };
         match (self.put_named(naming, list, out), naming) {
             (Fit::Sent, _) => {
                 aliases.commit(naming, topic);
@@ -158,6 +159,9 @@ impl Outgoing<'_> {
         }
     }
 }
+
+/// Topics that are longer get no alias, so that a connection keeps little for its aliases.
+const ALIASED_MAX: usize = 1024;
 
 /// What this hop adds to the properties of a message.
 type HopProperties = Vec<Property<'static>>;

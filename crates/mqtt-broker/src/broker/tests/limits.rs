@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use mqtt_parts::TransmitBuf;
 use mqtt_proto::{Connect, Packet, Properties, Property, Publish, QoS, SubscribeOptions};
 
-use super::harness::{World, lasting, message, qos1, secs, v3, v5};
+use super::harness::{World, lasting, message, qos1, secs, v3, v5, will};
 use crate::config::Config;
 
 #[test]
@@ -121,6 +121,23 @@ fn all_sessions_together_have_a_bound() {
     w.see(ids[0], &["puback #1", &format!("publish t {payload:?}")]);
 }
 
+#[test]
+fn a_will_counts_and_a_client_without_room_for_it_is_refused() {
+    let mut w = World::with(Config { messages_bytes_max: 2000, ..Config::default() });
+    let payload = "x".repeat(1000);
+    let with_will = |connect| Connect { will: Some(will("t", &payload)), ..connect };
+    let id = w.joined(with_will(v5("a")));
+    assert!((1000..2000).contains(&w.broker.stats().messages_bytes));
+    for (connect, answer) in [(v5("b"), "connack QuotaExceeded"), (v3("b"), "connack ServerUnavailable")] {
+        let other = w.open();
+        w.send(other, Packet::Connect(with_will(connect)));
+        w.see(other, &[answer, "closed"]);
+    }
+    w.hang_up(id);
+    assert_eq!(w.broker.stats().messages_bytes, 0);
+    w.joined(with_will(v3("b")));
+}
+
 /// Its bytes are there as long as a driver has not written them.
 #[test]
 fn a_message_that_is_being_written_still_counts() {
@@ -233,6 +250,44 @@ fn a_connection_gives_its_place_back_when_it_begins_to_close() {
         let other = w.open();
         w.broker.is_closing(other)
     });
+}
+
+/// Long filters and deep ones take more than short ones.
+#[test]
+fn subscriptions_of_all_sessions_have_a_bound() {
+    let mut w = World::with(Config { subscriptions_bytes_max: 2000, ..Config::default() });
+    let ids = [w.joined(v5("a")), w.joined(v5("b"))];
+    let options = SubscribeOptions::with_qos(QoS::AtMostOnce);
+    for (id, filter, code) in [
+        (ids[0], "a/b/c/d/e/f/g", "Success"),
+        (ids[1], "a/b/c/d/e/f/g", "Success"),
+        (ids[0], "a/b", "QuotaExceeded"),
+        (ids[0], "a/b/c/d/e/f/g", "Success"),
+        (ids[1], "b", "Success"),
+        (ids[1], "c", "QuotaExceeded"),
+    ] {
+        w.subscribe_with(id, filter, options, None);
+        w.see(id, &[&format!("suback #1 [{code}]")]);
+    }
+    w.unsubscribe(ids[1], &["b"]);
+    w.see(ids[1], &["unsuback #2 [Success]"]);
+    w.subscribe_with(ids[1], "c", options, None);
+    w.see(ids[1], &["suback #1 [Success]"]);
+    ids.into_iter().for_each(|id| w.hang_up(id));
+    assert_eq!(w.broker.stats().subscriptions_bytes, 0);
+}
+
+/// Topics behind aliases are kept for the connection, and by messages that came with them.
+#[test]
+fn aliases_count_with_messages() {
+    let mut w = World::new();
+    let id = w.joined(v5("a"));
+    let topic = "t".repeat(5000);
+    let alias = [Property::TopicAlias(1)];
+    w.publish(id, Publish { properties: Properties::new(&alias), ..message(&topic, "") });
+    assert!(w.broker.stats().messages_bytes >= 5000);
+    w.hang_up(id);
+    assert_eq!(w.broker.stats().messages_bytes, 0);
 }
 
 /// A driver may keep the broker behind a lock and use it from any thread.

@@ -101,5 +101,6 @@ fn whatever_clients_do_the_books_are_kept() {
         assert_eq!(kept, (0, 0, 0, 0, 0), "seed {seed}");
         let retained_max = stats.retained_bytes + 256 * stats.retained;
         assert!(stats.messages_bytes <= retained_max && stats.buffers_bytes == 0, "seed {seed}: {stats:?}");
+        assert_eq!(stats.subscriptions_bytes, 0, "seed {seed}");
     }
 }
