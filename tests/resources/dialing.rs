@@ -12,7 +12,7 @@ use crate::counts::{alone, is_extra, sockets, threads, until};
 
 const CLIENTS: usize = 300;
 
-/// Clients that dial again and again, and what they tell about it.
+/// Clients that dial again and again, and the events of each.
 fn dialing(options: impl Fn() -> Options) -> Vec<(Client, Events)> {
     let client = |number| {
         let timeout = Duration::from_millis(100);
