@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mqtt_proto::PacketKind;
 use mqtt_smol::{Client, Options, Publish, QoS, ReasonCode, Subscribe, Version};
 use tests::recording::{Recording, replay_equal};
 
@@ -145,6 +146,12 @@ fn callbacks(client: &Client, _: &dyn Wire) {
     publish(client, "callback/start", vec![], QoS::AtLeastOnce);
     for topic in ["callback/start", "callback/stop"] {
         assert_eq!(seen.recv_timeout(TOO_LONG).expect("the callback runs"), topic);
+    }
+    // What was seen is acknowledged once the callback has returned.
+    let begun = Instant::now();
+    while client.stats().packets_sent.get(PacketKind::Puback) < 2 {
+        assert!(begun.elapsed() < TOO_LONG, "a callback does not return");
+        thread::park_timeout(Duration::from_millis(1));
     }
     settle(client);
     drop(client.disconnect().expect("it is online"));

@@ -54,7 +54,7 @@ fn a_client_that_is_taken_over_is_gone_although_it_does_not_read() {
     assert!(old.is_ended());
 }
 
-/// One too many is told so by the end of its connection, and a place is free as soon as its holder is not wanted.
+/// The connection of one too many ends at once, and a place is free as soon as its holder is not wanted.
 #[test]
 fn places_are_given_back_by_those_who_do_not_close() {
     let config =

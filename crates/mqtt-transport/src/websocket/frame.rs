@@ -48,7 +48,7 @@ pub(crate) enum End {
     },
     /// What came is no frame that a server may send here.
     Broken {
-        /// The code that is told to the server.
+        /// The code that the server gets.
         code: u16,
         text: &'static str,
     },
