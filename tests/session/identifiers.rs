@@ -6,7 +6,7 @@ use mqtt_session::Config;
 use crate::harness::{Talk, clean, kept};
 
 fn talking(connack: &str) -> Talk {
-    Talk::online_with(Config { subscription_identifiers: true, ..kept(V5_0) }, connack)
+    Talk::online_with(Config { subscription_identifiers: true, ..clean(V5_0) }, connack)
 }
 
 fn identifier(talk: &Talk, filter: &str) -> Option<u32> {
@@ -43,6 +43,36 @@ fn identifiers_outlast_options_and_connections_and_are_not_given_twice() {
     assert_eq!(identifier(&talk, "a"), Some(2));
     assert!(talk.session().was_subscription_identifier(1));
     assert!(!talk.session().was_subscription_identifier(3));
+}
+
+/// A persistent session has messages under the identifiers of an earlier program: there they follow from the filters,
+/// whatever the order in which they are subscribed, as long as they are free.
+#[test]
+fn each_program_of_a_persistent_session_gives_a_filter_the_same_identifier() {
+    let config = || Config { subscription_identifiers: true, ..kept(V5_0) };
+    let filters = ["a/#", "b/+/c", "$share/group/t/#", "d"];
+    let identifiers = |order: &[usize]| {
+        let mut talk = Talk::online_with(config(), "CONNACK");
+        for index in order {
+            talk.subscribe(filters[*index], QoS::AtLeastOnce);
+        }
+        filters.map(|filter| identifier(&talk, filter).expect("it has one"))
+    };
+    let first = identifiers(&[0, 1, 2, 3]);
+    assert_eq!(identifiers(&[3, 1, 2, 0]), first);
+    assert!(first.iter().all(|identifier| *identifier < 128), "one byte each: {first:?}");
+    // Many filters have identifiers of their own, and a filter gets its own back.
+    let mut talk = Talk::online_with(config(), "CONNACK");
+    let mut given = std::collections::BTreeSet::new();
+    for number in 0..1000 {
+        let filter = format!("many/{number}");
+        talk.subscribe(&filter, QoS::AtLeastOnce);
+        assert!(given.insert(identifier(&talk, &filter).expect("it has one")), "{filter}");
+    }
+    let before = identifier(&talk, "many/7");
+    talk.unsubscribe("many/7");
+    talk.subscribe("many/7", QoS::AtLeastOnce);
+    assert_eq!(identifier(&talk, "many/7"), before);
 }
 
 #[test]

@@ -17,3 +17,8 @@ pub mod planted;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/what-endures.md")]
 struct Endures;
+
+/// The page on arriving messages, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/what-arrives.md")]
+struct Arrives;

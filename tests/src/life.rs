@@ -268,10 +268,10 @@ impl Actor {
             }
             self.is_away.set(true);
             self.wants_connection.set(false);
-            if self.world.random(2) == 0 {
-                if let Ok(token) = self.client().disconnect_within(Duration::from_millis(500)) {
-                    token.await;
-                }
+            if self.world.random(2) == 0
+                && let Ok(token) = self.client().disconnect_within(Duration::from_millis(500))
+            {
+                token.await;
             }
             self.lives.end();
             // Its tasks are dropped at once, and then its last handle.

@@ -436,7 +436,7 @@ impl Routes {
                     self.on_stalled(env);
                 }
             }
-            // Another taker's message may be next; while it is of the same one, it was told already.
+            // Another message is the oldest now; a stall that was told is not told again until all go on.
             (Some(oldest), _) => self.holding_back = Some((oldest, env.now)),
         }
     }
@@ -469,9 +469,8 @@ impl Routes {
         self.is_abandoned = true;
     }
 
-    /// The connection is gone: what is not acknowledged comes again on the next one.
+    /// The connection is gone.
     pub(crate) fn on_connection_lost(&mut self) {
-        self.waiting.on_connection_lost();
         self.flow.on_connection_lost();
     }
 

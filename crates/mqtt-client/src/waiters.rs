@@ -12,16 +12,20 @@ use mqtt_session::{Outcome, Ticket};
 /// The operations that somebody holds a token for.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    entries: HashMap<Ticket, Waiter, BuildHasherDefault<TicketHasher>>,
+    entries: HashMap<Ticket, Waiter, BuildHasherDefault<NumberHasher>>,
 }
 
-/// Spreads numbers that count up: nobody picks tickets to collide.
+/// Spreads small numbers: nobody gains anything by picking them to collide.
 #[derive(Debug, Default)]
-struct TicketHasher(u64);
+pub(crate) struct NumberHasher(u64);
 
-impl Hasher for TicketHasher {
+impl Hasher for NumberHasher {
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u64(number.into());
     }
 
     fn write_u64(&mut self, number: u64) {

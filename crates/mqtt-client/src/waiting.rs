@@ -3,7 +3,8 @@
 //! A message is *queued* for each taker that has yet to take it, and *held* by each that has taken it under a guard. It
 //! is acknowledged when all who owe it are done. What is queued counts in bytes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use mqtt_proto::{QoS, ReasonCode};
@@ -11,6 +12,7 @@ use mqtt_session::{Instant, Message, Receipt};
 
 use crate::filters::Taker;
 use crate::machine::Machine;
+use crate::waiters::NumberHasher;
 
 /// Names a message that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +39,8 @@ pub(crate) struct Waiting {
     sequence: u64,
     /// Messages with an acknowledgement in the order of arrival; some are done since.
     order: VecDeque<(u64, Key)>,
-    /// Messages of the last connection that the server repeats if they are not acknowledged.
-    carried: BTreeMap<u16, (u64, Key)>,
+    /// QoS 1 messages that are not acknowledged, by their exchange: the server may repeat them.
+    exchanges: HashMap<u16, (u64, Key), BuildHasherDefault<NumberHasher>>,
 }
 
 #[derive(Debug)]
@@ -116,9 +118,12 @@ impl Waiting {
                 Key(u32::try_from(self.entries.len() - 1).expect("memory ends before"))
             }
         };
-        if self.entry(key).receipt.is_some() {
+        if let Some(receipt) = self.entry(key).receipt {
             self.trim();
             self.order.push_back((self.sequence, key));
+            if self.message(key).qos() == QoS::AtLeastOnce {
+                self.exchanges.insert(receipt.exchange(), (self.sequence, key));
+            }
         }
         key
     }
@@ -238,7 +243,10 @@ impl Waiting {
         let entry = self.entry(key);
         let reason = entry.refusal.unwrap_or(ReasonCode::Success);
         let more = std::mem::take(&mut entry.more);
-        for receipt in entry.receipt.take().into_iter().chain(more) {
+        let sequence = entry.sequence;
+        let receipt = entry.receipt.take();
+        self.forget_exchange(receipt, sequence);
+        for receipt in receipt.into_iter().chain(more) {
             // The reason was checked; a receipt of a lost connection changes nothing.
             let _ = session.acknowledge_with(receipt, reason);
         }
@@ -250,33 +258,27 @@ impl Waiting {
             return;
         }
         entry.message = None;
-        entry.receipt = None;
+        let (receipt, sequence) = (entry.receipt.take(), entry.sequence);
         let is_owed = std::mem::take(&mut entry.owing) > 0;
         self.owing -= usize::from(is_owed);
         self.free.push(key.0);
+        self.forget_exchange(receipt, sequence);
     }
 
-    /// The session is gone on this connection: what is not acknowledged comes again on the next one.
-    pub(crate) fn on_connection_lost(&mut self) {
-        self.carried.clear();
-        for (sequence, key) in &self.order {
-            let entry = &self.entries[key.0 as usize];
-            let receipt = entry.receipt.filter(|_| entry.sequence == *sequence);
-            let message =
-                receipt.and(entry.message.as_ref()).filter(|message| message.qos() == QoS::AtLeastOnce);
-            if let Some(receipt) = message.and_then(Message::receipt) {
-                self.carried.insert(receipt.exchange(), (*sequence, *key));
-            }
+    fn forget_exchange(&mut self, receipt: Option<Receipt>, sequence: u64) {
+        let Some(receipt) = receipt.filter(|receipt| receipt.qos() == QoS::AtLeastOnce) else { return };
+        if self.exchanges.get(&receipt.exchange()).is_some_and(|(of, _)| *of == sequence) {
+            self.exchanges.remove(&receipt.exchange());
         }
     }
 
     /// Whether a message repeats one that is still here; then its acknowledgement stands for both.
     pub(crate) fn is_repetition(&mut self, message: &Message, session: &Machine) -> bool {
-        if self.carried.is_empty() || !message.dup() || message.qos() != QoS::AtLeastOnce {
+        if !message.dup() || message.qos() != QoS::AtLeastOnce {
             return false;
         }
         let Some(receipt) = message.receipt() else { return false };
-        let Some((sequence, key)) = self.carried.get(&receipt.exchange()).copied() else { return false };
+        let Some((sequence, key)) = self.exchanges.get(&receipt.exchange()).copied() else { return false };
         let entry = self.entry(key);
         // A server may have given the identifier to another message, when that of before had expired.
         let is_same = entry.sequence == sequence
@@ -285,7 +287,6 @@ impl Waiting {
                 earlier.topic() == message.topic() && earlier.payload() == message.payload()
             });
         if !is_same {
-            self.carried.remove(&receipt.exchange());
             return false;
         }
         let earlier = entry.receipt.replace(receipt);

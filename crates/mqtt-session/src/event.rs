@@ -180,6 +180,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// QoS of the message.
+    pub const fn qos(&self) -> QoS {
+        self.qos
+    }
+
     /// A number that stands for the exchange: repetitions of the message on later connections of the session share it.
     pub const fn exchange(&self) -> u16 {
         self.packet_id.get()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mqtt_memory::{ConnectionEvent, OfflineCause, Point, QoS};
+use mqtt_memory::{ConnectionEvent, Instant, OfflineCause, Point, QoS};
 
 use super::delivery::covers;
 use crate::story::{Fact, Kind, Story, What};
@@ -19,6 +19,13 @@ struct Program<'a> {
     given_up: BTreeMap<String, u64>,
     /// Messages that were dropped with an event.
     dropped: u64,
+    /// Since when somebody takes the messages of a filter.
+    takers: BTreeMap<&'a str, Instant>,
+    /// Exchanges of QoS 1 whose message was neither taken nor acknowledged, by identifier.
+    waiting: BTreeSet<(u16, u32)>,
+    /// How often a message of QoS 1 may be taken by one stream: once for each arrival of which nothing waits.
+    arrived: BTreeMap<u32, u32>,
+    taken_by: BTreeMap<(usize, u32), u32>,
 }
 
 impl Program<'_> {
@@ -53,12 +60,40 @@ pub fn check(story: &Story) -> Vec<String> {
             What::Fact(client, fact) => {
                 let program = programs.entry(*client).or_default();
                 match fact {
-                    Fact::Taken { message, .. } => drop(program.taken.insert(*message)),
-                    Fact::Subscribed { filter, on_arrival: true, .. } => {
-                        program.on_arrival.insert(filter);
+                    Fact::Taken { message, qos, stream, topic, .. } => {
+                        program.taken.insert(*message);
+                        program.waiting.retain(|(_, waiting)| waiting != message);
+                        let taken = program.taken_by.entry((*stream, *message)).or_default();
+                        *taken += u32::from(*qos == QoS::AtLeastOnce);
+                        let arrived = program.arrived.get(message).copied().unwrap_or(0);
+                        // What is acknowledged on arrival is settled before a repetition in the same read.
+                        let is_early = program.on_arrival.iter().any(|filter| covers_shared(filter, topic));
+                        if *taken > arrived && !is_early && !spoilt.contains(client) {
+                            let text =
+                                format!("took message {message} {taken} times, which waited {arrived} times");
+                            violations.push(format!("client {client}, {:?}: {text}", step.at));
+                        }
+                    }
+                    Fact::Subscribed { filter, on_arrival, .. } => {
+                        program.takers.insert(filter, step.at);
+                        if *on_arrival {
+                            program.on_arrival.insert(filter);
+                        }
+                    }
+                    Fact::Dropped { filter, .. } | Fact::Unsubscribed { filter } => {
+                        program.takers.remove(filter.as_str());
                     }
                     Fact::Told(ConnectionEvent::MessagesGivenUp { topic, count }) => {
                         *program.given_up.entry(topic.to_string()).or_default() += count;
+                        let filters = story.scenario.clients[*client].filters.iter();
+                        let mut covering = filters.filter(|(filter, _)| covers_shared(filter, topic));
+                        // Of several filters one may have lost its taker; of one there is no doubt.
+                        if let (Some((filter, _)), None) = (covering.next(), covering.next())
+                            && program.takers.get(filter.as_str()).is_some_and(|since| *since < step.at)
+                        {
+                            let text = format!("gave up messages of {topic}, which {filter} takes");
+                            violations.push(format!("client {client}, {:?}: {text}", step.at));
+                        }
                     }
                     Fact::Told(ConnectionEvent::MessagesDropped { count }) => program.dropped += count,
                     Fact::LifeBegins => {
@@ -78,8 +113,17 @@ pub fn check(story: &Story) -> Vec<String> {
                 };
                 let queue = open.entry(*link).or_default();
                 let (id, qos) = match (point, &packet.kind) {
+                    (Point::ClientIn, Kind::Connack { is_success: true, session_present: false, .. }) => {
+                        // What comes now comes for another session.
+                        programs.entry(*client).or_default().waiting.clear();
+                        continue;
+                    }
                     (Point::ClientIn, Kind::Publish { id: Some(id), message, qos, .. }) => {
                         queue.push_back((*id, *message, *qos));
+                        let program = programs.entry(*client).or_default();
+                        if *qos == QoS::AtLeastOnce && program.waiting.insert((*id, *message)) {
+                            *program.arrived.entry(*message).or_default() += 1;
+                        }
                         continue;
                     }
                     (Point::ClientOut, Kind::Puback(id, _)) => (*id, QoS::AtLeastOnce),
@@ -93,6 +137,7 @@ pub fn check(story: &Story) -> Vec<String> {
                 };
                 let topic = story.messages.get(message as usize).map_or("", |meant| &meant.topic);
                 let program = programs.entry(*client).or_default();
+                program.waiting.remove(&(id, message));
                 let is_early = program.on_arrival.iter().any(|filter| covers_shared(filter, topic));
                 if !program.taken.contains(&message) && !is_early {
                     program.untaken.entry(topic).or_default().push(message);
