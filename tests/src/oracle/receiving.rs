@@ -137,9 +137,13 @@ pub fn check(story: &Story) -> Vec<String> {
                 };
                 let topic = story.messages.get(message as usize).map_or("", |meant| &meant.topic);
                 let program = programs.entry(*client).or_default();
-                program.waiting.remove(&(id, message));
+                // A repetition of what waits is acknowledged too, and is the same message.
+                let is_first = match qos {
+                    QoS::ExactlyOnce => !program.untaken.get(topic).is_some_and(|it| it.contains(&message)),
+                    _ => program.waiting.remove(&(id, message)),
+                };
                 let is_early = program.on_arrival.iter().any(|filter| covers_shared(filter, topic));
-                if !program.taken.contains(&message) && !is_early {
+                if is_first && !program.taken.contains(&message) && !is_early {
                     program.untaken.entry(topic).or_default().push(message);
                 }
             }
