@@ -183,8 +183,25 @@ impl Actor {
         if self.world.random(3) == 0 && client.unsubscribe(filter).is_ok() {
             self.note(Fact::Unsubscribed { filter: filter.into() });
             // It hands out what it has, and then ends.
-            while let Some(message) = inbox.next().await {
-                self.note_taken(stream, &message);
+            let mut late = pin!(self.world.sleep(Duration::from_secs(10)));
+            loop {
+                let next = {
+                    let mut next = pin!(inbox.next());
+                    poll_fn(|cx| match (next.as_mut().poll(cx), late.as_mut().poll(cx)) {
+                        (Poll::Ready(next), _) => Poll::Ready(Ok(next)),
+                        (Poll::Pending, Poll::Ready(())) => Poll::Ready(Err(())),
+                        (Poll::Pending, Poll::Pending) => Poll::Pending,
+                    })
+                    .await
+                };
+                match next {
+                    Ok(Some(message)) => self.note_taken(stream, &message),
+                    Ok(None) => break,
+                    Err(()) => {
+                        self.note(Fact::GoesOn { filter: filter.into() });
+                        break;
+                    }
+                }
             }
         }
         self.note(Fact::Dropped { stream, filter: filter.into() });

@@ -159,6 +159,11 @@ pub enum Fact {
     LifeBegins,
     /// An event about messages.
     Told(ConnectionEvent),
+    /// A stream had not ended ten seconds after its filter was unsubscribed.
+    GoesOn {
+        /// Its filter.
+        filter: String,
+    },
     /// A stream is dropped.
     Dropped {
         /// Which stream.

@@ -96,6 +96,10 @@ pub fn check(story: &Story) -> Vec<String> {
                         }
                     }
                     Fact::Told(ConnectionEvent::MessagesDropped { count }) => program.dropped += count,
+                    Fact::GoesOn { filter } => {
+                        let text = format!("the stream of {filter} goes on although it was unsubscribed");
+                        violations.push(format!("client {client}, {:?}: {text}", step.at));
+                    }
                     Fact::LifeBegins => {
                         let ended = std::mem::take(program);
                         let silent = ended.silent().into_iter().filter(|_| !spoilt.contains(client));
