@@ -9,10 +9,10 @@ use std::time::{Duration, Instant as Clock};
 
 use bytes::{Bytes, BytesMut};
 use mqtt_proto::{
-    Ack, Context, Packet, PacketId, Properties, Publish, QoS, Sender, SubscribeOptions, TopicFilter,
-    TopicName, Version, decode,
+    Ack, Context, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Sender, SubscribeOptions,
+    TopicFilter, TopicName, Version, decode,
 };
-use mqtt_session::{Command, Config, Event, Instant, Session, Subscribe, TransmitBuf};
+use mqtt_session::{Command, Config, Event, Input, Instant, Session, Subscribe, TransmitBuf};
 
 use crate::contest::{Case, Contestant, FLOOR, OURS};
 
@@ -143,8 +143,7 @@ fn put_again(way: Way, bytes: &[u8], out: &mut Vec<u8>) {
 /// A session that is online, with a window for `in_flight` messages and a batch.
 pub fn online(in_flight: u16) -> Session {
     let window = NonZeroU16::new(in_flight.saturating_add(BATCH as u16)).expect("not 0");
-    let config =
-        Config { in_flight_max: Some(window), acknowledgement_timeout: None, ..Config::new("bench") };
+    let config = Config::new("bench").in_flight_max(Some(window)).acknowledgement_timeout(None);
     online_with(&Arc::new(config))
 }
 
@@ -153,9 +152,11 @@ fn online_with(config: &Arc<Config>) -> Session {
     let mut session = Session::new(Arc::clone(config), 1);
     let mut out = TransmitBuf::new();
     session.submit(NOW, Command::Connect).expect("accepted");
-    session.handle_opened(NOW);
+    session.apply(NOW, Input::Opened).expect("it only happens");
     session.poll_transmit(NOW, &mut out);
-    session.handle_input(NOW, &mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..]));
+    session
+        .apply(NOW, Input::Bytes(&mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..])))
+        .expect("it only happens");
     while session.poll_event().is_some() {}
     session
 }
@@ -242,7 +243,7 @@ impl Driver {
         }
         self.out.clear();
         let start = Clock::now();
-        self.session.handle_input(NOW, &mut self.input);
+        self.session.apply(NOW, Input::Bytes(&mut self.input)).expect("it only happens");
         let mut taken = start.elapsed();
         if qos == QoS::ExactlyOnce {
             let start = Clock::now();
@@ -252,7 +253,7 @@ impl Driver {
                 self.input.extend_from_slice(&[0x70, 2, pubrel[2], pubrel[3]]);
             }
             let start = Clock::now();
-            self.session.handle_input(NOW, &mut self.input);
+            self.session.apply(NOW, Input::Bytes(&mut self.input)).expect("it only happens");
             taken += start.elapsed();
         }
         taken
@@ -266,12 +267,14 @@ impl Driver {
         for step in 0..self.answers.len() {
             self.input.extend_from_slice(&self.answers[step]);
             let start = Clock::now();
-            self.session.handle_input(NOW, &mut self.input);
+            self.session.apply(NOW, Input::Bytes(&mut self.input)).expect("it only happens");
             while let Some(event) = self.session.poll_event() {
                 if let Event::Message(message) = &event {
                     std::hint::black_box(message.payload());
                     if let Some(receipt) = message.receipt() {
-                        self.session.acknowledge(receipt);
+                        self.session
+                            .apply(NOW, Input::Acknowledge { receipt, reason: ReasonCode::Success })
+                            .expect("it only happens");
                     }
                 }
             }
@@ -330,7 +333,7 @@ fn subscribing(count: usize) -> Contestant {
             let sent: Vec<u8> = out.chunks().flatten().copied().collect();
             out.clear();
             answer_requests(&sent, &mut input);
-            session.handle_input(NOW, &mut input);
+            session.apply(NOW, Input::Bytes(&mut input)).expect("it only happens");
             while session.poll_event().is_some() {}
         }
     };

@@ -124,7 +124,7 @@ impl Peer {
     pub(crate) fn unsubscribe(&self, filter: &str) -> Outcome {
         let token = self.client.unsubscribe(filter).map_err(|error| error.to_string())?;
         match token.wait_for(PATIENCE) {
-            Ok(outcome) => outcome.map_err(|error| format!("not unsubscribed: {error}")),
+            Ok(outcome) => outcome.map(drop).map_err(|error| format!("not unsubscribed: {error}")),
             Err(token) => Err(format!("the end of a subscription is not answered: {}", token.explain())),
         }
     }

@@ -353,7 +353,7 @@ fn a_subscription_can_acknowledge_on_arrival() {
 #[test]
 fn a_burst_at_qos_0_reaches_a_reader_that_takes_each() {
     for adapter in ALL {
-        let config = broker::Config { retained_max: 30_000, ..broker::Config::default() };
+        let config = broker::Config::default().retained_max(30_000);
         let broker = broker::start_with("127.0.0.1:0", config).expect("there is a free port");
         let writer = adapter.connect(options(&broker, "writer", Version::V5_0)).expect("accepted");
         let tokens: Vec<_> = (0..20_000u32)
@@ -403,7 +403,7 @@ fn what_is_repeated_after_reconnects_waits_once() {
 #[test]
 fn large_messages_are_taken_without_an_option() {
     for adapter in ALL {
-        let config = broker::Config { packet_size_max: 64 << 20, ..broker::Config::default() };
+        let config = broker::Config::default().packet_size_max(64 << 20);
         let broker = broker::start_with("127.0.0.1:0", config).expect("there is a free port");
         for version in BOTH {
             let client = adapter.connect(options(&broker, "large", version)).expect("accepted");

@@ -84,7 +84,7 @@ fn times_that_no_clock_reaches_are_no_bounds() {
             .reconnect_after(Duration::MAX)
             .session_expiry(Duration::MAX)
             .retry_first(true)
-            .socket(SocketOptions { keep_alive: Some(Duration::MAX), ..SocketOptions::default() })
+            .socket(SocketOptions::default().keep_alive(Some(Duration::MAX)))
     };
     let exchange = |client: &Client| {
         let mut stream = client.subscribe("a").expect("accepted");

@@ -1,7 +1,5 @@
 //! TLS: who is trusted, who is not and why, and clients that show a certificate.
 
-use std::error::Error;
-use std::io;
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
@@ -27,7 +25,7 @@ fn url(text: &str) -> Options {
 
 /// What rustls says about the server's certificate.
 fn certificate_error(error: &ConnectError) -> CertificateError {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>()).expect("an I/O error");
+    let io = error.io_error().expect("an I/O error");
     match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(error)) => error.clone(),
         other => panic!("{other:?}"),
@@ -123,7 +121,7 @@ fn a_server_that_does_not_speak_tls_is_told() {
     for adapter in ALL {
         let options = url(&format!("mqtts://127.0.0.1:{port}")).tls(trusting(&authority));
         let error = adapter.connect(options).expect_err("it is no TLS");
-        assert!(error.source().is_some(), "{error}");
+        assert!(error.io_error().is_some(), "{error}");
     }
 }
 

@@ -42,13 +42,12 @@ fn url(text: &str) -> Options {
 fn plain_tcp_with_every_socket_option() {
     let broker = start();
     for adapter in ALL {
-        let socket = SocketOptions {
-            nodelay: false,
-            keep_alive: Some(Duration::from_secs(30)),
-            send_buffer_size: Some(8192),
-            receive_buffer_size: Some(8192),
-            bind: Some([127, 0, 0, 1].into()),
-        };
+        let socket = SocketOptions::default()
+            .nodelay(false)
+            .keep_alive(Some(Duration::from_secs(30)))
+            .send_buffer_size(Some(8192))
+            .receive_buffer_size(Some(8192))
+            .bind(Some([127, 0, 0, 1].into()));
         check(adapter, url(&broker.url()).socket(socket));
     }
 }

@@ -9,7 +9,7 @@ const MIB: usize = 1 << 20;
 /// Twenty megabytes for a subscriber that takes none, more than the system holds for it.
 #[test]
 fn a_subscriber_that_does_not_read_has_its_queue_and_no_more() {
-    let broker = broker(Config { queue_bytes_max: 2 * MIB, ..Config::default() });
+    let broker = broker(Config::default().queue_bytes_max(2 * MIB));
     let mut slow = Raw::connect(&broker, "slow", 0);
     slow.subscribe("t", 0);
     let mut fast = Raw::connect(&broker, "fast", 0);
@@ -36,7 +36,7 @@ fn a_subscriber_that_does_not_read_has_its_queue_and_no_more() {
 /// The same over many subscribers: each is within its bound, and all together are within theirs.
 #[test]
 fn subscribers_that_do_not_read_have_a_bound_together() {
-    let config = Config { messages_bytes_max: 4 * MIB, ..Config::default() };
+    let config = Config::default().messages_bytes_max(4 * MIB);
     let broker = broker(config);
     let mut slow: Vec<_> = (0..10).map(|number| Raw::connect(&broker, &format!("s{number}"), 0)).collect();
     for (number, slow) in slow.iter_mut().enumerate() {
@@ -84,7 +84,7 @@ fn a_client_that_writes_before_it_reads_is_read_all_the_same() {
 /// Answers that nobody reads end in the end of the connection, not of the broker.
 #[test]
 fn a_client_that_reads_no_answers_is_ended() {
-    let broker = broker(Config { control_packets_max: 1000, ..Config::default() });
+    let broker = broker(Config::default().control_packets_max(1000));
     let mut client = Raw::connect(&broker, "pings", 0);
     let pings = [0xc0, 0].repeat(100_000);
     // The broker may end it before all is said.
@@ -100,7 +100,7 @@ fn a_client_that_reads_no_answers_is_ended() {
 /// Whoever only begins packets takes memory for what has come, up to a bound for all together.
 #[test]
 fn packets_that_do_not_end_have_a_bound_together() {
-    let broker = broker(Config { buffers_bytes_max: 2 * MIB, ..Config::default() });
+    let broker = broker(Config::default().buffers_bytes_max(2 * MIB));
     // All but the last byte.
     let begun = publish(None, 500_000);
     let begun = &begun[..begun.len() - 1];
@@ -121,7 +121,7 @@ fn packets_that_do_not_end_have_a_bound_together() {
 /// Before CONNECT a connection has no right to memory.
 #[test]
 fn before_connect_nobody_begins_a_large_packet() {
-    let broker = broker(Config { connect_timeout: TOO_LONG * 2, ..Config::default() });
+    let broker = broker(Config::default().connect_timeout(TOO_LONG * 2));
     for begun in [&b"\x10\xff\xff\x3f"[..], b"\x30\x05", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0"] {
         let mut client = Raw::open(&broker);
         client.say(begun);

@@ -8,7 +8,7 @@ use crate::raw::{Raw, TOO_LONG, broker, packet, publish, until};
 
 #[test]
 fn silence_garbage_and_faults_end_a_connection_that_the_client_keeps() {
-    let config = Config { connect_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config::default().connect_timeout(Duration::from_millis(50));
     let broker = broker(config);
     let mut kept = Vec::new();
     // No CONNECT, half of one, something else, and what is no packet.
@@ -57,8 +57,7 @@ fn a_client_that_is_taken_over_is_gone_although_it_does_not_read() {
 /// The connection of one too many ends at once, and a place is free as soon as its holder is not wanted.
 #[test]
 fn places_are_given_back_by_those_who_do_not_close() {
-    let config =
-        Config { connections_max: 3, connect_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config::default().connections_max(3).connect_timeout(Duration::from_millis(50));
     let broker = broker(config);
     let mut lasting = Raw::connect(&broker, "lasting", 0);
     for _round in 0..3 {

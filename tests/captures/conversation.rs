@@ -9,8 +9,8 @@ use mqtt_proto::{
     Sender, Suback, SubscribeOptions, TopicFilter, TopicName, Unsuback, Version, decode, frame_len,
 };
 use mqtt_session::{
-    AuthAnswer, AuthStage, Command, Config, Credentials, Disconnect, Event, Instant, OfflineCause, Publish,
-    Session, Subscribe, Ticket, TransmitBuf, Will,
+    AuthAnswer, AuthStage, Command, Config, Credentials, Disconnect, Event, Input, Instant, OfflineCause,
+    Publish, Session, Subscribe, Ticket, TransmitBuf, Will,
 };
 
 /// What nobody may find in a log that is masked.
@@ -35,14 +35,12 @@ pub(crate) struct Recorded {
 pub(crate) fn config(version: Version) -> Config {
     let is_5 = version == Version::V5_0;
     let credentials = Credentials { user_name: Some("user-name".into()), password: Some("pass-word".into()) };
-    Config {
-        version,
-        clean_session: false,
-        credentials: Some(credentials),
-        will: Some(Will::new("will", "will-payload")),
-        authentication_method: is_5.then(|| "method".into()),
-        ..Config::new("door")
-    }
+    Config::new("door")
+        .version(version)
+        .clean_session(false)
+        .credentials(Some(credentials))
+        .will(Some(Will::new("will", "will-payload")))
+        .authentication_method(is_5.then(|| "method".into()))
 }
 
 /// The log of a client that does a bit of everything.
@@ -102,10 +100,19 @@ impl Recorded {
         self.recorder.take()
     }
 
+    fn apply(&mut self, input: Input<'_>) {
+        self.recorder.apply(&mut self.session, self.now, input).expect("it is not refused");
+    }
+
+    fn handle_bytes(&mut self) {
+        let input = Input::Bytes(&mut self.input);
+        self.recorder.apply(&mut self.session, self.now, input).expect("it is not refused");
+    }
+
     /// Whether it is accepted is none of this concern: refusals are recorded too.
     pub(crate) fn submit(&mut self, command: Command<'_>) {
-        let result = self.recorder.submit(&mut self.session, self.now, command);
-        self.tickets.extend(result.ok());
+        let result = self.recorder.apply(&mut self.session, self.now, Input::Submit(&command));
+        self.tickets.extend(result.ok().flatten());
     }
 
     fn publish(&mut self, topic: &str, qos: QoS) {
@@ -115,27 +122,28 @@ impl Recorded {
 
     fn bound_last(&mut self, timeout: Duration) {
         let ticket = *self.tickets.last().expect("something was accepted");
-        self.recorder.set_timeout(&mut self.session, self.now, ticket, timeout);
-        self.recorder.retry(&mut self.session, ticket);
-        self.recorder.give_up(&mut self.session, ticket);
+        self.apply(Input::SetTimeout { ticket, timeout });
+        // Nothing is quarantined, which is recorded too.
+        for input in [Input::Retry(ticket), Input::GiveUp(ticket)] {
+            self.recorder.apply(&mut self.session, self.now, input).expect_err("it is not quarantined");
+        }
     }
 
     fn set_credentials(&mut self) {
         let credentials =
             Credentials { user_name: Some("later-user".into()), password: Some("later-pass".into()) };
-        let result = self.recorder.set_credentials(&mut self.session, Some(credentials));
-        result.expect("they have an encoding");
+        self.apply(Input::SetCredentials(Some(credentials)));
     }
 
     pub(crate) fn open(&mut self) {
         self.events();
         self.input.clear();
-        self.recorder.handle_opened(&mut self.session, self.now);
+        self.apply(Input::Opened);
         self.pump();
     }
 
     fn close(&mut self) {
-        self.recorder.handle_closed(&mut self.session, self.now, OfflineCause::TransportClosed);
+        self.apply(Input::Closed(OfflineCause::TransportClosed));
         self.events();
     }
 
@@ -148,11 +156,11 @@ impl Recorded {
         let end = self.now + long;
         while let Some(at) = self.session.poll_timeout().filter(|at| *at <= end) {
             self.now = at;
-            self.recorder.handle_timeout(&mut self.session, self.now);
+            self.apply(Input::Timeout);
             self.pump();
         }
         self.now = end;
-        self.recorder.handle_timeout(&mut self.session, self.now);
+        self.apply(Input::Timeout);
     }
 
     fn server_publishes(&mut self, qos: QoS) {
@@ -178,7 +186,7 @@ impl Recorded {
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(self.piece) {
             self.input.extend_from_slice(piece);
-            self.recorder.handle_input(&mut self.session, self.now, &mut self.input);
+            self.handle_bytes();
         }
         self.events();
     }
@@ -192,7 +200,7 @@ impl Recorded {
                 return;
             }
             self.now = self.now + Duration::from_micros(1500);
-            self.recorder.handle_written(&mut self.session, self.now);
+            self.apply(Input::Written);
             let sent: Vec<u8> = out.chunks().flatten().copied().collect();
             out.clear();
             let mut rest = &sent[..];
@@ -210,10 +218,7 @@ impl Recorded {
             match event {
                 Event::Message(message) | Event::Response { message, .. } => {
                     if let Some(receipt) = message.receipt() {
-                        let reason = ReasonCode::Success;
-                        self.recorder
-                            .acknowledge_with(&mut self.session, receipt, reason)
-                            .expect("success is legal");
+                        self.apply(Input::Acknowledge { receipt, reason: ReasonCode::Success });
                     }
                 }
                 Event::Authentication { step, stage } => {
@@ -222,10 +227,8 @@ impl Recorded {
                         AuthStage::Challenge(_) => AuthAnswer::Data("proof-of-it".into()),
                         AuthStage::Verdict(_) => AuthAnswer::Accept,
                     };
-                    self.recorder
-                        .answer_authentication(&mut self.session, self.now, step, answer)
-                        .expect("it is asked for");
-                    self.recorder.handle_input(&mut self.session, self.now, &mut self.input);
+                    self.apply(Input::Authenticate { step, answer });
+                    self.handle_bytes();
                 }
                 _ => {}
             }

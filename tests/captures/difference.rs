@@ -33,7 +33,7 @@ fn an_answer_that_was_another_is_found_where_it_stands() {
         changed[step.offset + 4] ^= 1;
         let difference = difference(&changed);
         assert_eq!((difference.entry, difference.offset, difference.at), (step.entry, step.offset, step.at));
-        assert_eq!(difference.call, "what is new?");
+        assert_eq!(difference.call, "is there an event?");
         assert!(difference.expected.starts_with("a message, digest "), "{difference}");
         assert!(difference.found.contains("Message {") && difference.found.contains("in/x"), "{difference}");
         assert!(difference.before.len() > 5, "{difference}");
@@ -43,8 +43,8 @@ fn an_answer_that_was_another_is_found_where_it_stands() {
 #[test]
 fn another_seed_differs_where_chance_first_decides() {
     let mut log = log();
-    assert_eq!(u64::from(log[9]), SEED);
-    log[9] += 1;
+    assert_eq!(u64::from(log[10]), SEED);
+    log[10] += 1;
     let difference = difference(&log);
     // The request that comes first draws the name of its responses.
     assert!(difference.call.starts_with("what is to be sent?"), "{difference}");

@@ -166,7 +166,7 @@ fn qos_0_beyond_the_bound_of_a_reader_that_takes_nothing_is_dropped_and_told() {
 fn qos_1_and_2_beyond_the_bound_come_again_once_there_is_room() {
     for version in BOTH {
         for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
-            let broker = broker::Config { inflight_max: 1000, ..broker::Config::default() };
+            let broker = broker::Config::default().inflight_max(1000);
             let mut config = mqtt_memory::WorldConfig::new(1);
             (config.faults, config.broker) = (mqtt_memory::Faults::none(), broker);
             let world = World::with(config);

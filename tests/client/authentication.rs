@@ -54,7 +54,7 @@ impl Dialogue for Scripted {
 }
 
 fn start(server: Arc<OneUser>) -> broker::Running {
-    let config = broker::Config { authenticator: Some(server), ..broker::Config::default() };
+    let config = broker::Config::default().authenticator(Some(server));
     broker::start_with("127.0.0.1:0", config).expect("there is a free port")
 }
 

@@ -1,6 +1,6 @@
 //! Acknowledging later, with a reason, or not at all; and messages that name their subscriptions.
 
-use mqtt_smol::{Publish, QoS, ReasonCode, RefusedReason, Version, Waits};
+use mqtt_smol::{Publish, QoS, ReasonCode, SessionRefusal, Version, Waits};
 
 use crate::harness::{Heard, ScriptedServer, clean, connect, kept, run, spawn, start_broker};
 
@@ -39,7 +39,7 @@ fn acknowledgements_go_out_when_messages_are_let_go_in_the_order_of_arrival() {
         let third = messages.next_held().await.expect("the third");
         assert_eq!(third.acknowledge().topic(), "a");
         let illegal = second.refuse(ReasonCode::KeepAliveTimeout);
-        assert_eq!(illegal, Err(RefusedReason::AcknowledgementReason(ReasonCode::KeepAliveTimeout)));
+        assert_eq!(illegal, Err(SessionRefusal::AcknowledgementReason(ReasonCode::KeepAliveTimeout)));
         second.refuse(ReasonCode::QuotaExceeded).expect("PUBACK has it");
         first.acknowledge();
         let acknowledged = heard(&server, 3).await;

@@ -91,6 +91,6 @@ fn before_5_0_there_are_no_requests() {
         let broker = start_broker();
         let client = connect(clean(&broker, "asker").version(Version::V3_1_1)).await;
         let error = client.request(Publish::new("ask/x", "x")).expect_err("3.1.1 has no properties");
-        assert!(matches!(error, PublishError::Refused(_)), "{error}");
+        assert!(matches!(error, PublishError::NotAccepted(_)), "{error}");
     });
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mqtt_proto::{
-    Ack, Context, Packet, PacketId, Properties, Publish, QoS, Sender, TopicName, Version, decode, frame_len,
+    Ack, Context, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Sender, TopicName, Version, decode,
+    frame_len,
 };
 use mqtt_session::{
-    Command, Config, Event, Instant, OfflineCause, Receipt, Reconnect, Session, TransmitBuf, Transport,
+    Command, Config, Event, Input, Instant, OfflineCause, Receipt, Reconnect, Session, TransmitBuf, Transport,
 };
 
 use crate::search::{self, session_state};
@@ -74,15 +75,12 @@ const NOW: Instant = Instant::from_millis(1000);
 
 impl World {
     pub(crate) fn new(scope: Scope) -> World {
-        let reconnect =
-            Reconnect { after: Duration::ZERO, after_max: Duration::ZERO, ..Reconnect::default() };
-        let config = Config {
-            version: scope.version,
-            clean_session: false,
-            reconnect,
-            receive_maximum: NonZeroU16::new(scope.window).expect("not 0"),
-            ..Config::new("c")
-        };
+        let reconnect = Reconnect::default().after(Duration::ZERO).after_max(Duration::ZERO);
+        let config = Config::new("c")
+            .version(scope.version)
+            .clean_session(false)
+            .reconnect(reconnect)
+            .receive_maximum(NonZeroU16::new(scope.window).expect("not 0"));
         let mut world = World {
             scope,
             session: Session::new(config, 1),
@@ -103,16 +101,16 @@ impl World {
     }
 
     fn connect(&mut self) {
-        self.session.handle_timeout(NOW);
+        self.session.apply(NOW, Input::Timeout).expect("it only happens");
         assert!(matches!(self.session.poll_transport(), Transport::Open { .. }));
-        self.session.handle_opened(NOW);
+        self.session.apply(NOW, Input::Opened).expect("it only happens");
         self.session.poll_transmit(NOW, &mut TransmitBuf::new());
         let present = u8::from(std::mem::replace(&mut self.has_session, true));
         let connack = match self.scope.version {
             Version::V5_0 => vec![0x20, 3, present, 0, 0],
             _ => vec![0x20, 2, present, 0],
         };
-        self.session.handle_input(NOW, &mut BytesMut::from(&connack[..]));
+        self.session.apply(NOW, Input::Bytes(&mut BytesMut::from(&connack[..]))).expect("it only happens");
         self.answers.clear();
         self.sent.clear();
         self.take_events();
@@ -161,7 +159,7 @@ impl World {
 
     fn read(&mut self) -> bool {
         let Some(packet) = self.down.pop_front() else { return false };
-        self.session.handle_input(NOW, &mut BytesMut::from(&packet[..]));
+        self.session.apply(NOW, Input::Bytes(&mut BytesMut::from(&packet[..]))).expect("it only happens");
         true
     }
 
@@ -185,7 +183,9 @@ impl World {
         }
         let (message, receipt) = self.held.remove(index);
         self.acknowledged[message] = true;
-        self.session.acknowledge(receipt);
+        self.session
+            .apply(NOW, Input::Acknowledge { receipt, reason: ReasonCode::Success })
+            .expect("it only happens");
         true
     }
 
@@ -249,7 +249,7 @@ impl World {
                 }
             }
         }
-        self.session.handle_closed(NOW, OfflineCause::TransportClosed);
+        self.session.apply(NOW, Input::Closed(OfflineCause::TransportClosed)).expect("it only happens");
         self.connect();
         true
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mqtt_proto::{Ack, Context, Packet, PacketId, QoS, Sender, TopicName, Version, decode, frame_len};
 use mqtt_session::{
-    Command, Config, Event, Instant, OfflineCause, Outcome, Publish, Reconnect, Session, TransmitBuf,
+    Command, Config, Event, Input, Instant, OfflineCause, Outcome, Publish, Reconnect, Session, TransmitBuf,
     Transport,
 };
 
@@ -72,15 +72,12 @@ const NOW: Instant = Instant::from_millis(1000);
 
 impl World {
     pub(crate) fn new(scope: Scope) -> World {
-        let reconnect =
-            Reconnect { after: Duration::ZERO, after_max: Duration::ZERO, ..Reconnect::default() };
-        let config = Config {
-            version: scope.version,
-            clean_session: false,
-            reconnect,
-            in_flight_max: NonZeroU16::new(scope.window),
-            ..Config::new("c")
-        };
+        let reconnect = Reconnect::default().after(Duration::ZERO).after_max(Duration::ZERO);
+        let config = Config::new("c")
+            .version(scope.version)
+            .clean_session(false)
+            .reconnect(reconnect)
+            .in_flight_max(NonZeroU16::new(scope.window));
         let mut world = World {
             scope,
             session: Session::new(config, 1),
@@ -98,9 +95,9 @@ impl World {
     }
 
     fn connect(&mut self) {
-        self.session.handle_timeout(NOW);
+        self.session.apply(NOW, Input::Timeout).expect("it only happens");
         assert!(matches!(self.session.poll_transport(), Transport::Open { .. }));
-        self.session.handle_opened(NOW);
+        self.session.apply(NOW, Input::Opened).expect("it only happens");
         self.session.poll_transmit(NOW, &mut TransmitBuf::new());
         let present = u8::from(std::mem::replace(&mut self.server.has_session, true));
         self.server.in_flight.clear();
@@ -108,7 +105,7 @@ impl World {
             Version::V5_0 => vec![0x20, 3, present, 0, 0],
             _ => vec![0x20, 2, present, 0],
         };
-        self.session.handle_input(NOW, &mut BytesMut::from(&connack[..]));
+        self.session.apply(NOW, Input::Bytes(&mut BytesMut::from(&connack[..]))).expect("it only happens");
         self.take_events();
     }
 
@@ -205,7 +202,7 @@ impl World {
 
     fn read(&mut self) -> bool {
         let Some(packet) = self.down.pop_front() else { return false };
-        self.session.handle_input(NOW, &mut BytesMut::from(&packet[..]));
+        self.session.apply(NOW, Input::Bytes(&mut BytesMut::from(&packet[..]))).expect("it only happens");
         true
     }
 
@@ -221,7 +218,7 @@ impl World {
             self.server.has_session = false;
             self.server.known.clear();
         }
-        self.session.handle_closed(NOW, OfflineCause::TransportClosed);
+        self.session.apply(NOW, Input::Closed(OfflineCause::TransportClosed)).expect("it only happens");
         self.connect();
         true
     }

@@ -113,7 +113,7 @@ fn a_will_is_published_when_the_connection_is_aborted() {
             let mut inbox = watcher.subscribe("wills/#").expect("accepted");
             inbox.granted().await.expect("granted");
 
-            let will = Will { qos: QoS::AtLeastOnce, ..Will::new("wills/gone", "it was cut") };
+            let will = Will::new("wills/gone", "it was cut").qos(QoS::AtLeastOnce);
             let (_mortal, task) = connect_with_task(options(&server, "mortal", version).will(will)).await;
             task.cancel().await;
             let expected = ("wills/gone".into(), b"it was cut".to_vec(), QoS::AtLeastOnce);

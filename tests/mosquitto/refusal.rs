@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use mqtt_smol::{
-    ConnectErrorKind, Options, Publish, PublishError, QoS, ReasonCode, RefusedReason, TopicError, Version,
+    ConnectErrorKind, Options, Publish, PublishError, QoS, ReasonCode, SessionRefusal, TopicError, Version,
 };
 
 use crate::peers::{VERSIONS, connect, options, run, spawn};
@@ -43,7 +43,7 @@ fn a_payload_above_the_announced_packet_size_is_refused_at_once() {
         let client = connect(options(&server, "big", Version::V5_0)).await;
         let refused = client.publish(Publish::new("big", vec![0; 2000]).qos(QoS::AtLeastOnce));
         match refused.map(drop) {
-            Err(PublishError::Refused(RefusedReason::PacketTooLarge { size, size_max })) => {
+            Err(PublishError::NotAccepted(SessionRefusal::PacketTooLarge { size, size_max })) => {
                 assert_eq!((size, size_max), (2011, 1000));
             }
             other => panic!("{other:?}"),

@@ -1,12 +1,11 @@
 //! Topic aliases: set for the server where that saves bytes, and taken from it.
 
 use mqtt_proto::{Property, QoS, Version::V5_0};
-use mqtt_session::Config;
 
 use crate::harness::{Talk, kept, message, payload};
 
 fn talking(connack: &str) -> Talk {
-    Talk::online_with(Config { topic_aliases_max: 2, ..kept(V5_0) }, connack)
+    Talk::online_with(kept(V5_0).topic_aliases_max(2), connack)
 }
 
 /// [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.3.2-9]
@@ -98,7 +97,7 @@ fn properties_expiry_and_large_payloads_go_with_an_alias() {
 }
 
 fn taking() -> Talk {
-    let mut talk = Talk::new(Config { topic_alias_maximum: 3, ..kept(V5_0) });
+    let mut talk = Talk::new(kept(V5_0).topic_alias_maximum(3));
     talk.connect();
     talk.opened();
     let connect = talk.take_sent();

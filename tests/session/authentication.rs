@@ -1,12 +1,12 @@
 //! Enhanced authentication: dialogues before CONNACK and later, who has the word, and what must not be said in them.
 
 use mqtt_proto::{EncodeError, PacketKind, QoS, Version, Version::V5_0};
-use mqtt_session::{AuthAnswer, Command, Config, Credentials, RefusedReason, Waits};
+use mqtt_session::{AuthAnswer, Command, Config, Credentials, SessionRefusal, Waits};
 
 use crate::harness::{Talk, clean, kept, secs};
 
 fn config() -> Config {
-    Config { authentication_method: Some("X".into()), ..kept(V5_0) }
+    kept(V5_0).authentication_method(Some("X".into()))
 }
 
 fn data(text: &str) -> AuthAnswer {
@@ -139,13 +139,13 @@ fn a_dialogue_can_be_broken_off_at_each_step() {
 fn an_answer_that_nobody_waits_for_changes_nothing() {
     let mut talk = said_hello();
     let begin = talk.step().expect("it has asked");
-    assert_eq!(talk.answer(data("again")), Err(RefusedReason::AuthenticationStep));
+    assert_eq!(talk.answer(data("again")), Err(SessionRefusal::AuthenticationStep));
     talk.server_says("AUTH 0x18 method=X");
     talk.take_events();
-    assert_eq!(talk.answer_step(begin, data("late")), Err(RefusedReason::AuthenticationStep));
-    assert_eq!(talk.answer(AuthAnswer::Accept), Err(RefusedReason::AuthenticationStep));
+    assert_eq!(talk.answer_step(begin, data("late")), Err(SessionRefusal::AuthenticationStep));
+    assert_eq!(talk.answer(AuthAnswer::Accept), Err(SessionRefusal::AuthenticationStep));
     talk.cut();
-    assert_eq!(talk.answer(data("late")), Err(RefusedReason::AuthenticationStep));
+    assert_eq!(talk.answer(data("late")), Err(SessionRefusal::AuthenticationStep));
     talk.sends_nothing();
 }
 
@@ -155,14 +155,14 @@ fn an_answer_that_is_too_large_can_be_given_again() {
     talk.connect();
     talk.take_events();
     let large = AuthAnswer::Data(vec![0; 70_000]);
-    assert!(matches!(talk.answer(large.clone()), Err(RefusedReason::Config(_))));
+    assert!(matches!(talk.answer(large.clone()), Err(SessionRefusal::Config(_))));
     talk.opened();
     talk.sends_nothing();
     talk.answer(data("hello")).expect("it was asked");
     talk.sends([&connect("hello")]);
     talk.server_says("AUTH 0x18 method=X");
     talk.take_events();
-    assert!(matches!(talk.answer(large), Err(RefusedReason::Encode(_))));
+    assert!(matches!(talk.answer(large), Err(SessionRefusal::Encode(_))));
     talk.answer(data("me")).expect("it was asked");
     talk.sends([&auth("0x18", "me")]);
 }
@@ -170,7 +170,7 @@ fn an_answer_that_is_too_large_can_be_given_again() {
 #[test]
 fn credentials_and_the_first_word_are_both_waited_for() {
     for credentials_first in [true, false] {
-        let mut talk = Talk::new(Config { asks_credentials: true, ..config() });
+        let mut talk = Talk::new(config().asks_credentials(true));
         talk.connect();
         talk.opened();
         talk.events(["step 1 begin", "CredentialsWanted { attempt: 1 }"]);
@@ -249,7 +249,7 @@ fn without_a_method_nobody_says_auth() {
     assert!(talk.take_events()[0].contains("another authentication method"));
 
     let mut talk = Talk::online(V5_0);
-    assert_eq!(talk.submit(Command::Reauthenticate), Err(RefusedReason::NoAuthenticationMethod));
+    assert_eq!(talk.submit(Command::Reauthenticate), Err(SessionRefusal::NoAuthenticationMethod));
     talk.server_says("AUTH 0x18 method=X");
     talk.sends(["DISCONNECT 0x82"]);
 }
@@ -257,10 +257,10 @@ fn without_a_method_nobody_says_auth() {
 #[test]
 fn before_5_0_there_is_no_method() {
     for version in [Version::V3_1, Version::V3_1_1] {
-        let mut talk = Talk::new(Config { version, ..config() });
+        let mut talk = Talk::new(config().version(version));
         let refused = talk.submit(Command::Connect);
         let needs_5 = EncodeError::NeedsVersion5(PacketKind::Auth);
-        assert_eq!(refused, Err(RefusedReason::Config(needs_5)));
+        assert_eq!(refused, Err(SessionRefusal::Config(needs_5)));
     }
 }
 
@@ -289,7 +289,7 @@ fn a_refusal_ends_the_dialogue() {
     talk.server_says("CONNACK 0x87");
     talk.events([
         "offline: the server refused the connection: not authorized (0x87); stop",
-        "ended 1 rejected Offline(Refused(ConnectRefusal { reason: NotAuthorized }))",
+        "ended 1 rejected Offline(Refused(ServerRefusal { reason: NotAuthorized }))",
     ]);
 }
 
@@ -298,7 +298,7 @@ fn a_refusal_ends_the_dialogue() {
 fn a_client_authenticates_once_more_while_messages_flow() {
     let mut talk = online();
     let ticket = talk.submit(Command::Reauthenticate).expect("it is online");
-    assert_eq!(talk.submit(Command::Reauthenticate), Err(RefusedReason::AuthenticationUnderWay));
+    assert_eq!(talk.submit(Command::Reauthenticate), Err(SessionRefusal::AuthenticationUnderWay));
     talk.events(["step 3 begin"]);
     assert_eq!(talk.explain(ticket).waits, Waits::Authentication);
     talk.publish("a", QoS::AtMostOnce, "1");
@@ -345,7 +345,7 @@ fn a_connection_that_ends_ends_its_authentication() {
     talk.server_says("DISCONNECT 0x87");
     let events = talk.take_events();
     assert!(events.contains(&format!("ended {ticket} rejected Offline(ServerDisconnected(NotAuthorized))")));
-    assert_eq!(talk.submit(Command::Reauthenticate), Err(RefusedReason::Disconnected));
+    assert_eq!(talk.submit(Command::Reauthenticate), Err(SessionRefusal::Disconnected));
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn an_auth_larger_than_the_server_takes_is_refused() {
     talk.submit(Command::Reauthenticate).expect("it is online");
     talk.take_events();
     let refused = talk.answer(AuthAnswer::Data(vec![7; 40]));
-    assert!(matches!(refused, Err(RefusedReason::PacketTooLarge { size_max: 30, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(SessionRefusal::PacketTooLarge { size_max: 30, .. })), "{refused:?}");
     talk.answer(data("short")).expect("it was asked");
     talk.sends([&auth("0x19", "short")]);
 }

@@ -4,7 +4,7 @@ use mqtt_proto::{
     Property, PropertyBuf, PropertyOwner, QoS,
     Version::{V3_1, V3_1_1, V5_0},
 };
-use mqtt_session::{Command, Config, Credentials, RefusedReason, Will};
+use mqtt_session::{Command, Config, Credentials, SessionRefusal, Will};
 
 use crate::harness::{BOTH, Talk, clean, kept};
 
@@ -39,7 +39,7 @@ fn connect_says_what_the_configuration_says() {
     assert_eq!(first_connect(clean(V3_1)), "CONNECT 3.1 'c' clean keep60");
     assert_eq!(first_connect(clean(V3_1_1)), "CONNECT 3.1.1 'c' clean keep60");
     assert_eq!(first_connect(kept(V3_1_1)), "CONNECT 3.1.1 'c' keep60");
-    let config = Config { keep_alive_secs: 7, packet_size_max: 500, ..clean(V5_0) };
+    let config = clean(V5_0).keep_alive_secs(7).packet_size_max(500);
     let expected = "CONNECT 5.0 'c' clean keep7 ReceiveMaximum(1024) MaximumPacketSize(500)";
     assert_eq!(first_connect(config), expected);
 }
@@ -53,8 +53,8 @@ fn session_expiry_is_for_ever_for_a_kept_session_and_as_said_otherwise() {
     };
     assert_eq!(expiry(kept(V5_0)), Some("(4294967295)".into()));
     assert_eq!(expiry(clean(V5_0)), None);
-    assert_eq!(expiry(Config { session_expiry_secs: Some(30), ..clean(V5_0) }), Some("(30)".into()));
-    assert_eq!(expiry(Config { session_expiry_secs: Some(0), ..kept(V5_0) }), None);
+    assert_eq!(expiry(clean(V5_0).session_expiry_secs(Some(30))), Some("(30)".into()));
+    assert_eq!(expiry(kept(V5_0).session_expiry_secs(Some(0))), None);
 }
 
 #[test]
@@ -62,13 +62,12 @@ fn will_and_credentials_travel_in_connect() {
     let mut properties = PropertyBuf::new();
     properties.push(PropertyOwner::Will, Property::WillDelayInterval(9)).expect("legal in a will");
     for version in BOTH {
-        let mut will = Will { qos: QoS::AtLeastOnce, retain: true, ..Will::new("gone", "bye") };
+        let mut will = Will::new("gone", "bye").qos(QoS::AtLeastOnce).retain(true);
         if version == V5_0 {
             will.properties = properties.clone();
         }
         let credentials = Credentials { user_name: Some("u".into()), password: Some(b"secret".to_vec()) };
-        let connect =
-            first_connect(Config { will: Some(will), credentials: Some(credentials), ..clean(version) });
+        let connect = first_connect(clean(version).will(Some(will)).credentials(Some(credentials)));
         let delay = if version == V5_0 { " WillDelayInterval(9)" } else { "" };
         let tail = format!(" will gone qos1 retain \"bye\"{delay} user u password secret");
         assert!(connect.ends_with(&tail), "{connect}");
@@ -78,8 +77,8 @@ fn will_and_credentials_travel_in_connect() {
 /// [3.1.1 MQTT-3.1.3-7]
 #[test]
 fn an_empty_client_id_needs_a_clean_session_before_5_0() {
-    let nameless = |config| Talk::new(Config { client_id: String::new(), ..config }).submit(Command::Connect);
-    assert_eq!(nameless(kept(V3_1_1)), Err(RefusedReason::EmptyClientId));
+    let nameless = |config: Config| Talk::new(config.client_id(String::new())).submit(Command::Connect);
+    assert_eq!(nameless(kept(V3_1_1)), Err(SessionRefusal::EmptyClientId));
     assert_eq!(nameless(clean(V3_1_1)), Ok(1));
     assert_eq!(nameless(kept(V5_0)), Ok(1));
 }
@@ -87,19 +86,19 @@ fn an_empty_client_id_needs_a_clean_session_before_5_0() {
 #[test]
 fn a_configuration_without_encoding_is_refused_and_nothing_has_changed() {
     let password_alone = Credentials { user_name: None, password: Some(vec![1]) };
-    let mut talk = Talk::new(Config { credentials: Some(password_alone.clone()), ..clean(V3_1_1) });
-    assert!(matches!(talk.submit(Command::Connect), Err(RefusedReason::Config(_))));
+    let mut talk = Talk::new(clean(V3_1_1).credentials(Some(password_alone.clone())));
+    assert!(matches!(talk.submit(Command::Connect), Err(SessionRefusal::Config(_))));
     assert!(!talk.is_dialing());
     talk.no_events();
-    let mut talk = Talk::new(Config { will: Some(Will::new("a/#", "")), ..clean(V5_0) });
-    assert!(matches!(talk.submit(Command::Connect), Err(RefusedReason::WillTopic(_))));
-    let connect = first_connect(Config { credentials: Some(password_alone), ..clean(V5_0) });
+    let mut talk = Talk::new(clean(V5_0).will(Some(Will::new("a/#", ""))));
+    assert!(matches!(talk.submit(Command::Connect), Err(SessionRefusal::WillTopic(_))));
+    let connect = first_connect(clean(V5_0).credentials(Some(password_alone)));
     assert!(connect.contains("password"), "5.0 allows a password alone: {connect}");
 }
 
 #[test]
 fn the_server_may_choose_the_client_id_and_the_client_keeps_it() {
-    let config = Config { client_id: String::new(), ..kept(V5_0) };
+    let config = kept(V5_0).client_id(String::new());
     let mut talk = Talk::online_with(config, "CONNACK client_id=chosen");
     assert_eq!(talk.session().client_id(), "chosen");
     talk.cut();
@@ -111,7 +110,7 @@ fn the_server_may_choose_the_client_id_and_the_client_keeps_it() {
 /// [5.0 MQTT-3.1.2-4]
 #[test]
 fn clean_start_is_asked_for_once_if_the_session_is_to_outlive_its_connections() {
-    let config = Config { session_expiry_secs: Some(30), ..clean(V5_0) };
+    let config = clean(V5_0).session_expiry_secs(Some(30));
     let mut talk = Talk::new(config);
     talk.connect();
     talk.opened();
@@ -141,9 +140,9 @@ fn every_connect_is_clean_for_a_clean_session_and_none_for_a_kept_one() {
 fn connect_is_refused_while_a_connection_is_wanted() {
     let mut talk = Talk::new(kept(V5_0));
     talk.connect();
-    assert_eq!(talk.submit(Command::Connect), Err(RefusedReason::AlreadyConnected));
+    assert_eq!(talk.submit(Command::Connect), Err(SessionRefusal::AlreadyConnected));
     talk.accept("CONNACK");
-    assert_eq!(talk.submit(Command::Connect), Err(RefusedReason::AlreadyConnected));
+    assert_eq!(talk.submit(Command::Connect), Err(SessionRefusal::AlreadyConnected));
     talk.cut();
-    assert_eq!(talk.submit(Command::Connect), Err(RefusedReason::AlreadyConnected));
+    assert_eq!(talk.submit(Command::Connect), Err(SessionRefusal::AlreadyConnected));
 }

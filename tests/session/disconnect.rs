@@ -4,7 +4,7 @@ use mqtt_proto::{
     QoS,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::{Command, Disconnect, RefusedReason, Transport};
+use mqtt_session::{Command, Disconnect, SessionRefusal, Transport};
 
 use crate::harness::{BOTH, Talk, kept, message, secs};
 
@@ -74,13 +74,13 @@ fn nothing_is_accepted_while_draining_or_after() {
         talk.disconnect(secs(10));
         for _moment in ["draining", "closing"] {
             let refused = talk.try_publish(message("a", QoS::AtMostOnce, "2"));
-            assert_eq!(refused, Err(RefusedReason::Disconnected));
+            assert_eq!(refused, Err(SessionRefusal::Disconnected));
             assert_eq!(
                 talk.submit(Command::Disconnect(Disconnect::within(secs(1)))),
-                Err(RefusedReason::Disconnected)
+                Err(SessionRefusal::Disconnected)
             );
             let refused = talk.try_subscribe("a", mqtt_proto::SubscribeOptions::default());
-            assert_eq!(refused, Err(RefusedReason::Disconnected));
+            assert_eq!(refused, Err(SessionRefusal::Disconnected));
             talk.take_bytes();
             talk.server_says("PUBACK id1");
             talk.take_bytes();

@@ -4,7 +4,7 @@ use mqtt_proto::{
     QoS,
     Version::{self, V3_1_1, V5_0},
 };
-use mqtt_session::{Config, Transport};
+use mqtt_session::{Input, Transport};
 
 use crate::harness::{BOTH, Talk, clean, kept, server_bytes};
 
@@ -209,7 +209,7 @@ fn auth_is_a_fault_and_is_not_answered() {
 #[test]
 fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
     for version in BOTH {
-        let config = Config { packet_size_max: 100, ..kept(version) };
+        let config = kept(version).packet_size_max(100);
         let mut talk = Talk::online_with(config, "CONNACK");
         let mut fits = vec![0x30, 98, 0, 1, b'a'];
         fits.resize(100, 0);
@@ -221,7 +221,7 @@ fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
     }
     let announcement = b"\x30\xff\xff\xff\x7f";
     for version in BOTH {
-        let config = Config { packet_size_max: 1 << 20, ..kept(version) };
+        let config = kept(version).packet_size_max(1 << 20);
         let mut talk = Talk::online_with(config, "CONNACK");
         talk.server_sends(announcement);
         let event = talk.take_events().remove(0);
@@ -234,13 +234,13 @@ fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
 /// What is announced is not reserved: the input stays as small as what has come.
 #[test]
 fn an_announced_packet_reserves_no_memory() {
-    let config = Config { packet_size_max: u32::MAX, ..kept(V5_0) };
+    let config = kept(V5_0).packet_size_max(u32::MAX);
     let mut session = mqtt_session::Session::new(config, 1);
     let now = mqtt_session::Instant::ORIGIN;
     session.submit(now, mqtt_session::Command::Connect).expect("accepted");
-    session.handle_opened(now);
+    session.apply(now, Input::Opened).expect("it only happens");
     let mut input = bytes::BytesMut::from(&b"\x20\x03\0\0\0\x30\xff\xff\xff\x7f\0\x01a"[..]);
-    session.handle_input(now, &mut input);
+    session.apply(now, Input::Bytes(&mut input)).expect("it only happens");
     assert!(input.len() == 8 && input.capacity() < 1024);
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use mqtt_proto::{Properties, QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
 use mqtt_session::{
-    AuthAnswer, AuthStep, Command, Config, Credentials, Disconnect, Event, Explanation, Instant, Mark,
-    OfflineCause, Publish, Receipt, RecordError, RefusedReason, Session, Stats, Status, Subscribe,
+    AuthAnswer, AuthStep, Command, Config, Credentials, Disconnect, Event, Explanation, Input, Instant, Mark,
+    OfflineCause, Publish, Receipt, RecordError, Session, SessionRefusal, Stats, Status, Subscribe,
     SubscriptionStatus, Ticket, TransmitBuf, Transport,
 };
 
@@ -33,20 +33,18 @@ pub(crate) const fn secs(secs: u64) -> Duration {
 
 /// A client named `c` whose session outlives its connections.
 pub(crate) fn kept(version: Version) -> Config {
-    Config { clean_session: false, ..clean(version) }
+    clean(version).clean_session(false)
 }
 
 /// A client named `c` whose session ends with each connection, with the same window in each version, and without
 /// what only 5.0 has where nobody asks for it.
 pub(crate) fn clean(version: Version) -> Config {
-    Config {
-        version,
-        in_flight_max: NonZeroU16::new(1024),
-        topic_aliases_max: 0,
-        topic_alias_maximum: 0,
-        subscription_identifiers: false,
-        ..Config::new("c")
-    }
+    Config::new("c")
+        .version(version)
+        .in_flight_max(NonZeroU16::new(1024))
+        .topic_aliases_max(0)
+        .topic_alias_maximum(0)
+        .subscription_identifiers(false)
 }
 
 /// A message as the tests say it.
@@ -99,16 +97,28 @@ impl Talk {
         talk
     }
 
+    /// An input that is never refused.
+    fn happen(&mut self, input: Input<'_>) {
+        self.session.apply(self.now, input).expect("it only happens");
+    }
+
+    /// The bytes that wait in the buffer are handed over.
+    fn handle_bytes(&mut self) {
+        let input = Input::Bytes(&mut self.input);
+        self.session.apply(self.now, input).expect("it only happens");
+    }
+
+    fn ticket(&self, number: u64) -> Ticket {
+        *self.tickets.iter().find(|known| known.get() == number).expect("it was accepted")
+    }
+
     // What the application does.
 
-    pub(crate) fn submit(&mut self, command: Command<'_>) -> Result<u64, RefusedReason> {
-        match self.session.submit(self.now, command) {
-            Ok(ticket) => {
-                self.tickets.push(ticket);
-                Ok(ticket.get())
-            }
-            Err(refused) => Err(refused.reason),
-        }
+    pub(crate) fn submit(&mut self, command: Command<'_>) -> Result<u64, SessionRefusal> {
+        let submitted = self.session.apply(self.now, Input::Submit(&command))?;
+        let ticket = submitted.expect("an accepted command has a ticket");
+        self.tickets.push(ticket);
+        Ok(ticket.get())
     }
 
     pub(crate) fn connect(&mut self) -> u64 {
@@ -119,7 +129,7 @@ impl Talk {
         self.try_publish(message(topic, qos, payload)).expect("the message is accepted")
     }
 
-    pub(crate) fn try_publish(&mut self, publish: Publish<'_>) -> Result<u64, RefusedReason> {
+    pub(crate) fn try_publish(&mut self, publish: Publish<'_>) -> Result<u64, SessionRefusal> {
         self.submit(Command::Publish(publish))
     }
 
@@ -147,7 +157,7 @@ impl Talk {
         &mut self,
         filter: &str,
         options: SubscribeOptions,
-    ) -> Result<u64, RefusedReason> {
+    ) -> Result<u64, SessionRefusal> {
         let filter = TopicFilter::new(filter).expect("the test says a filter");
         self.submit(Command::Subscribe(Subscribe { filter, options }))
     }
@@ -163,16 +173,16 @@ impl Talk {
 
     /// Acknowledges the message that came `nth`, from 0; QoS 0 is not counted.
     pub(crate) fn acknowledge(&mut self, nth: usize) {
-        self.session.acknowledge(self.receipts[nth]);
+        self.acknowledge_with(nth, ReasonCode::Success).expect("every version has it");
     }
 
     /// There is no room for the message that came `nth`.
     pub(crate) fn leave(&mut self, nth: usize) {
-        self.session.leave(self.receipts[nth]);
+        self.happen(Input::Leave(self.receipts[nth]));
     }
 
     pub(crate) fn fetch_left(&mut self) {
-        self.session.fetch_left(self.now);
+        self.happen(Input::FetchLeft);
     }
 
     /// Publishes so many bytes with QoS 1.
@@ -206,34 +216,35 @@ impl Talk {
     pub(crate) fn store(&mut self) -> Vec<Vec<u8>> {
         let (records, last) = self.take_records();
         if let Some(mark) = last {
-            self.session.handle_stored(mark);
+            self.happen(Input::Stored(mark));
         }
         records
     }
 
     pub(crate) fn stored(&mut self, mark: Mark) {
-        self.session.handle_stored(mark);
+        self.happen(Input::Stored(mark));
     }
 
     /// The same with a reason.
-    pub(crate) fn acknowledge_with(&mut self, nth: usize, reason: ReasonCode) -> Result<(), RefusedReason> {
-        self.session.acknowledge_with(self.receipts[nth], reason)
+    pub(crate) fn acknowledge_with(&mut self, nth: usize, reason: ReasonCode) -> Result<(), SessionRefusal> {
+        let receipt = self.receipts[nth];
+        self.session.apply(self.now, Input::Acknowledge { receipt, reason }).map(|_| ())
     }
 
-    pub(crate) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
-        self.session.set_credentials(credentials)
+    pub(crate) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), SessionRefusal> {
+        self.session.apply(self.now, Input::SetCredentials(credentials)).map(|_| ())
     }
 
     /// Answers the last question of an authentication.
-    pub(crate) fn answer(&mut self, answer: AuthAnswer) -> Result<(), RefusedReason> {
+    pub(crate) fn answer(&mut self, answer: AuthAnswer) -> Result<(), SessionRefusal> {
         let step = self.step.expect("an authentication has asked");
         self.answer_step(step, answer)
     }
 
-    pub(crate) fn answer_step(&mut self, step: AuthStep, answer: AuthAnswer) -> Result<(), RefusedReason> {
-        let result = self.session.answer_authentication(self.now, step, answer);
-        self.session.handle_input(self.now, &mut self.input);
-        result
+    pub(crate) fn answer_step(&mut self, step: AuthStep, answer: AuthAnswer) -> Result<(), SessionRefusal> {
+        let result = self.session.apply(self.now, Input::Authenticate { step, answer });
+        self.handle_bytes();
+        result.map(|_| ())
     }
 
     pub(crate) fn step(&self) -> Option<AuthStep> {
@@ -241,8 +252,7 @@ impl Talk {
     }
 
     pub(crate) fn explain(&self, ticket: u64) -> Explanation {
-        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
-        self.session.explain(*ticket)
+        self.session.explain(self.ticket(ticket))
     }
 
     /// Messages of QoS 1 and 2 that have come so far.
@@ -251,25 +261,22 @@ impl Talk {
     }
 
     pub(crate) fn set_timeout(&mut self, ticket: u64, timeout: Duration) {
-        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
-        self.session.set_timeout(self.now, *ticket, timeout);
+        self.happen(Input::SetTimeout { ticket: self.ticket(ticket), timeout });
     }
 
     pub(crate) fn retry(&mut self, ticket: u64) -> bool {
-        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
-        self.session.retry(*ticket)
+        self.session.apply(self.now, Input::Retry(self.ticket(ticket))).is_ok()
     }
 
     pub(crate) fn give_up(&mut self, ticket: u64) -> bool {
-        let ticket = self.tickets.iter().find(|known| known.get() == ticket).expect("it was accepted");
-        self.session.give_up(*ticket)
+        self.session.apply(self.now, Input::GiveUp(self.ticket(ticket))).is_ok()
     }
 
     // What the network and the server do.
 
     /// The link that is asked for opens; the server says nothing yet.
     pub(crate) fn opened(&mut self) {
-        self.session.handle_opened(self.now);
+        self.happen(Input::Opened);
     }
 
     /// The link opens, CONNECT goes out, and the server answers it.
@@ -288,22 +295,22 @@ impl Talk {
     /// Bytes as they are.
     pub(crate) fn server_sends(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
-        self.session.handle_input(self.now, &mut self.input);
+        self.handle_bytes();
     }
 
     /// The link has taken some of what was sent, and not all.
     pub(crate) fn written(&mut self) {
-        self.session.handle_written(self.now);
+        self.happen(Input::Written);
     }
 
     /// The link is left unread.
     pub(crate) fn unread(&mut self) {
-        self.session.handle_unread(self.now);
+        self.happen(Input::Unread);
     }
 
     pub(crate) fn closed(&mut self, cause: OfflineCause) {
         self.input.clear();
-        self.session.handle_closed(self.now, cause);
+        self.happen(Input::Closed(cause));
     }
 
     /// The link breaks.
@@ -368,11 +375,11 @@ impl Talk {
             match self.session.poll_timeout() {
                 Some(at) if at <= end => {
                     self.now = self.now.max(at);
-                    self.session.handle_timeout(self.now);
+                    self.happen(Input::Timeout);
                 }
                 Some(_) | None => {
                     self.now = self.now.max(end);
-                    self.session.handle_timeout(self.now);
+                    self.happen(Input::Timeout);
                     return;
                 }
             }
@@ -382,7 +389,7 @@ impl Talk {
 
     /// A timeout that nobody has asked for.
     pub(crate) fn early_timeout(&mut self) {
-        self.session.handle_timeout(self.now);
+        self.happen(Input::Timeout);
     }
 
     // What the session does.

@@ -1,12 +1,11 @@
 //! Subscription identifiers: one for each filter, the same across connections.
 
 use mqtt_proto::{QoS, TopicFilter, Version::V5_0};
-use mqtt_session::Config;
 
 use crate::harness::{Talk, clean, kept};
 
 fn talking(connack: &str) -> Talk {
-    Talk::online_with(Config { subscription_identifiers: true, ..clean(V5_0) }, connack)
+    Talk::online_with(clean(V5_0).subscription_identifiers(true), connack)
 }
 
 fn identifier(talk: &Talk, filter: &str) -> Option<u32> {
@@ -49,7 +48,7 @@ fn identifiers_outlast_options_and_connections_and_are_not_given_twice() {
 /// whatever the order in which they are subscribed, as long as they are free.
 #[test]
 fn each_program_of_a_persistent_session_gives_a_filter_the_same_identifier() {
-    let config = || Config { subscription_identifiers: true, ..kept(V5_0) };
+    let config = || kept(V5_0).subscription_identifiers(true);
     let filters = ["a/#", "b/+/c", "$share/group/t/#", "d"];
     let identifiers = |order: &[usize]| {
         let mut talk = Talk::online_with(config(), "CONNACK");
@@ -77,8 +76,7 @@ fn each_program_of_a_persistent_session_gives_a_filter_the_same_identifier() {
 
 #[test]
 fn a_server_without_identifiers_gets_none_and_more_filters_in_a_packet() {
-    let mut talk =
-        Talk::online_with(Config { subscription_identifiers: true, ..clean(V5_0) }, "CONNACK ids=0");
+    let mut talk = Talk::online_with(clean(V5_0).subscription_identifiers(true), "CONNACK ids=0");
     talk.subscribe("a", QoS::AtLeastOnce);
     talk.subscribe("b", QoS::AtLeastOnce);
     talk.sends(["SUBSCRIBE id1 a:1 b:1"]);

@@ -4,7 +4,7 @@ mod crash;
 mod encoding;
 
 use mqtt_proto::{QoS, ReasonCode, Version, Version::V5_0};
-use mqtt_session::{Config, Instant, RecordErrorKind, RefusedReason, SubscriptionStatus, Transport};
+use mqtt_session::{Config, Instant, RecordErrorKind, SessionRefusal, SubscriptionStatus, Transport};
 
 use crate::harness::{BOTH, Talk, kept, payload, secs};
 
@@ -245,7 +245,7 @@ fn a_refused_message_is_answered_alike_after_a_restart() {
 #[test]
 fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
     for version in BOTH {
-        let (mut talk, mut log) = online(Config { subscription_identifiers: true, ..kept(version) });
+        let (mut talk, mut log) = online(kept(version).subscription_identifiers(true));
         for filter in ["granted", "refused", "asked", "dropped"] {
             talk.subscribe(filter, QoS::AtLeastOnce);
         }
@@ -262,7 +262,7 @@ fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
         talk.unsubscribe("dropped");
         log.extend(talk.store());
 
-        let config = Config { subscription_identifiers: true, ..kept(version) };
+        let config = kept(version).subscription_identifiers(true);
         let mut talk = restarted(config, &log, "CONNACK present");
         let granted = Some(SubscriptionStatus::Granted(QoS::AtLeastOnce));
         assert_eq!(talk.subscription("granted"), granted);
@@ -280,7 +280,7 @@ fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
 
 #[test]
 fn identifiers_of_subscriptions_are_not_given_out_twice() {
-    let config = || Config { subscription_identifiers: true, ..kept(V5_0) };
+    let config = || kept(V5_0).subscription_identifiers(true);
     let (mut talk, mut log) = online(config());
     talk.subscribe("a", QoS::AtLeastOnce);
     talk.take_bytes();
@@ -338,7 +338,7 @@ fn what_was_withdrawn_or_refused_is_gone() {
 
 #[test]
 fn the_name_that_the_server_gave_is_kept() {
-    let config = || Config { client_id: String::new(), ..kept(V5_0) };
+    let config = || kept(V5_0).client_id(String::new());
     let mut talk = Talk::rebuilt(config(), &[]).expect("there is nothing to read");
     talk.connect();
     talk.opened();
@@ -386,7 +386,7 @@ fn large_payloads_survive_and_leave_without_a_copy() {
 
 #[test]
 fn a_store_that_takes_nothing_is_no_reason_to_grow() {
-    let config = Config { queue_bytes_max: 2_000, ..kept(V5_0) };
+    let config = kept(V5_0).queue_bytes_max(2_000);
     let (mut talk, _) = online(config);
     let mut refused = None;
     for _message in 0..1_000 {
@@ -402,7 +402,7 @@ fn a_store_that_takes_nothing_is_no_reason_to_grow() {
         talk.cut_if_online();
         talk.wait(secs(1));
     }
-    assert_eq!(refused, Some(RefusedReason::QueueBytesFull { bytes_max: 2_000 }));
+    assert_eq!(refused, Some(SessionRefusal::QueueBytesFull { bytes_max: 2_000 }));
     talk.store();
     talk.publish("a", QoS::AtLeastOnce, "there is room again");
 }

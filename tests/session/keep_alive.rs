@@ -1,12 +1,11 @@
 //! Pings: when one is due, how long its answer may take, and what a server may change about that.
 
 use mqtt_proto::{QoS, Version::V5_0};
-use mqtt_session::Config;
 
 use crate::harness::{BOTH, Talk, clean, secs};
 
 fn talk(version: mqtt_proto::Version, keep_alive_secs: u16) -> Talk {
-    Talk::online_with(Config { keep_alive_secs, ..clean(version) }, "CONNACK")
+    Talk::online_with(clean(version).keep_alive_secs(keep_alive_secs), "CONNACK")
 }
 
 /// [5.0 MQTT-3.1.2-20] [3.1.1 MQTT-3.1.2-23]
@@ -48,7 +47,7 @@ fn keep_alive_is_counted_from_what_was_sent() {
 #[test]
 fn keep_alive_is_counted_from_connect_if_connack_is_slow() {
     for version in BOTH {
-        let mut talk = Talk::new(Config { keep_alive_secs: 10, ..clean(version) });
+        let mut talk = Talk::new(clean(version).keep_alive_secs(10));
         talk.connect();
         talk.opened();
         talk.take_bytes();
@@ -117,7 +116,7 @@ fn bytes_of_a_message_that_is_still_arriving_show_that_the_server_lives() {
 fn a_packet_that_drips_in_ends_the_connection_after_a_bounded_time() {
     for version in BOTH {
         for keep_alive_secs in [0, 10, 60] {
-            let config = Config { keep_alive_secs, ..clean(version) };
+            let config = clean(version).keep_alive_secs(keep_alive_secs);
             let mut talk = Talk::online_with(config, "CONNACK");
             talk.take_events();
             talk.server_sends(&[0x30, 100, 0, 1, b'a']);
@@ -135,7 +134,7 @@ fn a_packet_that_drips_in_ends_the_connection_after_a_bounded_time() {
 /// 256 bytes a second are enough, and each packet begins anew.
 #[test]
 fn packets_on_a_slow_link_are_waited_for() {
-    let mut talk = Talk::online_with(Config { keep_alive_secs: 0, ..clean(V5_0) }, "CONNACK");
+    let mut talk = Talk::online_with(clean(V5_0).keep_alive_secs(0), "CONNACK");
     talk.take_events();
     for _message in 0..3 {
         // Four bytes of 5,124.
@@ -194,8 +193,7 @@ fn no_answer_is_missed_while_the_link_is_left_unread() {
 
 #[test]
 fn silence_while_a_ping_is_out_still_ends_with_a_ping() {
-    let mut talk =
-        Talk::online_with(Config { keep_alive_secs: 2, network_timeout: secs(60), ..clean(V5_0) }, "CONNACK");
+    let mut talk = Talk::online_with(clean(V5_0).keep_alive_secs(2).network_timeout(secs(60)), "CONNACK");
     let mut pings = 0;
     for _second in 0..10 {
         talk.wait(secs(1));

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::num::NonZeroU16;
 
 use mqtt_proto::{QoS, Version::V5_0};
-use mqtt_session::Config;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::test_runner::Config as ProptestConfig;
 use proptest::{prop_oneof, sample::select};
@@ -333,7 +332,7 @@ impl StateMachineTest for Test {
 
     fn init_test(reference: &Reference) -> Test {
         let window = u16::try_from(reference.window).ok().and_then(NonZeroU16::new);
-        let config = Config { in_flight_max: window, ..kept(V5_0) };
+        let config = kept(V5_0).in_flight_max(window);
         let talk = Talk::online_with(config, "CONNACK");
         let subject = Subject { talk, tickets: Vec::new(), filters: 0, unanswered: VecDeque::new() };
         Test { subject, names: Vec::new() }

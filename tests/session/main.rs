@@ -7,7 +7,7 @@ mod harness;
 
 mod connect;
 mod journal;
-mod poison;
+mod quarantine;
 mod requests;
 mod refusals;
 mod keep_alive;

@@ -4,12 +4,12 @@ use mqtt_proto::{
     QoS,
     Version::{self, V5_0},
 };
-use mqtt_session::{Config, Lost, QueuePolicy, RefusedReason, SessionLoss};
+use mqtt_session::{Lost, QueuePolicy, SessionLoss, SessionRefusal};
 
 use crate::harness::{BOTH, Talk, clean, kept, message, payload, secs};
 
 fn waiting(version: Version, queue_policy: QueuePolicy, messages_max: usize) -> Talk {
-    let config = Config { queue_policy, queue_messages_max: messages_max, ..kept(version) };
+    let config = kept(version).queue_policy(queue_policy).queue_messages_max(messages_max);
     Talk::online_with(config, "CONNACK")
 }
 
@@ -30,7 +30,7 @@ fn the_oldest_qos_0_makes_room_in_a_full_queue() {
         talk.events(["ended 6 rejected Dropped"]);
         // Nothing is left that may be dropped.
         let refused = talk.try_publish(message("a", QoS::AtMostOnce, "7"));
-        assert_eq!(refused, Err(RefusedReason::QueueFull { messages_max: 3 }));
+        assert_eq!(refused, Err(SessionRefusal::QueueFull { messages_max: 3 }));
         talk.no_events();
         talk.reconnect("CONNACK present");
         talk.sends(["PUBLISH a qos1 id1 \"1\"", "PUBLISH a qos2 id2 \"4\"", "PUBLISH a qos1 id3 \"6\""]);
@@ -39,7 +39,7 @@ fn the_oldest_qos_0_makes_room_in_a_full_queue() {
 
 #[test]
 fn room_in_bytes_is_made_too() {
-    let config = Config { queue_policy: QueuePolicy::DropOldestQoS0, queue_bytes_max: 4000, ..kept(V5_0) };
+    let config = kept(V5_0).queue_policy(QueuePolicy::DropOldestQoS0).queue_bytes_max(4000);
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.cut();
     talk.take_events();
@@ -50,7 +50,7 @@ fn room_in_bytes_is_made_too() {
     talk.try_publish(large).expect("two small ones go");
     talk.events(["ended 2 rejected Dropped", "ended 3 rejected Dropped"]);
     let larger = mqtt_session::Publish { payload: payload(5000), ..message("a", QoS::AtLeastOnce, "") };
-    assert_eq!(talk.try_publish(larger), Err(RefusedReason::QueueBytesFull { bytes_max: 4000 }));
+    assert_eq!(talk.try_publish(larger), Err(SessionRefusal::QueueBytesFull { bytes_max: 4000 }));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn without_a_connection_only_qos_1_and_2_are_kept() {
         talk.cut();
         let ended = "ended 2 rejected Offline(TransportClosed)";
         assert_eq!(talk.take_events().first().map(String::as_str), Some(ended));
-        assert_eq!(talk.try_publish(message("a", QoS::AtMostOnce, "3")), Err(RefusedReason::Offline));
+        assert_eq!(talk.try_publish(message("a", QoS::AtMostOnce, "3")), Err(SessionRefusal::Offline));
         talk.publish("a", QoS::AtLeastOnce, "4");
         talk.reconnect("CONNACK present");
         talk.sends(["PUBLISH a qos1 id1 \"2\"", "PUBLISH a qos1 id2 \"4\""]);
@@ -94,14 +94,14 @@ fn without_a_connection_nothing_new_is_kept() {
         talk.cut();
         let ended = "ended 3 rejected Offline(TransportClosed)";
         assert_eq!(talk.take_events().first().map(String::as_str), Some(ended));
-        assert_eq!(talk.try_publish(message("a", QoS::ExactlyOnce, "3")), Err(RefusedReason::Offline));
+        assert_eq!(talk.try_publish(message("a", QoS::ExactlyOnce, "3")), Err(SessionRefusal::Offline));
         talk.reconnect("CONNACK present");
         talk.sends(["PUBLISH a qos1 id1 dup \"1\""]);
     }
 }
 
 fn losing(version: Version, session_loss: SessionLoss) -> Talk {
-    let config = Config { session_loss, ..kept(version) };
+    let config = kept(version).session_loss(session_loss);
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.publish("a", QoS::ExactlyOnce, "2");
@@ -127,7 +127,7 @@ fn a_lost_session_resends_qos_1_and_what_was_never_sent() {
 #[test]
 fn a_lost_session_may_end_everything() {
     for version in BOTH {
-        let all = SessionLoss { never_sent: Lost::End, at_least_once: Lost::End, exactly_once: Lost::End };
+        let all = SessionLoss::default().never_sent(Lost::End).at_least_once(Lost::End);
         let mut talk = losing(version, all);
         talk.events([
             "online",
@@ -143,7 +143,7 @@ fn a_lost_session_may_end_everything() {
 #[test]
 fn a_lost_session_may_resend_qos_2_but_not_what_the_server_had() {
     for version in BOTH {
-        let all = SessionLoss { exactly_once: Lost::Resend, ..SessionLoss::default() };
+        let all = SessionLoss::default().exactly_once(Lost::Resend);
         let mut talk = losing(version, all);
         talk.events(["online", "ended 4 indeterminate SessionLost"]);
         talk.sends(["PUBLISH a qos1 id4 \"1\"", "PUBLISH a qos2 id5 \"2\"", "PUBLISH a qos0 \"4\""]);
@@ -152,8 +152,8 @@ fn a_lost_session_may_resend_qos_2_but_not_what_the_server_had() {
 
 #[test]
 fn the_first_session_is_not_a_lost_one() {
-    let all = SessionLoss { never_sent: Lost::End, ..SessionLoss::default() };
-    let mut talk = Talk::new(Config { session_loss: all, ..kept(V5_0) });
+    let all = SessionLoss::default().never_sent(Lost::End);
+    let mut talk = Talk::new(kept(V5_0).session_loss(all));
     talk.connect();
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.accept("CONNACK");
@@ -185,10 +185,7 @@ fn messages_keep_their_order_over_two_losses() {
 
 #[test]
 fn a_clean_session_is_lost_with_each_connection() {
-    let config = Config {
-        session_loss: SessionLoss { at_least_once: Lost::End, ..SessionLoss::default() },
-        ..clean(V5_0)
-    };
+    let config = clean(V5_0).session_loss(SessionLoss::default().at_least_once(Lost::End));
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.take_bytes();

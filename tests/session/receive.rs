@@ -4,7 +4,6 @@ use mqtt_proto::{
     QoS,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::Config;
 
 use crate::harness::{BOTH, Talk, clean, kept, secs, server_bytes};
 
@@ -247,7 +246,7 @@ fn receipts_of_a_lost_session_acknowledge_nothing() {
 #[test]
 fn more_messages_than_the_receive_maximum_are_taken_and_reported_once() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let mut talk = Talk::online_with(Config { receive_maximum: two, ..kept(V5_0) }, "CONNACK");
+    let mut talk = Talk::online_with(kept(V5_0).receive_maximum(two), "CONNACK");
     talk.take_events();
     for id in 1..=4 {
         talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
@@ -380,7 +379,7 @@ fn messages_that_were_left_come_again_as_new_ones() {
 #[test]
 fn a_strict_receive_maximum_ends_the_connection_and_loses_nothing() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let config = Config { receive_maximum: two, strict_receive_maximum: true, ..kept(V5_0) };
+    let config = kept(V5_0).receive_maximum(two).strict_receive_maximum(true);
     let mut talk = Talk::online_with(config, "CONNACK");
     for id in 1..=3 {
         talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
@@ -402,7 +401,7 @@ fn a_strict_receive_maximum_ends_the_connection_and_loses_nothing() {
 #[test]
 fn the_receive_maximum_counts_qos_2_until_pubrel_and_is_exact() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let config = Config { receive_maximum: two, strict_receive_maximum: true, ..clean(V5_0) };
+    let config = clean(V5_0).receive_maximum(two).strict_receive_maximum(true);
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.server_says("PUBLISH a qos2 id1 \"1\"");
     talk.server_says("PUBLISH a qos0 \"free\"");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mqtt_proto::{QoS, Version::V5_0};
-use mqtt_session::{Config, Event, OfflineCause, Reconnect, Transport};
+use mqtt_session::{Event, OfflineCause, Reconnect, Transport};
 
 use crate::harness::{BOTH, Talk, clean, kept, secs};
 
@@ -22,8 +22,8 @@ fn waits(talk: &mut Talk, count: usize) -> Vec<u128> {
 }
 
 fn failing(seed: u64) -> Talk {
-    let reconnect = Reconnect { retry_first: true, ..Reconnect::default() };
-    let mut talk = Talk::seeded(Config { reconnect, ..clean(V5_0) }, seed);
+    let reconnect = Reconnect::default().retry_first(true);
+    let mut talk = Talk::seeded(clean(V5_0).reconnect(reconnect), seed);
     talk.connect();
     talk
 }

@@ -4,13 +4,13 @@ use mqtt_proto::{
     PacketKind, ReasonCode,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::{Config, ConnectRefusal, Event, OfflineCause, Outcome, Reconnect, RefusalClass, Rejected};
+use mqtt_session::{Event, OfflineCause, Outcome, Reconnect, Rejected, ServerRefusal, ServerRefusalKind};
 
 use crate::harness::{BOTH, Talk, clean};
-use RefusalClass::{BadCredentials, BadIdentifier, BadVersion, NotAuthorized, ServerUnavailable};
+use ServerRefusalKind::{BadCredentials, BadIdentifier, BadVersion, NotAuthorized, ServerUnavailable};
 
 /// Code, kind of trouble, whether it is tried again.
-const REFUSALS: [(u8, RefusalClass, bool); 21] = [
+const REFUSALS: [(u8, ServerRefusalKind, bool); 21] = [
     (0x80, ServerUnavailable, true),
     (0x81, ServerUnavailable, false),
     (0x82, ServerUnavailable, false),
@@ -35,7 +35,7 @@ const REFUSALS: [(u8, RefusalClass, bool); 21] = [
 ];
 
 /// Return code, the reason code of the same meaning, kind of trouble, whether it is tried again.
-const RETURN_CODES: [(u8, ReasonCode, RefusalClass, bool); 5] = [
+const RETURN_CODES: [(u8, ReasonCode, ServerRefusalKind, bool); 5] = [
     (1, ReasonCode::UnsupportedProtocolVersion, BadVersion, false),
     (2, ReasonCode::ClientIdentifierNotValid, BadIdentifier, false),
     (3, ReasonCode::ServerUnavailable, ServerUnavailable, true),
@@ -44,7 +44,7 @@ const RETURN_CODES: [(u8, ReasonCode, RefusalClass, bool); 5] = [
 ];
 
 /// What a CONNACK of these bytes leads to: the refusal, and whether a further attempt is planned.
-fn refuse(talk: &mut Talk, connack: &[u8]) -> (ConnectRefusal, bool) {
+fn refuse(talk: &mut Talk, connack: &[u8]) -> (ServerRefusal, bool) {
     talk.opened();
     talk.take_bytes();
     talk.server_sends(connack);
@@ -58,8 +58,8 @@ fn refuse(talk: &mut Talk, connack: &[u8]) -> (ConnectRefusal, bool) {
 }
 
 fn persistent(version: mqtt_proto::Version) -> Talk {
-    let reconnect = Reconnect { retry_first: true, ..Reconnect::default() };
-    let mut talk = Talk::new(Config { reconnect, ..clean(version) });
+    let reconnect = Reconnect::default().retry_first(true);
+    let mut talk = Talk::new(clean(version).reconnect(reconnect));
     talk.connect();
     talk
 }
@@ -73,11 +73,7 @@ fn each_reason_code_has_its_class_and_only_passing_trouble_is_retried() {
     for (code, class, is_retried) in REFUSALS {
         let mut talk = persistent(V5_0);
         let (refusal, retry) = refuse(&mut talk, &[0x20, 3, 0, code, 0]);
-        assert_eq!(
-            (refusal.reason.byte(), refusal.class(), retry),
-            (code, class, is_retried),
-            "0x{code:02x}"
-        );
+        assert_eq!((refusal.reason.byte(), refusal.kind(), retry), (code, class, is_retried), "0x{code:02x}");
         assert_eq!(refusal.is_permanent(), !is_retried);
         assert_eq!(
             talk.take_events().len(),
@@ -92,7 +88,7 @@ fn each_return_code_has_its_class_and_only_passing_trouble_is_retried() {
     for (code, reason, class, is_retried) in RETURN_CODES {
         let mut talk = persistent(V3_1_1);
         let (refusal, retry) = refuse(&mut talk, &[0x20, 2, 0, code]);
-        assert_eq!((refusal.reason, refusal.class(), retry), (reason, class, is_retried), "{code}");
+        assert_eq!((refusal.reason, refusal.kind(), retry), (reason, class, is_retried), "{code}");
     }
 }
 
@@ -102,7 +98,7 @@ fn a_first_connection_that_is_refused_is_not_retried_unless_wanted() {
         let mut talk = Talk::new(clean(version));
         let ticket = talk.connect();
         talk.accept("CONNACK 0x88");
-        let cause = OfflineCause::Refused(ConnectRefusal { reason: ReasonCode::ServerUnavailable });
+        let cause = OfflineCause::Refused(ServerRefusal { reason: ReasonCode::ServerUnavailable });
         assert_eq!(talk.next_event(), Some(Event::Offline { cause, retry_at: None }));
         match talk.next_event() {
             Some(Event::Ended { ticket: ended, outcome }) => {
@@ -153,6 +149,6 @@ fn a_refusal_in_the_words_of_3_1_1_is_understood_in_5_0() {
         let mut talk = Talk::new(clean(V5_0));
         talk.connect();
         let (refusal, _) = refuse(&mut talk, &[0x20, 2, 0, code]);
-        assert_eq!((refusal.reason, refusal.class()), (reason, class));
+        assert_eq!((refusal.reason, refusal.kind()), (reason, class));
     }
 }

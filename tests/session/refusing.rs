@@ -4,7 +4,7 @@ use mqtt_proto::{
     EncodeError, PacketKind, ReasonCode,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::RefusedReason;
+use mqtt_session::SessionRefusal;
 
 use crate::harness::Talk;
 
@@ -26,8 +26,7 @@ fn a_refused_message_is_acknowledged_with_the_reason_in_its_turn() {
 /// [5.0 MQTT-4.3.3-9] [5.0 MQTT-4.9.0-2]
 #[test]
 fn a_refused_qos_2_message_frees_its_identifier_and_its_place_in_the_window() {
-    let config =
-        mqtt_session::Config { receive_maximum: std::num::NonZeroU16::MIN, ..crate::harness::kept(V5_0) };
+    let config = crate::harness::kept(V5_0).receive_maximum(std::num::NonZeroU16::MIN);
     let mut talk = Talk::online_with(config, "CONNACK");
     for round in 0..3 {
         talk.server_says("PUBLISH a qos2 id5 \"x\"");
@@ -77,12 +76,12 @@ fn a_reason_that_cannot_be_said_is_refused() {
     talk.server_says("PUBLISH a qos1 id1 \"1\"");
     talk.take_events();
     let reason = ReasonCode::GrantedQoS1;
-    assert_eq!(talk.acknowledge_with(0, reason), Err(RefusedReason::AcknowledgementReason(reason)));
+    assert_eq!(talk.acknowledge_with(0, reason), Err(SessionRefusal::AcknowledgementReason(reason)));
     talk.sends_nothing();
     let mut talk = Talk::online(V3_1_1);
     talk.server_says("PUBLISH a qos1 id1 \"1\"");
     talk.take_events();
-    let needs_5 = RefusedReason::Encode(EncodeError::NeedsVersion5(PacketKind::Puback));
+    let needs_5 = SessionRefusal::Encode(EncodeError::NeedsVersion5(PacketKind::Puback));
     assert_eq!(talk.acknowledge_with(0, ReasonCode::NotAuthorized), Err(needs_5));
     talk.acknowledge(0);
     talk.sends(["PUBACK id1"]);

@@ -3,7 +3,7 @@
 use mqtt_proto::{Properties, Property, QoS, Version::V5_0};
 
 use crate::harness::{BOTH, Talk, kept, message, secs};
-use mqtt_session::{Config, Publish};
+use mqtt_session::Publish;
 
 /// [5.0 MQTT-3.3.1-1] [5.0 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1] [5.0 MQTT-4.1.0-1]
 /// [3.1.1 MQTT-3.3.1-1] [3.1.1 MQTT-4.4.0-1] [3.1.1 MQTT-4.6.0-1] [3.1.1 MQTT-2.3.1-3]
@@ -166,7 +166,7 @@ fn a_cut_in_the_middle_of_the_replay_loses_nothing() {
 #[test]
 fn nothing_is_repeated_while_the_connection_lasts() {
     for version in BOTH {
-        let config = Config { acknowledgement_timeout: None, ..kept(version) };
+        let config = kept(version).acknowledgement_timeout(None);
         let mut talk = Talk::online_with(config, "CONNACK");
         talk.publish("a", QoS::AtLeastOnce, "1");
         talk.publish("a", QoS::ExactlyOnce, "2");

@@ -4,7 +4,7 @@ use mqtt_proto::{
     EncodeError, Packet, PacketId, Properties, Property, PropertyId, PropertyOwner, QoS, TopicName, Version,
     Version::V5_0, decode,
 };
-use mqtt_session::{Command, Config, Publish, RefusedReason, Waits};
+use mqtt_session::{Command, Config, Publish, SessionRefusal, Waits};
 
 use crate::harness::{Talk, clean, kept, message, secs};
 
@@ -248,11 +248,11 @@ fn where_responses_come_is_configured_told_by_the_server_or_follows_from_the_nam
         talk.request("ask", QoS::AtMostOnce, "x");
         talk.take_sent()[0].clone()
     };
-    let configured = Config { response_topic: Some("my/answers".into()), ..kept(V5_0) };
+    let configured = kept(V5_0).response_topic(Some("my/answers".into()));
     assert_eq!(topic_of(configured, "CONNACK response_base=base"), "SUBSCRIBE id1 my/answers:2");
-    let told = Config { asks_response_information: true, ..kept(V5_0) };
+    let told = kept(V5_0).asks_response_information(true);
     assert_eq!(topic_of(told, "CONNACK response_base=base/7"), "SUBSCRIBE id1 base/7/responses:2");
-    let nameless = Config { client_id: String::new(), ..clean(V5_0) };
+    let nameless = clean(V5_0).client_id(String::new());
     assert_eq!(topic_of(nameless, "CONNACK client_id=given"), "SUBSCRIBE id1 responses/given:2");
 }
 
@@ -260,7 +260,7 @@ fn where_responses_come_is_configured_told_by_the_server_or_follows_from_the_nam
 #[test]
 fn the_server_is_asked_for_its_topic_only_if_that_is_wanted() {
     for asks_response_information in [false, true] {
-        let mut talk = Talk::new(Config { asks_response_information, ..kept(V5_0) });
+        let mut talk = Talk::new(kept(V5_0).asks_response_information(asks_response_information));
         talk.connect();
         talk.opened();
         let sent = talk.take_sent();
@@ -272,29 +272,29 @@ fn the_server_is_asked_for_its_topic_only_if_that_is_wanted() {
 fn what_cannot_be_asked_is_refused_and_leaves_nothing_behind() {
     let mut talk = Talk::online(Version::V3_1_1);
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
-    assert!(matches!(refused, Err(RefusedReason::Encode(EncodeError::NeedsVersion5(_)))));
+    assert!(matches!(refused, Err(SessionRefusal::Encode(EncodeError::NeedsVersion5(_)))));
 
-    let mut talk = Talk::new(Config { client_id: String::new(), ..clean(V5_0) });
+    let mut talk = Talk::new(clean(V5_0).client_id(String::new()));
     talk.connect();
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
-    assert_eq!(refused, Err(RefusedReason::NoResponseTopic));
+    assert_eq!(refused, Err(SessionRefusal::NoResponseTopic));
 
-    let mut talk = Talk::new(Config { client_id: "a/#".into(), ..kept(V5_0) });
+    let mut talk = Talk::new(kept(V5_0).client_id("a/#".into()));
     talk.connect();
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
-    assert!(matches!(refused, Err(RefusedReason::ResponseTopic(_))), "{refused:?}");
+    assert!(matches!(refused, Err(SessionRefusal::ResponseTopic(_))), "{refused:?}");
 
     let mut talk = Talk::online(V5_0);
     let own = [Property::CorrelationData(b"mine")];
     let publish = Publish { properties: Properties::new(&own), ..message("ask", QoS::AtMostOnce, "x") };
     let not_allowed =
         EncodeError::PropertyNotAllowed { id: PropertyId::CorrelationData, owner: PropertyOwner::Publish };
-    assert_eq!(talk.submit(Command::Request(publish)), Err(RefusedReason::Encode(not_allowed)));
+    assert_eq!(talk.submit(Command::Request(publish)), Err(SessionRefusal::Encode(not_allowed)));
     talk.sends_nothing();
-    let config = Config { subscriptions_max: 0, ..kept(V5_0) };
+    let config = kept(V5_0).subscriptions_max(0);
     let mut talk = Talk::online_with(config, "CONNACK");
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
-    assert!(matches!(refused, Err(RefusedReason::TooManySubscriptions { .. })));
+    assert!(matches!(refused, Err(SessionRefusal::TooManySubscriptions { .. })));
     talk.sends_nothing();
     talk.no_events();
 }

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 
 use mqtt_proto::Version::V5_0;
-use mqtt_session::{
-    Config, Credentials, OfflineCause, Reconnect, RefusedReason, ServerOrder, Servers, Target,
-};
+use mqtt_session::{Credentials, OfflineCause, Reconnect, ServerOrder, Servers, SessionRefusal, Target};
 
 use crate::harness::{BOTH, Talk, clean, secs};
 
 fn servers(count: u16, order: ServerOrder, redirects_max: u8) -> Servers {
-    Servers { count: NonZeroU16::new(count).expect("not 0"), order, redirects_max }
+    let count = NonZeroU16::new(count).expect("not 0");
+    Servers::default().count(count).order(order).redirects_max(redirects_max)
 }
 
 fn three(order: ServerOrder, retry_first: bool, seed: u64) -> Talk {
-    let reconnect = Reconnect { retry_first, ..Reconnect::default() };
-    let mut talk = Talk::seeded(Config { servers: servers(3, order, 0), reconnect, ..clean(V5_0) }, seed);
+    let reconnect = Reconnect::default().retry_first(retry_first);
+    let mut talk = Talk::seeded(clean(V5_0).servers(servers(3, order, 0)).reconnect(reconnect), seed);
     talk.connect();
     talk
 }
@@ -91,7 +90,7 @@ fn after_a_connection_the_first_server_comes_first_again() {
 
 fn following(redirects_max: u8) -> Talk {
     let servers = servers(1, ServerOrder::Listed, redirects_max);
-    let mut talk = Talk::new(Config { servers, ..clean(V5_0) });
+    let mut talk = Talk::new(clean(V5_0).servers(servers));
     talk.connect();
     talk
 }
@@ -148,7 +147,7 @@ fn nobody_is_followed_unless_allowed() {
 }
 
 fn asking() -> Talk {
-    let mut talk = Talk::new(Config { asks_credentials: true, ..clean(V5_0) });
+    let mut talk = Talk::new(clean(V5_0).asks_credentials(true));
     talk.connect();
     talk.events(["CredentialsWanted { attempt: 1 }"]);
     talk
@@ -190,11 +189,11 @@ fn credentials_that_do_not_come_are_not_waited_for_for_ever() {
 #[test]
 fn credentials_without_an_encoding_are_refused() {
     for version in BOTH {
-        let mut talk = Talk::new(Config { asks_credentials: true, ..clean(version) });
+        let mut talk = Talk::new(clean(version).asks_credentials(true));
         talk.connect();
         talk.opened();
         let refused = talk.set_credentials(credentials(&"x".repeat(70_000)));
-        assert!(matches!(refused, Err(RefusedReason::Config(_))), "{refused:?}");
+        assert!(matches!(refused, Err(SessionRefusal::Config(_))), "{refused:?}");
         talk.sends_nothing();
         talk.set_credentials(None).expect("none are credentials too");
         assert_eq!(talk.take_sent().len(), 1);

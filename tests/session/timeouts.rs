@@ -98,7 +98,7 @@ fn the_timeout_is_ignored_for_qos_0() {
 
 #[test]
 fn a_withdrawn_message_gives_its_place_in_the_queue_back() {
-    let config = mqtt_session::Config { queue_messages_max: 1, ..kept(V5_0) };
+    let config = kept(V5_0).queue_messages_max(1);
     let mut talk = Talk::online_with(config, "CONNACK receive_max=1");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.take_bytes();

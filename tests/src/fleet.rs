@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mqtt_memory::broker::{self, Broker, ConnectionId};
-use mqtt_session::{Command, Config, Instant, OfflineCause, Session, Status, TransmitBuf, Transport};
+use mqtt_session::{Command, Config, Input, Instant, OfflineCause, Session, Status, TransmitBuf, Transport};
 
 /// What became of a fleet.
 #[derive(Debug)]
@@ -149,10 +149,13 @@ impl Fleet {
                     let link = self.broker.handle_opened(self.now);
                     self.owners.insert(link, node);
                     self.nodes[node].link = Some(link);
-                    self.nodes[node].session.handle_opened(self.now);
+                    self.nodes[node].session.apply(self.now, Input::Opened).expect("it only happens");
                 } else {
                     self.refused += 1;
-                    self.nodes[node].session.handle_closed(self.now, OfflineCause::DialFailed);
+                    self.nodes[node]
+                        .session
+                        .apply(self.now, Input::Closed(OfflineCause::DialFailed))
+                        .expect("it only happens");
                 }
                 self.turn(node);
             }
@@ -165,7 +168,7 @@ impl Fleet {
             Due::ToClient { node, link, bytes } if self.nodes[node].link == Some(link) => {
                 let Node { session, input, .. } = &mut self.nodes[node];
                 input.extend_from_slice(&bytes);
-                session.handle_input(self.now, input);
+                session.apply(self.now, Input::Bytes(input)).expect("it only happens");
                 if input.is_empty() {
                     // An idle session holds no buffer.
                     *input = BytesMut::new();
@@ -179,7 +182,7 @@ impl Fleet {
     /// Does what a driver does: dials, writes, and sets its timer.
     fn turn(&mut self, number: usize) {
         let node = &mut self.nodes[number];
-        node.session.handle_timeout(self.now);
+        node.session.apply(self.now, Input::Timeout).expect("it only happens");
         let mut opened = None;
         match node.session.poll_transport() {
             Transport::Open { attempt } if node.attempt != attempt => {
@@ -228,7 +231,10 @@ impl Fleet {
         self.owners.clear();
         for number in 0..self.nodes.len() {
             self.nodes[number].link = None;
-            self.nodes[number].session.handle_closed(self.now, OfflineCause::TransportClosed);
+            self.nodes[number]
+                .session
+                .apply(self.now, Input::Closed(OfflineCause::TransportClosed))
+                .expect("it only happens");
             self.turn(number);
         }
     }

@@ -10,8 +10,6 @@ mod readers;
 pub mod recording;
 pub mod sim;
 pub mod fleet;
-#[cfg(feature = "planted")]
-pub mod planted;
 
 /// The guide's examples, compiled and run.
 #[cfg(doctest)]

@@ -20,9 +20,8 @@ mod bench;
 
 mod explore;
 
+mod planted;
 mod sim;
-
-mod faults;
 
 mod interop;
 
@@ -64,7 +63,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--idle"] => bench::run(root, "idle-table", None),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
-        ["sim", "--faults"] => faults::run(root),
+        ["sim", "--planted", wanted @ ..] => planted::run(root, wanted),
         ["sim", words @ ..] => sim::run(root, words),
         ["interop", words @ ..] => interop::run(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
@@ -88,8 +87,7 @@ Tasks of this workspace:
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
-  cargo xtask sim --planted         faults planted on purpose, and how many seeds it takes to find each
-  cargo xtask sim --faults          faults planted in a copy of the client, and how many seeds it takes to find each
+  cargo xtask sim --planted [NAME]  faults planted in a copy, and how many seeds it takes to find each
   cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
   cargo xtask interop [NAME]...     brokers and clients of others, as a table; without names all of them
   cargo xtask interop --cluster     three RabbitMQ nodes, killed in turn: is what was acknowledged delivered?

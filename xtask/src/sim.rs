@@ -7,7 +7,7 @@ use std::process::Command;
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(root).args(["run", "--quiet", "--locked", "--profile", "sim"]);
-    command.args(["--package", "tests", "--bin", "sim", "--features", "planted", "--"]).args(words);
+    command.args(["--package", "tests", "--bin", "sim", "--"]).args(words);
     let status = command.status().map_err(|error| format!("cargo cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("the simulation ended with {status}")) }
 }

@@ -10,6 +10,7 @@ use mqtt_proto::QoS;
 use crate::access::{Rule, User};
 use crate::authentication::Authenticator;
 
+mqtt_parts::options! {
 /// What a broker offers, and how much it takes; every queue has its bound here.
 ///
 /// What 5.0 can announce is announced in CONNACK.
@@ -97,7 +98,7 @@ pub struct Config {
     ///
     /// Past it, a client that has more than 64 KiB of either is disconnected when it sends more.
     pub buffers_bytes_max: usize,
-    /// How often the broker publishes what it counts, as retained messages below `$SYS/broker/`; never unless said.
+    /// How often the broker publishes what it counts, as retained messages below `$SYS/broker/`. Default: never.
     ///
     /// Less than a second counts as one.
     pub sys_interval: Option<Duration>,
@@ -107,6 +108,7 @@ pub struct Config {
     pub allows_anonymous: bool,
     /// What is denied; nothing.
     pub rules: Vec<Rule>,
+}
 }
 
 impl Default for Config {

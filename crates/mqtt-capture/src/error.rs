@@ -6,24 +6,29 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use mqtt_session::Instant;
+use thiserror::Error;
 
 /// Why a log did not replay to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReplayError {
     /// It does not begin like a capture.
+    #[error("this is not a capture of a session")]
     NotACapture,
     /// It was written in a format that this build does not know.
+    #[error("the capture has format {version}, which this build does not read; record it again")]
     Format {
         /// The number of its format.
         version: u8,
     },
-    /// It says something that no recorder writes: it was changed or damaged.
+    /// It has bytes that no recorder writes: it was changed or damaged.
+    #[error("the capture is damaged at byte {offset}: no recorder writes that")]
     Malformed {
         /// Where, in bytes from its beginning.
         offset: usize,
     },
     /// This build answers otherwise than the one that was recorded.
+    #[error("{0}")]
     Differs(Box<Difference>),
 }
 
@@ -46,21 +51,6 @@ pub struct Difference {
     pub before: Vec<String>,
 }
 
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReplayError::NotACapture => f.write_str("this is no capture of a session"),
-            ReplayError::Format { version } => {
-                write!(f, "the capture has format {version}, which this build does not read; record it again")
-            }
-            ReplayError::Malformed { offset } => {
-                write!(f, "the capture is damaged at byte {offset}: no recorder writes that")
-            }
-            ReplayError::Differs(difference) => difference.fmt(f),
-        }
-    }
-}
-
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference { entry, offset, at, call, expected, found, before } = self;
@@ -73,5 +63,3 @@ impl fmt::Display for Difference {
         before.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
-
-impl core::error::Error for ReplayError {}

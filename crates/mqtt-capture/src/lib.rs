@@ -8,17 +8,17 @@
 //! ```
 //! use bytes::BytesMut;
 //! use mqtt_capture::{Redact, Recorder, replay};
-//! use mqtt_session::{Command, Config, Instant, Session, TransmitBuf};
+//! use mqtt_session::{Command, Config, Input, Instant, Session, TransmitBuf};
 //!
 //! let config = Config::new("door-7");
 //! let mut recorder = Recorder::new(&config, 42, Redact::default());
 //! let mut session = Session::new(config, 42);
 //! let now = Instant::from_millis(5);
-//! recorder.submit(&mut session, now, Command::Connect)?;
-//! recorder.handle_opened(&mut session, now);
+//! recorder.apply(&mut session, now, Input::Submit(&Command::Connect))?;
+//! recorder.apply(&mut session, now, Input::Opened)?;
 //! let mut out = TransmitBuf::new();
 //! recorder.poll_transmit(&mut session, now, &mut out);
-//! recorder.handle_input(&mut session, now, &mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..]));
+//! recorder.apply(&mut session, now, Input::Bytes(&mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..])))?;
 //! while recorder.poll_event(&mut session).is_some() {}
 //! recorder.finish(&session);
 //!
@@ -36,15 +36,13 @@
 
 extern crate alloc;
 
-mod wire;
+mod masked;
 mod digest;
 mod redact;
-mod property;
-mod command;
-mod config;
 mod error;
 mod header;
 mod entry;
+mod command;
 mod words;
 mod receipts;
 mod stream;

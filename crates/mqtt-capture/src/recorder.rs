@@ -1,25 +1,25 @@
 //! Makes the calls on a session in its user's place, and logs what went in and what came out.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
-use core::time::Duration;
+use core::fmt;
 
 use bytes::BytesMut;
-use mqtt_proto::{ReasonCode, TopicFilter, Version, frame_len};
+use mqtt_proto::{Version, frame_len};
 use mqtt_session::{
-    AuthAnswer, AuthStage, AuthStep, Command, Config, Credentials, Event, Instant, Message, OfflineCause,
-    Outcome, Receipt, Refused, RefusedReason, Session, Status, Ticket, TransmitBuf,
+    AuthAnswer, AuthStage, Config, Event, Input, Instant, Message, Outcome, Session, SessionRefusal, Status,
+    Ticket, TransmitBuf,
 };
 
-use crate::command::{put_answer, put_cause, put_command, put_credentials};
-use crate::digest::Digest;
-use crate::entry::{Kind, Level, SAME_LEVEL, SAME_TIME, difference, tag};
-use crate::header::put_header;
+use crate::command::order;
+use crate::digest::digest;
+use crate::entry::{Answer, Applied, Arrival, CAUSES, Call, Entry, Wants};
+use crate::header::{append, header};
+use crate::masked::{Masked, masked_if};
 use crate::receipts::Receipts;
-use crate::redact::{Redact, masked_if};
+use crate::redact::Redact;
 use crate::stream::Stream;
-use crate::wire::{put_bool, put_bytes, put_duration, put_i64, put_masked, put_u64, put_usize};
 
 /// Writes the log of one session, from its first call on.
 ///
@@ -30,16 +30,13 @@ pub struct Recorder {
     redact: Redact,
     version: Version,
     log: Vec<u8>,
-    /// Where the entry under way begins.
-    entry_at: usize,
-    /// The time of the last entry that has one.
+    /// The time of the last entry.
     now: Instant,
-    level: Option<Level>,
-    stream: Stream,
+    wants: Option<Wants>,
+    pub(crate) stream: Stream,
     pub(crate) receipts: Receipts,
-    /// Memory for what is about to be logged.
-    scratch: Vec<u8>,
-    is_finished: bool,
+    /// Nothing follows in the log: the recording was finished, or what follows could not be replayed.
+    is_over: bool,
 }
 
 /// Shows nothing of what is not masked yet.
@@ -47,7 +44,6 @@ impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
             .field("redact", &self.redact)
-            .field("now", &self.now)
             .field("waiting", &self.log.len())
             .finish_non_exhaustive()
     }
@@ -62,22 +58,23 @@ impl Recorder {
         Recorder::with_client_id(config, &config.client_id, seed, redact)
     }
 
-    /// The same for a session that has a client identifier of its own.
+    /// [`Recorder::new`] for a session that has a client identifier of its own.
     pub fn with_client_id(config: &Config, client_id: &str, seed: u64, redact: Redact) -> Recorder {
-        let mut log = Vec::new();
-        put_header(&mut log, config, client_id, seed, redact);
-        Recorder {
+        let (log, is_whole) = header(config, client_id, seed, redact);
+        let mut recorder = Recorder {
             redact,
             version: config.version,
             log,
-            entry_at: 0,
             now: Instant::ORIGIN,
-            level: None,
+            wants: None,
             stream: Stream::new(config.version, redact),
             receipts: Receipts::default(),
-            scratch: Vec::new(),
-            is_finished: false,
+            is_over: false,
+        };
+        if !is_whole {
+            recorder.put_note(Call::Obscured);
         }
+        recorder
     }
 
     /// Bytes that wait to be taken.
@@ -90,381 +87,189 @@ impl Recorder {
         core::mem::take(&mut self.log)
     }
 
-    /// Says in the log that nothing follows, and what the session has counted. Without it a log counts as cut off,
-    /// and replays all the same.
+    /// Writes that nothing follows, and what the session has counted. Without it a log counts as cut off, and
+    /// replays all the same.
     pub fn finish(&mut self, session: &Session) {
-        if !self.is_finished {
-            self.put_rest();
-            self.log.push(Kind::End as u8 | SAME_TIME | SAME_LEVEL);
-            let mut digest = Digest::new();
-            write!(digest, "{:?}", session.stats()).expect("a digest takes any text");
-            self.log.extend(digest.get().to_le_bytes());
-            self.is_finished = true;
+        self.put_rest();
+        let counted = digest(&[format!("{:?}", session.stats()).as_bytes()]);
+        self.append(self.now, Call::End, Answer::Counted(counted), None);
+    }
+
+    /// [`Session::apply`].
+    ///
+    /// [`Input::Stored`] belongs to a session with a journal: what follows it cannot be replayed.
+    pub fn apply(
+        &mut self,
+        session: &mut Session,
+        now: Instant,
+        input: Input<'_>,
+    ) -> Result<Option<Ticket>, SessionRefusal> {
+        if let Input::Bytes(bytes) = input {
+            let is_continued = self.stream.is_continued_by(bytes);
+            return self.apply_bytes(session, now, bytes, is_continued);
         }
-    }
-
-    /// [`Session::submit`].
-    #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
-    pub fn submit<'a>(
-        &mut self,
-        session: &mut Session,
-        now: Instant,
-        command: Command<'a>,
-    ) -> Result<Ticket, Refused<'a>> {
-        self.submit_ref(session, now, &command).map_err(|reason| Refused { reason, command })
-    }
-
-    /// [`Session::submit_ref`].
-    pub fn submit_ref(
-        &mut self,
-        session: &mut Session,
-        now: Instant,
-        command: &Command<'_>,
-    ) -> Result<Ticket, RefusedReason> {
-        self.begin(Kind::Submit, Some(now));
-        put_command(&mut self.log, command, self.redact);
-        let result = session.submit_ref(now, command);
-        match &result {
-            Ok(ticket) => put_u64(&mut self.log, ticket.get()),
-            Err(reason) => {
-                put_u64(&mut self.log, 0);
-                put_bytes(&mut self.log, format!("{reason:?}").as_bytes());
+        match input {
+            // The session ignores a link that it does not wait for, and the packet that is unfinished goes on.
+            Input::Opened if session.status() == Status::Dialing => self.put_rest(),
+            Input::Closed(_) => self.put_rest(),
+            _ => {}
+        }
+        let call = self.call_of(&input);
+        let result = session.apply(now, input);
+        match (call, &result) {
+            (None, _) | (Some(Call::Unencodable), Ok(_)) => self.put_note(Call::Obscured),
+            (Some(call), Ok(None)) => self.put(session, now, call, Answer::Accepted),
+            (Some(call), Ok(Some(ticket))) => self.put(session, now, call, Answer::Ticket(ticket.get())),
+            (Some(call), Err(refusal)) => {
+                self.put(session, now, call, Answer::Refused(&format!("{refusal:?}")));
             }
         }
-        self.end(session);
         result
-    }
-
-    /// [`Session::set_credentials`].
-    pub fn set_credentials(
-        &mut self,
-        session: &mut Session,
-        credentials: Option<Credentials>,
-    ) -> Result<(), RefusedReason> {
-        self.begin(Kind::SetCredentials, None);
-        put_credentials(&mut self.log, credentials.as_ref(), self.redact);
-        let result = session.set_credentials(credentials);
-        self.end_result(session, result)
-    }
-
-    /// [`Session::answer_authentication`].
-    pub fn answer_authentication(
-        &mut self,
-        session: &mut Session,
-        now: Instant,
-        step: AuthStep,
-        answer: AuthAnswer,
-    ) -> Result<(), RefusedReason> {
-        self.begin(Kind::AnswerAuthentication, Some(now));
-        put_u64(&mut self.log, step.get());
-        put_answer(&mut self.log, &answer, self.redact);
-        let result = session.answer_authentication(now, step, answer);
-        self.end_result(session, result)
-    }
-
-    /// [`Session::acknowledge`].
-    pub fn acknowledge(&mut self, session: &mut Session, receipt: Receipt) {
-        self.begin_acknowledgement(Kind::Acknowledge, receipt);
-        session.acknowledge(receipt);
-        self.end(session);
-    }
-
-    /// [`Session::acknowledge_with`].
-    pub fn acknowledge_with(
-        &mut self,
-        session: &mut Session,
-        receipt: Receipt,
-        reason: ReasonCode,
-    ) -> Result<(), RefusedReason> {
-        self.begin_acknowledgement(Kind::AcknowledgeWith, receipt);
-        self.log.push(reason.byte());
-        let result = session.acknowledge_with(receipt, reason);
-        self.end_result(session, result)
-    }
-
-    /// [`Session::leave`].
-    pub fn leave(&mut self, session: &mut Session, receipt: Receipt) {
-        self.begin_acknowledgement(Kind::Leave, receipt);
-        session.leave(receipt);
-        self.end(session);
-    }
-
-    /// [`Session::fetch_left`].
-    pub fn fetch_left(&mut self, session: &mut Session, now: Instant) {
-        self.begin(Kind::FetchLeft, Some(now));
-        session.fetch_left(now);
-        self.end(session);
-    }
-
-    /// [`Session::abandon_subscription`].
-    pub fn abandon_subscription(&mut self, session: &mut Session, filter: TopicFilter<'_>) {
-        self.begin(Kind::AbandonSubscription, None);
-        put_bytes(&mut self.log, filter.as_bytes());
-        session.abandon_subscription(filter);
-        self.end(session);
-    }
-
-    /// [`Session::set_timeout`].
-    pub fn set_timeout(&mut self, session: &mut Session, now: Instant, ticket: Ticket, timeout: Duration) {
-        self.begin(Kind::SetTimeout, Some(now));
-        put_u64(&mut self.log, ticket.get());
-        put_duration(&mut self.log, timeout);
-        session.set_timeout(now, ticket, timeout);
-        self.end(session);
-    }
-
-    /// [`Session::retry`].
-    pub fn retry(&mut self, session: &mut Session, ticket: Ticket) -> bool {
-        self.begin(Kind::Retry, None);
-        put_u64(&mut self.log, ticket.get());
-        let was_aside = session.retry(ticket);
-        put_bool(&mut self.log, was_aside);
-        self.end(session);
-        was_aside
-    }
-
-    /// [`Session::give_up`].
-    pub fn give_up(&mut self, session: &mut Session, ticket: Ticket) -> bool {
-        self.begin(Kind::GiveUp, None);
-        put_u64(&mut self.log, ticket.get());
-        let was_aside = session.give_up(ticket);
-        put_bool(&mut self.log, was_aside);
-        self.end(session);
-        was_aside
-    }
-
-    /// [`Session::handle_opened`].
-    pub fn handle_opened(&mut self, session: &mut Session, now: Instant) {
-        // The session ignores a link that it does not wait for, and the packet that is unfinished goes on.
-        if session.status() == Status::Dialing {
-            self.put_rest();
-        }
-        self.begin(Kind::Opened, Some(now));
-        session.handle_opened(now);
-        self.end(session);
-    }
-
-    /// [`Session::handle_input`].
-    pub fn handle_input(&mut self, session: &mut Session, now: Instant, input: &mut BytesMut) {
-        let is_continued = self.stream.is_continued_by(input);
-        self.handle_input_after(session, now, input, is_continued);
-    }
-
-    /// The same where it is known whether the input begins with what the session had left.
-    pub(crate) fn handle_input_after(
-        &mut self,
-        session: &mut Session,
-        now: Instant,
-        input: &mut BytesMut,
-        is_continued: bool,
-    ) {
-        let mut stored = core::mem::take(&mut self.scratch);
-        let arrived = self.stream.before_input(input, is_continued, &mut stored);
-        session.handle_input(now, input);
-        self.stream.after_input(input, &mut stored);
-        if arrived.is_obscured {
-            self.put_obscured();
-        }
-        self.begin(Kind::Input, Some(now));
-        put_bool(&mut self.log, is_continued);
-        put_usize(&mut self.log, arrived.len);
-        put_masked(&mut self.log, &stored);
-        put_usize(&mut self.log, input.len());
-        self.end(session);
-        stored.clear();
-        self.scratch = stored;
-    }
-
-    /// [`Session::handle_written`].
-    pub fn handle_written(&mut self, session: &mut Session, now: Instant) {
-        self.begin(Kind::Written, Some(now));
-        session.handle_written(now);
-        self.end(session);
-    }
-
-    /// [`Session::handle_unread`].
-    pub fn handle_unread(&mut self, session: &mut Session, now: Instant) {
-        self.begin(Kind::Unread, Some(now));
-        session.handle_unread(now);
-        self.end(session);
-    }
-
-    /// [`Session::handle_closed`].
-    pub fn handle_closed(&mut self, session: &mut Session, now: Instant, cause: OfflineCause) {
-        self.put_rest();
-        let mut said = core::mem::take(&mut self.scratch);
-        if !put_cause(&mut said, cause) {
-            self.put_obscured();
-        }
-        self.begin(Kind::Closed, Some(now));
-        self.log.append(&mut said);
-        self.scratch = said;
-        session.handle_closed(now, cause);
-        self.end(session);
-    }
-
-    /// [`Session::handle_timeout`].
-    pub fn handle_timeout(&mut self, session: &mut Session, now: Instant) {
-        self.begin(Kind::Timeout, Some(now));
-        session.handle_timeout(now);
-        self.end(session);
     }
 
     /// [`Session::poll_transmit`].
     pub fn poll_transmit(&mut self, session: &mut Session, now: Instant, out: &mut TransmitBuf) -> bool {
         let old_len = out.len();
-        self.begin(Kind::Transmit, Some(now));
-        put_usize(&mut self.log, old_len.min(OUT_LEN_MAX));
         let has_sent = session.poll_transmit(now, out);
+        let mut sent = Vec::new();
         let mut skip = old_len;
         for chunk in out.chunks() {
             let old = skip.min(chunk.len());
-            self.scratch.extend_from_slice(&chunk[old..]);
+            sent.extend_from_slice(&chunk[old..]);
             skip -= old;
         }
-        self.put_sent();
-        self.end(session);
+        let answer = self.answer_of_sent(sent);
+        self.put(session, now, Call::Transmit(old_len.min(OUT_LEN_MAX)), answer);
         has_sent
     }
 
     /// [`Session::poll_event`].
     pub fn poll_event(&mut self, session: &mut Session) -> Option<Event> {
-        self.begin(Kind::Event, None);
         let event = session.poll_event();
-        self.put_event(event.as_ref());
-        self.end(session);
+        let text = event.as_ref().map_or_else(String::new, |event| format!("{event:?}"));
+        let answer = match &event {
+            None => Answer::Nothing,
+            Some(Event::Message(message)) => Answer::Message(None, self.digest_of(message, &text)),
+            Some(Event::Response { ticket, message }) => {
+                Answer::Message(Some(ticket.get()), self.digest_of(message, &text))
+            }
+            Some(Event::Ended { ticket, outcome: Outcome::Done(reason) }) => {
+                Answer::Done(ticket.get(), *reason)
+            }
+            Some(Event::Authentication {
+                stage: AuthStage::Challenge(data) | AuthStage::Verdict(data),
+                ..
+            }) => Answer::Event(&text, digest(&[&masked_if(self.redact.secrets, data)])),
+            Some(_) => Answer::Event(&text, 0),
+        };
+        self.put(session, self.now, Call::Event, answer);
         event
     }
 
-    /// Whole packets that came so far.
-    pub(crate) fn packets_in(&self) -> u64 {
-        self.stream.packets
-    }
-
-    fn begin(&mut self, kind: Kind, now: Option<Instant>) {
-        self.entry_at = self.log.len();
-        let passed = now.map_or(0, |now| difference(now, self.now));
-        self.log.push(kind as u8 | if passed == 0 { SAME_TIME } else { 0 });
-        if passed != 0 {
-            put_i64(&mut self.log, passed);
-        }
-        self.now = now.unwrap_or(self.now);
-    }
-
-    fn begin_acknowledgement(&mut self, kind: Kind, receipt: Receipt) {
-        let number = self.receipts.acknowledge(receipt);
-        if number.is_none() {
-            self.put_obscured();
-        }
-        self.begin(kind, None);
-        put_u64(&mut self.log, number.unwrap_or(u64::MAX));
-    }
-
-    fn end(&mut self, session: &Session) {
-        let level = Level::of(session);
-        if self.level == Some(level) {
-            self.log[self.entry_at] |= SAME_LEVEL;
-        } else {
-            level.put(&mut self.log, self.now);
-            self.level = Some(level);
-        }
-    }
-
-    fn end_result(
+    /// [`Input::Bytes`] where it is known whether the input begins with what the session had left.
+    pub(crate) fn apply_bytes(
         &mut self,
-        session: &Session,
-        result: Result<(), RefusedReason>,
-    ) -> Result<(), RefusedReason> {
-        put_bool(&mut self.log, result.is_ok());
-        if let Err(reason) = &result {
-            put_bytes(&mut self.log, format!("{reason:?}").as_bytes());
+        session: &mut Session,
+        now: Instant,
+        input: &mut BytesMut,
+        is_continued: bool,
+    ) -> Result<Option<Ticket>, SessionRefusal> {
+        let mut stored = Vec::new();
+        let len = self.stream.before_input(input, is_continued, &mut stored);
+        let result = session.apply(now, Input::Bytes(input));
+        self.stream.after_input(input, &mut stored);
+        if self.stream.is_obscured {
+            self.put_note(Call::Obscured);
         }
-        self.end(session);
+        let arrival = Arrival { len, is_continued, stored: Masked(stored) };
+        self.put(session, now, Call::Bytes(arrival), Answer::Left(input.len()));
         result
+    }
+
+    /// How an input stands in the log; none if it cannot be replayed.
+    fn call_of<'a>(&mut self, input: &Input<'a>) -> Option<Call<'a>> {
+        Some(Call::Apply(match input {
+            // Bytes are logged by `apply_bytes`.
+            Input::Bytes(_) | Input::Stored(_) => return None,
+            Input::Submit(command) => {
+                return Some(
+                    order(command, self.version, self.redact).map_or(Call::Unencodable, Call::Submit),
+                );
+            }
+            Input::Opened => Applied::Opened,
+            Input::Written => Applied::Written,
+            Input::Unread => Applied::Unread,
+            Input::Closed(cause) => Applied::Closed(CAUSES.iter().position(|known| known == cause)?),
+            Input::Timeout => Applied::Timeout,
+            Input::SetTimeout { ticket, timeout } => Applied::SetTimeout(ticket.get(), *timeout),
+            Input::Acknowledge { receipt, reason } => {
+                Applied::Acknowledge(self.receipts.acknowledge(*receipt)?, *reason)
+            }
+            Input::Leave(receipt) => Applied::Leave(self.receipts.acknowledge(*receipt)?),
+            Input::FetchLeft => Applied::FetchLeft,
+            Input::Abandon(filter) => Applied::Abandon(filter.as_str()),
+            Input::Retry(ticket) => Applied::Retry(ticket.get()),
+            Input::GiveUp(ticket) => Applied::GiveUp(ticket.get()),
+            Input::SetCredentials(credentials) => {
+                let redact = |credentials| self.redact.credentials(credentials);
+                Applied::SetCredentials(credentials.as_ref().map(redact))
+            }
+            Input::Authenticate { step, answer } => {
+                let answer = match answer {
+                    AuthAnswer::Data(data) => AuthAnswer::Data(masked_if(self.redact.secrets, data)),
+                    AuthAnswer::Accept | AuthAnswer::Abort => answer.clone(),
+                };
+                Applied::Authenticate(step.get(), answer)
+            }
+        }))
+    }
+
+    /// The packets that were sent.
+    fn answer_of_sent(&self, mut sent: Vec<u8>) -> Answer<'static> {
+        let mut packets = Vec::new();
+        let mut start = 0;
+        while let Ok(Some(len)) = frame_len(&sent[start..], u32::MAX) {
+            let Some(packet) = sent.get_mut(start..start + len) else { break };
+            self.redact.mask(packet, self.version);
+            packets.push((packet[0], len));
+            start += len;
+        }
+        if sent.is_empty() { Answer::Nothing } else { Answer::Sent(packets, digest(&[&sent])) }
+    }
+
+    /// The text shows everything but the payload.
+    fn digest_of(&mut self, message: &Message, text: &str) -> u64 {
+        message.receipt().into_iter().for_each(|receipt| self.receipts.push(receipt));
+        let payload = if self.redact.payloads { &[] } else { message.payload() };
+        digest(&[text.as_bytes(), payload])
+    }
+
+    pub(crate) fn put(&mut self, session: &Session, now: Instant, call: Call<'_>, answer: Answer<'_>) {
+        let wants = Wants::of(session);
+        let is_same = self.wants.replace(wants) == Some(wants);
+        self.append(now, call, answer, (!is_same).then_some(wants));
+    }
+
+    /// Logs what is not a call.
+    fn put_note(&mut self, call: Call<'_>) {
+        self.append(self.now, call, Answer::Nothing, None);
+    }
+
+    fn append(&mut self, now: Instant, call: Call<'_>, answer: Answer<'_>, wants: Option<Wants>) {
+        if self.is_over {
+            return;
+        }
+        self.is_over = matches!(call, Call::Obscured | Call::End);
+        let passed = now.as_micros().wrapping_sub(self.now.as_micros()) as i64;
+        self.now = now;
+        append(&mut self.log, &Entry { passed, at: now, call, answer, wants });
     }
 
     fn put_rest(&mut self) {
         let mut rest = Vec::new();
         self.stream.put_rest(&mut rest);
         if !rest.is_empty() {
-            self.log.push(Kind::Rest as u8 | SAME_TIME | SAME_LEVEL);
-            put_masked(&mut self.log, &rest);
+            self.put_note(Call::Rest(Masked(rest)));
         }
-    }
-
-    fn put_obscured(&mut self) {
-        self.log.push(Kind::Obscured as u8 | SAME_TIME | SAME_LEVEL);
-    }
-
-    /// Logs the packets that `scratch` has, and empties it.
-    fn put_sent(&mut self) {
-        let mut packets = Vec::new();
-        let mut start = 0;
-        while let Ok(Some(len)) = frame_len(&self.scratch[start..], u32::MAX) {
-            let Some(packet) = self.scratch.get_mut(start..start + len) else { break };
-            self.redact.mask(packet, self.version);
-            packets.push((packet[0], len));
-            start += len;
-        }
-        put_usize(&mut self.log, packets.len());
-        for (first, len) in &packets {
-            self.log.push(*first);
-            put_usize(&mut self.log, *len);
-        }
-        if !packets.is_empty() {
-            let mut digest = Digest::new();
-            digest.add(&self.scratch);
-            self.log.extend(digest.get().to_le_bytes());
-        }
-        self.scratch.clear();
-    }
-
-    fn put_event(&mut self, event: Option<&Event>) {
-        match event {
-            None => self.log.push(tag::NONE),
-            Some(Event::Message(message)) => {
-                self.log.push(tag::MESSAGE);
-                self.put_message(message);
-            }
-            Some(Event::Response { ticket, message }) => {
-                self.log.push(tag::RESPONSE);
-                put_u64(&mut self.log, ticket.get());
-                self.put_message(message);
-            }
-            Some(Event::Ended { ticket, outcome: Outcome::Done(reason) }) => {
-                self.log.push(tag::DONE);
-                put_u64(&mut self.log, ticket.get());
-                self.log.push(reason.byte());
-            }
-            Some(Event::Ended { ticket, outcome }) => {
-                self.log.push(tag::ENDED);
-                put_u64(&mut self.log, ticket.get());
-                put_bytes(&mut self.log, format!("{outcome:?}").as_bytes());
-            }
-            Some(news) => {
-                self.log.push(tag::NEWS);
-                put_bytes(&mut self.log, format!("{news:?}").as_bytes());
-                let mut digest = Digest::new();
-                if let Event::Authentication { stage, .. } = news {
-                    match stage {
-                        AuthStage::Begin => {}
-                        AuthStage::Challenge(data) | AuthStage::Verdict(data) => {
-                            digest.add(&masked_if(self.redact.secrets, data));
-                        }
-                    }
-                }
-                self.log.extend(digest.get().to_le_bytes());
-            }
-        }
-    }
-
-    fn put_message(&mut self, message: &Message) {
-        let mut digest = Digest::new();
-        write!(digest, "{message:?}").expect("a digest takes any text");
-        if !self.redact.payloads {
-            digest.add(message.payload());
-        }
-        self.log.extend(digest.get().to_le_bytes());
-        message.receipt().into_iter().for_each(|receipt| self.receipts.push(receipt));
     }
 }

@@ -1,19 +1,20 @@
 //! What is masked in a log: bytes that are nobody's business are overwritten in place, so that every length stays.
 //!
-//! The places are found by walking over lengths, not by decoding, so that malformed packets are masked too.
+//! A packet that cannot be decoded is masked too.
 
 use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
+use core::ops::Range;
 
-use mqtt_proto::{PacketKind, Version};
+use mqtt_proto::{Context, Packet, PacketKind, Properties, PropertyId, Version, decode};
+use mqtt_session::Credentials;
+use serde::{Deserialize, Serialize};
 
-use crate::wire::MASK;
+use crate::masked::{MASK, masked_if};
 
-/// What a recorder masks while it writes; both, unless said.
+/// What a recorder masks while it writes. Default: both.
 ///
 /// Topics, properties and client identifiers are never masked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redact {
     /// Payloads of messages, both ways, and of the will.
     pub payloads: bool,
@@ -27,183 +28,96 @@ impl Default for Redact {
     }
 }
 
-/// As many masks as `bytes` has bytes, if that is wanted.
-pub(crate) fn masked_if(is_wanted: bool, bytes: &[u8]) -> Vec<u8> {
-    if is_wanted { vec![MASK; bytes.len()] } else { bytes.into() }
-}
-
-pub(crate) fn text_masked_if(is_wanted: bool, text: &str) -> String {
-    if is_wanted { text.bytes().map(|_| char::from(MASK)).collect() } else { text.into() }
-}
-
 impl Redact {
-    pub(crate) const fn bits(self) -> u8 {
-        self.payloads as u8 | (self.secrets as u8) << 1
-    }
-
-    pub(crate) const fn from_bits(bits: u8) -> Option<Redact> {
-        match bits {
-            0..4 => Some(Redact { payloads: bits & 1 != 0, secrets: bits & 2 != 0 }),
-            _ => None,
+    /// Credentials as they stand in a log.
+    pub(crate) fn credentials(self, credentials: &Credentials) -> Credentials {
+        let name = |name: &String| String::from_utf8(masked_if(self.secrets, name.as_bytes())).ok();
+        Credentials {
+            user_name: credentials.user_name.as_ref().and_then(name),
+            password: credentials.password.as_ref().map(|password| masked_if(self.secrets, password)),
         }
-    }
-
-    pub(crate) const fn is_nothing(self) -> bool {
-        self.bits() == 0
     }
 
     /// Masks a whole packet.
     pub(crate) fn mask(self, packet: &mut [u8], version: Version) {
-        let start = header_len(packet);
-        let Some(kind) = packet.first().copied().and_then(PacketKind::from_first_byte) else { return };
-        let has_properties = version.has_properties();
-        let mut walk = Walk { packet, at: start };
-        let walked = match kind {
-            PacketKind::Connect => walk.connect(self, has_properties),
-            PacketKind::Publish if self.payloads => walk.publish(has_properties),
-            PacketKind::Connack if self.secrets && has_properties => {
-                walk.step(2).and_then(|()| walk.properties())
-            }
-            PacketKind::Auth if self.secrets && walk.packet.len() > start + 1 => {
-                walk.step(1).and_then(|()| walk.properties())
-            }
-            _ => return,
-        };
-        if walked.is_none() {
-            // Nobody can say what comes here.
-            walk.mask(usize::MAX);
+        for place in self.places(packet, version).into_iter().flatten() {
+            packet[place].fill(MASK);
         }
     }
 
     /// Masks a packet of which only the beginning is there: nobody looks behind its fixed header.
     pub(crate) fn mask_beginning(self, packet: &mut [u8]) {
-        if !self.is_nothing() {
+        if self.payloads || self.secrets {
             let start = header_len(packet);
-            Walk { packet, at: start }.mask(usize::MAX);
+            packet[start..].fill(MASK);
         }
     }
+
+    /// What is to be masked of a whole packet.
+    fn places(self, packet: &[u8], version: Version) -> [Option<Range<usize>>; 4] {
+        let secret = |field: Option<&[u8]>| field.filter(|_| self.secrets).map(|field| range(packet, field));
+        let authentication_data =
+            |properties: Properties<'_>| [secret(properties.authentication_data()), None, None, None];
+        let kind = packet.first().copied().and_then(PacketKind::from_first_byte);
+        let may_hold_data = self.secrets && version.has_properties() && packet.contains(&AUTHENTICATION_DATA);
+        match kind {
+            Some(PacketKind::Publish) if self.payloads => {
+                return [Some(payload_at(packet, version)..packet.len()), None, None, None];
+            }
+            Some(PacketKind::Connect) if self.payloads || self.secrets => {}
+            Some(PacketKind::Connack | PacketKind::Auth) if may_hold_data => {}
+            _ => return [None, None, None, None],
+        }
+        match decode(packet, Context { version, sender: None }) {
+            Ok(Packet::Connect(connect)) => [
+                connect.will.filter(|_| self.payloads).map(|will| range(packet, will.payload)),
+                secret(connect.user_name.map(str::as_bytes)),
+                secret(connect.password),
+                secret(connect.properties.authentication_data()),
+            ],
+            Ok(Packet::Connack(connack)) => authentication_data(connack.properties),
+            Ok(Packet::Auth(auth)) => authentication_data(auth.properties),
+            // Nobody can say what stands there.
+            _ => [Some(header_len(packet)..packet.len()), None, None, None],
+        }
+    }
+}
+
+/// Without this byte a packet holds no Authentication Data.
+const AUTHENTICATION_DATA: u8 = PropertyId::AuthenticationData as u8;
+
+/// Where a field stands in the packet that it was decoded from.
+fn range(packet: &[u8], field: &[u8]) -> Range<usize> {
+    // An empty one may stand anywhere.
+    let start = if field.is_empty() { 0 } else { field.as_ptr().addr() - packet.as_ptr().addr() };
+    start..start + field.len()
 }
 
 /// The first byte and the length behind it, at most five bytes.
 fn header_len(packet: &[u8]) -> usize {
-    let length_len = packet.iter().skip(1).take(4).position(|byte| *byte < 0x80).map_or(4, |index| index + 1);
-    packet.len().min(1 + length_len)
+    packet.len().min(1 + variable(packet.get(1..).unwrap_or_default()).1)
 }
 
-struct Walk<'a> {
-    packet: &'a mut [u8],
-    at: usize,
+/// Where the payload of a PUBLISH begins, or that of which nobody can say what it is. A malformed one is masked too, so
+/// this goes by lengths alone.
+fn payload_at(packet: &[u8], version: Version) -> usize {
+    let topic_at = header_len(packet);
+    let Some(&[high, low]) = packet[topic_at..].first_chunk() else { return topic_at };
+    let has_id = packet[0] & 0b0110 != 0;
+    let topic_end = topic_at + 2 + usize::from(u16::from_be_bytes([high, low]));
+    let section_at = topic_end + if has_id { 2 } else { 0 };
+    let Some(section) = packet.get(section_at..) else { return (topic_at + 2).min(topic_end) };
+    if !version.has_properties() {
+        return section_at;
+    }
+    let (len, length_len) = variable(section);
+    let payload_at = section_at + length_len + len;
+    if payload_at <= packet.len() { payload_at } else { section_at + length_len }
 }
 
-impl Walk<'_> {
-    fn step(&mut self, len: usize) -> Option<()> {
-        let at = self.at.checked_add(len).filter(|at| *at <= self.packet.len())?;
-        self.at = at;
-        Some(())
-    }
-
-    /// Masks that many bytes, or what is there.
-    fn mask(&mut self, len: usize) {
-        let end = self.at.saturating_add(len).min(self.packet.len());
-        self.packet[self.at..end].fill(MASK);
-        self.at = end;
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.packet.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn short(&mut self) -> Option<usize> {
-        Some(usize::from(self.byte()?) << 8 | usize::from(self.byte()?))
-    }
-
-    fn variable(&mut self) -> Option<usize> {
-        let mut value = 0;
-        for shift in [0, 7, 14, 21] {
-            let byte = self.byte()?;
-            value |= usize::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    /// Bytes behind their length.
-    fn binary(&mut self, is_masked: bool) -> Option<()> {
-        let len = self.short()?;
-        let start = self.at;
-        self.step(len)?;
-        if is_masked {
-            self.packet[start..self.at].fill(MASK);
-        }
-        Some(())
-    }
-
-    fn section(&mut self) -> Option<()> {
-        let len = self.variable()?;
-        self.step(len)
-    }
-
-    fn publish(&mut self, has_properties: bool) -> Option<()> {
-        let has_id = self.packet[0] & 0b0110 != 0;
-        self.binary(false)?;
-        self.step(if has_id { 2 } else { 0 })?;
-        if has_properties {
-            self.section()?;
-        }
-        self.mask(usize::MAX);
-        Some(())
-    }
-
-    fn connect(&mut self, redact: Redact, has_properties: bool) -> Option<()> {
-        self.binary(false)?;
-        self.step(1)?;
-        let flags = self.byte()?;
-        self.step(2)?;
-        if has_properties {
-            if redact.secrets { self.properties() } else { self.section() }?;
-        }
-        self.binary(false)?;
-        if flags & 0x04 != 0 {
-            if has_properties {
-                self.section()?;
-            }
-            self.binary(false)?;
-            self.binary(redact.payloads)?;
-        }
-        if flags & 0x80 != 0 {
-            self.binary(redact.secrets)?;
-        }
-        if flags & 0x40 != 0 {
-            self.binary(redact.secrets)?;
-        }
-        Some(())
-    }
-
-    /// A section of properties, whose Authentication Data is masked.
-    fn properties(&mut self) -> Option<()> {
-        let len = self.variable()?;
-        let end = self.at.checked_add(len).filter(|end| *end <= self.packet.len())?;
-        while self.at < end {
-            match self.byte()? {
-                AUTHENTICATION_DATA => self.binary(true)?,
-                0x01 | 0x17 | 0x19 | 0x24 | 0x25 | 0x28 | 0x29 | 0x2a => self.step(1)?,
-                0x13 | 0x21 | 0x22 | 0x23 => self.step(2)?,
-                0x02 | 0x11 | 0x18 | 0x27 => self.step(4)?,
-                0x0b => _ = self.variable()?,
-                0x03 | 0x08 | 0x09 | 0x12 | 0x15 | 0x1a | 0x1c | 0x1f => self.binary(false)?,
-                0x26 => {
-                    self.binary(false)?;
-                    self.binary(false)?;
-                }
-                _ => return None,
-            }
-        }
-        Some(())
-    }
+/// A number of seven bits a byte, and how many bytes it has, at most four.
+fn variable(bytes: &[u8]) -> (usize, usize) {
+    let len = bytes.iter().take(4).position(|byte| *byte < 0x80).map_or(bytes.len().min(4), |last| last + 1);
+    let value = bytes[..len].iter().rev().fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f));
+    (value, len)
 }
-
-const AUTHENTICATION_DATA: u8 = 0x16;

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,14 +14,16 @@ use core::fmt;
 use core::time::Duration;
 
 use bytes::BytesMut;
-use mqtt_proto::{Context, Sender, Version, decode, frame_len};
-use mqtt_session::{AuthStep, Event, Instant, Session, Ticket, TransmitBuf};
+use mqtt_proto::{Sender, TopicFilter, Version};
+use mqtt_session::{AuthStep, Event, Input, Instant, Session, Ticket, TransmitBuf};
 
-use crate::entry::{Answer, Call, Entries, Entry};
+use crate::command::command;
+use crate::entry::{Answer, Applied, Arrival, CAUSES, Call, Entry};
 use crate::error::{Difference, ReplayError};
 use crate::header::read_header;
+use crate::receipts::Receipts;
 use crate::recorder::{OUT_LEN_MAX, Recorder};
-use crate::wire::{Fault, Reader};
+use crate::words::packets;
 
 /// Replays a log to its end, or to the first difference.
 pub fn replay(log: &[u8]) -> Result<Replayed, ReplayError> {
@@ -54,7 +56,7 @@ pub struct Replayed {
 /// Where a log ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
-    /// Where the recorder was told that nothing follows.
+    /// Where the recording was finished.
     Complete,
     /// Before that, perhaps in the middle of an entry: the program ended first, or a part is missing.
     #[default]
@@ -104,7 +106,9 @@ impl fmt::Display for Step {
 #[derive(Debug)]
 pub struct Replay<'a> {
     log: &'a [u8],
-    entries: Entries<'a>,
+    /// What was not read yet, and the time of the last entry that was.
+    rest: &'a [u8],
+    now: Instant,
     /// Up to where this build logs the same.
     compared_to: usize,
     /// All bytes from the server that stand in the log, and how many of them have come.
@@ -126,22 +130,20 @@ const BEFORE_MAX: usize = 12;
 impl<'a> Replay<'a> {
     /// A session as the one that was recorded, before its first call.
     pub fn new(log: &'a [u8]) -> Result<Replay<'a>, ReplayError> {
-        let mut reader = Reader::new(log, 0);
-        let header = read_header(&mut reader)?;
-        let entries = Entries { reader, now: Instant::ORIGIN };
-        let mut recorder =
-            Recorder::with_client_id(&header.config, &header.client_id, header.seed, header.redact);
-        if recorder.take() != log[..reader.at()] {
+        let (header, config, rest) = read_header(log)?;
+        let mut recorder = Recorder::with_client_id(&config, header.client_id, header.seed, header.redact);
+        if !recorder.take().starts_with(&log[..log.len() - rest.len()]) {
             return Err(ReplayError::Malformed { offset: 0 });
         }
         Ok(Replay {
             log,
-            compared_to: reader.at(),
-            stream: stream(entries.clone()),
+            compared_to: log.len() - rest.len(),
+            rest,
+            now: Instant::ORIGIN,
+            stream: stream(rest),
             stream_at: 0,
-            entries,
-            version: header.config.version,
-            session: Session::with_client_id(Arc::new(header.config), header.client_id, header.seed),
+            version: config.version,
+            session: Session::with_client_id(Arc::new(config), header.client_id, header.seed),
             recorder,
             input: BytesMut::new(),
             first_at: None,
@@ -158,7 +160,7 @@ impl<'a> Replay<'a> {
 
     /// What was replayed so far.
     pub fn replayed(&self) -> Replayed {
-        Replayed { packets_in: self.recorder.packets_in(), ..self.replayed }
+        Replayed { packets_in: self.recorder.stream.packets, ..self.replayed }
     }
 
     /// Makes the next call; none at the end.
@@ -168,26 +170,20 @@ impl<'a> Replay<'a> {
         }
         // After an error there is nothing to go on with.
         self.is_over = true;
-        let (offset, since) = (self.entries.reader.at(), self.entries.now);
-        let malformed = Err(ReplayError::Malformed { offset });
-        let entry = match self.next_call() {
-            Ok(entry) => entry,
-            Err(Fault::Short) => return Ok(None),
-            Err(Fault::Bad) => return malformed,
-        };
-        let details = match self.perform(&entry) {
-            Ok(details) => details,
+        let offset = self.offset();
+        let (entry, details) = match self.next_call().and_then(|entry| Ok((self.perform(&entry)?, entry))) {
+            Ok((details, entry)) => (entry, details),
             Err(Undone::CutOff) => return Ok(None),
             Err(Undone::Obscured) => {
                 self.replayed.end = End::Obscured;
                 return Ok(None);
             }
-            Err(Undone::Malformed) => return malformed,
+            Err(Undone::Malformed) => return Err(ReplayError::Malformed { offset }),
         };
         let found = self.recorder.take();
-        let end = self.entries.reader.at();
+        let end = self.offset();
         if found != self.log[self.compared_to..end] {
-            let difference = self.difference(offset, &entry, &found, since, &details);
+            let difference = self.difference(offset, &entry, &found, &details);
             return Err(ReplayError::Differs(Box::new(difference)));
         }
         self.compared_to = end;
@@ -199,58 +195,41 @@ impl<'a> Replay<'a> {
         Ok(Some(self.note(offset, &entry, &details)))
     }
 
+    /// Up to where the log was read.
+    fn offset(&self) -> usize {
+        self.log.len() - self.rest.len()
+    }
+
     /// The next call. What is left of a link stands in front of it and is compared together with it.
-    fn next_call(&mut self) -> Result<Entry<'a>, Fault> {
+    fn next_call(&mut self) -> Result<Entry<'a>, Undone> {
         loop {
-            let entry = self.entries.next()?;
+            let entry = Entry::take(&mut self.rest, &mut self.now).map_err(|error| match error {
+                postcard::Error::DeserializeUnexpectedEnd => Undone::CutOff,
+                _ => Undone::Malformed,
+            })?;
             if !matches!(entry.call, Call::Rest(_)) {
                 return Ok(entry);
             }
         }
     }
 
-    /// Makes the call, and says in words what came of it that the log does not say.
+    /// Makes the call, and says in words what came of it that the log does not hold.
     fn perform(&mut self, entry: &Entry<'_>) -> Result<String, Undone> {
         let now = entry.at;
         let Replay { recorder, session, .. } = self;
         match &entry.call {
-            Call::Submit(order) => drop(recorder.submit(session, now, order.command())),
-            Call::SetCredentials(credentials) => {
-                _ = recorder.set_credentials(session, credentials.clone());
+            Call::Submit(order) => {
+                let command = command(order, self.version).ok_or(Undone::Malformed)?;
+                _ = recorder.apply(session, now, Input::Submit(&command));
             }
-            Call::AnswerAuthentication { step, answer } => {
-                let step = AuthStep::from_number(*step);
-                _ = recorder.answer_authentication(session, now, step, answer.clone());
+            // Nothing came of it but the refusal.
+            Call::Unencodable => recorder.put(session, now, Call::Unencodable, entry.answer.clone()),
+            Call::Apply(applied) => {
+                let input = input(applied, &recorder.receipts).ok_or(Undone::Malformed)?;
+                _ = recorder.apply(session, now, input);
             }
-            Call::Acknowledge { receipt } => {
-                let receipt = recorder.receipts.get(*receipt).ok_or(Undone::Malformed)?;
-                recorder.acknowledge(session, receipt);
-            }
-            Call::AcknowledgeWith { receipt, reason } => {
-                let receipt = recorder.receipts.get(*receipt).ok_or(Undone::Malformed)?;
-                _ = recorder.acknowledge_with(session, receipt, *reason);
-            }
-            Call::Leave { receipt } => {
-                let receipt = recorder.receipts.get(*receipt).ok_or(Undone::Malformed)?;
-                recorder.leave(session, receipt);
-            }
-            Call::FetchLeft => recorder.fetch_left(session, now),
-            Call::Unread => recorder.handle_unread(session, now),
-            Call::AbandonSubscription(filter) => recorder.abandon_subscription(session, *filter),
-            Call::SetTimeout { ticket, timeout } => {
-                recorder.set_timeout(session, now, named(*ticket)?, *timeout);
-            }
-            Call::Retry { ticket } => _ = recorder.retry(session, named(*ticket)?),
-            Call::GiveUp { ticket } => _ = recorder.give_up(session, named(*ticket)?),
-            Call::Opened => recorder.handle_opened(session, now),
-            Call::Input { is_continued, len, stored } => {
-                self.handle_input(now, *is_continued, *len)?;
-                return Ok(packets(stored, self.version, Sender::Server));
-            }
-            Call::Written => recorder.handle_written(session, now),
-            Call::Closed(cause) => recorder.handle_closed(session, now, *cause),
-            Call::Timeout => recorder.handle_timeout(session, now),
-            Call::Transmit { out_len } => return self.poll_transmit(now, *out_len),
+            Call::Bytes(arrival) => return self.apply_bytes(now, arrival),
+            Call::Transmit(out_len) => return self.poll_transmit(now, *out_len),
             Call::Event => {
                 if let Some(event @ (Event::Message(_) | Event::Response { .. })) =
                     recorder.poll_event(session)
@@ -268,17 +247,17 @@ impl<'a> Replay<'a> {
         Ok(String::new())
     }
 
-    fn handle_input(&mut self, now: Instant, is_continued: bool, len: usize) -> Result<(), Undone> {
-        let end = self.stream_at.checked_add(len).ok_or(Undone::Malformed)?;
+    fn apply_bytes(&mut self, now: Instant, arrival: &Arrival) -> Result<String, Undone> {
+        let end = self.stream_at.checked_add(arrival.len).ok_or(Undone::Malformed)?;
         let new = self.stream.get(self.stream_at..end).ok_or(Undone::CutOff)?;
         self.stream_at = end;
-        if !is_continued {
+        if !arrival.is_continued {
             self.input.clear();
         }
         self.input.extend_from_slice(new);
-        self.recorder.handle_input_after(&mut self.session, now, &mut self.input, is_continued);
-        self.replayed.bytes_in += len as u64;
-        Ok(())
+        _ = self.recorder.apply_bytes(&mut self.session, now, &mut self.input, arrival.is_continued);
+        self.replayed.bytes_in += arrival.len as u64;
+        Ok(packets(&arrival.stored.0, self.version, Sender::Server))
     }
 
     fn poll_transmit(&mut self, now: Instant, out_len: usize) -> Result<String, Undone> {
@@ -298,19 +277,17 @@ impl<'a> Replay<'a> {
     fn note(&mut self, offset: usize, entry: &Entry<'_>, details: &str) -> Step {
         let first_at = *self.first_at.get_or_insert(entry.at);
         self.replayed.duration = entry.at - first_at;
-        let is_idle = match &entry.answer {
-            Answer::NoEvent => true,
-            Answer::Nothing => matches!(entry.call, Call::Timeout),
-            Answer::Sent { packets, .. } => {
-                self.replayed.packets_out += packets.len() as u64;
-                packets.is_empty()
-            }
-            _ => false,
-        };
+        if let Answer::Sent(packets, _) = &entry.answer {
+            self.replayed.packets_out += packets.len() as u64;
+        }
+        let is_idle = matches!(
+            (&entry.call, &entry.answer),
+            (_, Answer::Nothing) | (Call::Apply(Applied::Timeout), Answer::Accepted)
+        );
         let is_event = matches!(entry.call, Call::Event) && !is_idle;
         self.replayed.events += u64::from(is_event);
-        let text = format!("{} → {}", entry.call, in_words(entry, details));
-        let is_idle = is_idle && entry.level.is_none();
+        let text = format!("{} → {}", entry.call_in_words(self.version), entry.answer_in_words(details));
+        let is_idle = is_idle && entry.wants.is_none();
         if !is_idle {
             if self.before.len() == BEFORE_MAX {
                 self.before.pop_front();
@@ -322,26 +299,19 @@ impl<'a> Replay<'a> {
         Step { entry: number, at: entry.at, offset, is_idle, text }
     }
 
-    fn difference(
-        &mut self,
-        offset: usize,
-        entry: &Entry<'_>,
-        found: &[u8],
-        since: Instant,
-        details: &str,
-    ) -> Difference {
-        let mut entries = Entries { reader: Reader::new(found, 0), now: since };
-        let mut said = String::new();
-        while let Ok(found) = entries.next() {
-            said = in_words(&found, details);
+    fn difference(&mut self, offset: usize, entry: &Entry<'_>, found: &[u8], details: &str) -> Difference {
+        let (mut rest, mut now) = (found, Instant::ORIGIN);
+        let mut answer = String::new();
+        while let Ok(found) = Entry::take(&mut rest, &mut now) {
+            answer = found.answer_in_words(details);
         }
         Difference {
             entry: self.replayed.entries,
             offset,
             at: entry.at,
-            call: entry.call.to_string(),
-            expected: in_words(entry, ""),
-            found: said,
+            call: entry.call_in_words(self.version),
+            expected: entry.answer_in_words(""),
+            found: answer,
             before: self.before.drain(..).collect(),
         }
     }
@@ -354,44 +324,45 @@ enum Undone {
     Malformed,
 }
 
-fn named(ticket: u64) -> Result<Ticket, Undone> {
-    Ticket::from_number(ticket).ok_or(Undone::Malformed)
+/// The input that was logged; none if no recorder writes that.
+fn input<'a>(applied: &Applied<'a>, receipts: &Receipts) -> Option<Input<'a>> {
+    let ticket = Ticket::from_number;
+    let receipt = |number| receipts.get(number);
+    Some(match applied {
+        Applied::Opened => Input::Opened,
+        Applied::Written => Input::Written,
+        Applied::Unread => Input::Unread,
+        Applied::Closed(cause) => Input::Closed(*CAUSES.get(*cause)?),
+        Applied::Timeout => Input::Timeout,
+        Applied::SetTimeout(number, timeout) => {
+            Input::SetTimeout { ticket: ticket(*number)?, timeout: *timeout }
+        }
+        Applied::Acknowledge(number, reason) => {
+            Input::Acknowledge { receipt: receipt(*number)?, reason: *reason }
+        }
+        Applied::Leave(number) => Input::Leave(receipt(*number)?),
+        Applied::FetchLeft => Input::FetchLeft,
+        Applied::Abandon(filter) => Input::Abandon(TopicFilter::new(filter).ok()?),
+        Applied::Retry(number) => Input::Retry(ticket(*number)?),
+        Applied::GiveUp(number) => Input::GiveUp(ticket(*number)?),
+        Applied::SetCredentials(credentials) => Input::SetCredentials(credentials.clone()),
+        Applied::Authenticate(number, answer) => {
+            Input::Authenticate { step: AuthStep::from_number(*number), answer: answer.clone() }
+        }
+    })
 }
 
 /// All bytes from the server. Those of a packet stand in the log once it was whole, behind the calls that brought
 /// its beginning.
-fn stream(mut entries: Entries<'_>) -> Vec<u8> {
+fn stream(mut log: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
-    while let Ok(entry) = entries.next() {
-        if let Call::Input { stored: bytes, .. } | Call::Rest(bytes) = entry.call {
-            stream.extend(bytes);
+    while let Ok(entry) = Entry::take(&mut log, &mut Instant::default()) {
+        if let Call::Bytes(Arrival { stored: bytes, .. }) | Call::Rest(bytes) = entry.call {
+            stream.extend(bytes.0);
         }
     }
     stream
 }
 
-/// What the session answered and wants.
-fn in_words(entry: &Entry<'_>, details: &str) -> String {
-    let mut text = entry.answer.to_string();
-    if !details.is_empty() {
-        text = format!("{text} ({details})");
-    }
-    match entry.level {
-        Some(level) => format!("{text}; {level}"),
-        None => text,
-    }
-}
-
-fn packets(bytes: &[u8], version: Version, sender: Sender) -> String {
-    let context = Context { version, sender: Some(sender) };
-    let mut words = Vec::new();
-    let mut rest = bytes;
-    while let Ok(Some(len)) = frame_len(rest, u32::MAX) {
-        let Some((packet, behind)) = rest.split_at_checked(len) else { break };
-        words.push(
-            decode(packet, context).map_or_else(|error| error.to_string(), |packet| packet.to_string()),
-        );
-        rest = behind;
-    }
-    words.join(", ")
-}
+#[cfg(test)]
+mod tests;

@@ -16,19 +16,13 @@ pub(crate) struct Stream {
     unfinished: Vec<u8>,
     /// Whole packets that came.
     pub(crate) packets: u64,
-}
-
-/// What a call brings.
-pub(crate) struct Arrived {
-    /// New bytes.
-    pub(crate) len: usize,
-    /// Whether a packet means something else now that it is masked.
+    /// Whether a packet meant something else once it was masked.
     pub(crate) is_obscured: bool,
 }
 
 impl Stream {
     pub(crate) fn new(version: Version, redact: Redact) -> Stream {
-        Stream { version, redact, left: Vec::new(), unfinished: Vec::new(), packets: 0 }
+        Stream { version, redact, left: Vec::new(), unfinished: Vec::new(), packets: 0, is_obscured: false }
     }
 
     /// Whether the input begins with what the session had left of it.
@@ -36,15 +30,15 @@ impl Stream {
         input.starts_with(&self.left)
     }
 
-    /// Takes in what the session is about to see; whole packets go to `stored`.
-    pub(crate) fn before_input(&mut self, input: &[u8], is_continued: bool, stored: &mut Vec<u8>) -> Arrived {
+    /// Takes in what the session is about to see, and returns how much of it is new; whole packets go to `stored`.
+    pub(crate) fn before_input(&mut self, input: &[u8], is_continued: bool, stored: &mut Vec<u8>) -> usize {
         if !is_continued {
             self.put_rest(stored);
         }
         let new = if is_continued { input.get(self.left.len()..).unwrap_or_default() } else { input };
         self.unfinished.extend_from_slice(new);
-        let is_obscured = self.put_packets(stored);
-        Arrived { len: new.len(), is_obscured }
+        self.put_packets(stored);
+        new.len()
     }
 
     /// Notes what the session has left. If it has thrown bytes away, their packet will never be whole.
@@ -62,20 +56,18 @@ impl Stream {
         stored.append(&mut self.unfinished);
     }
 
-    fn put_packets(&mut self, stored: &mut Vec<u8>) -> bool {
+    fn put_packets(&mut self, stored: &mut Vec<u8>) {
         let mut start = 0;
-        let mut is_obscured = false;
         while let Ok(Some(len)) = frame_len(&self.unfinished[start..], u32::MAX) {
             let Some(packet) = self.unfinished.get(start..start + len) else { break };
             let at = stored.len();
             stored.extend_from_slice(packet);
             self.redact.mask(&mut stored[at..], self.version);
-            is_obscured |= !self.means_the_same(packet, &stored[at..]);
+            self.is_obscured |= !self.means_the_same(packet, &stored[at..]);
             start += len;
             self.packets += 1;
         }
         self.unfinished.drain(..start);
-        is_obscured
     }
 
     /// A malformed packet must be refused for the same reason when it is masked.

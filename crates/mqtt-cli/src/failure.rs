@@ -61,7 +61,7 @@ impl From<PublishError> for Failure {
         let code = match error {
             PublishError::Topic(_) => Failure::USAGE,
             PublishError::TimedOut { .. } => Failure::TIMED_OUT,
-            PublishError::Rejected(_) | PublishError::Refused(_) => Failure::REFUSED,
+            PublishError::Rejected(_) | PublishError::NotAccepted(_) => Failure::REFUSED,
             _ => Failure::OTHER,
         };
         Failure::new(code, error)
@@ -72,7 +72,7 @@ impl From<SubscribeError> for Failure {
     fn from(error: SubscribeError) -> Failure {
         let code = match error {
             SubscribeError::Filter(_) => Failure::USAGE,
-            SubscribeError::Rejected(_) | SubscribeError::Refused(_) => Failure::REFUSED,
+            SubscribeError::Rejected(_) | SubscribeError::NotAccepted(_) => Failure::REFUSED,
             _ => Failure::OTHER,
         };
         Failure::new(code, error)

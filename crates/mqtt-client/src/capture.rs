@@ -10,7 +10,7 @@ use mqtt_capture::Redact;
 
 /// Records everything that goes into a session, so that `mqtt_capture::replay` can step through it again.
 ///
-/// Payloads, user names, passwords and Authentication Data are masked unless said. The driver writes whenever it goes
+/// By default payloads, user names, passwords and Authentication Data are masked. The driver writes whenever it goes
 /// to sleep, on its own thread, so a sink must not wait for long. If the sink fails, the capture ends, the client goes
 /// on, and [`crate::ConnectionEvent::CaptureFailed`] tells of it.
 ///

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use mqtt_proto::{Properties, Property, TopicFilter, TopicName};
 use mqtt_session::{
-    Command, Credentials, Disconnect, Message, OfflineCause, Stats, Status, SubscriptionStatus, Ticket,
+    Command, Credentials, Disconnect, Input, Message, OfflineCause, Stats, Status, SubscriptionStatus, Ticket,
 };
 
 use crate::blocking::{block_on, block_on_for};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::error::{ConnectError, NotAccepted, PublishError, SubscribeError, TimedOut};
+use crate::error::{ConnectError, DisconnectError, PublishError, SubmitError, SubscribeError, TimedOut};
 use crate::events::Events;
 use crate::filters::{CallbackId, Taker, Target};
 use crate::held::Held;
@@ -70,7 +70,7 @@ impl Client {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn not_accepted(&self, why: NotAccepted) -> ConnectError {
+    fn not_accepted(&self, why: SubmitError) -> ConnectError {
         ConnectError::not_accepted(self.shared().servers[0].to_string(), why)
     }
 
@@ -143,7 +143,7 @@ impl Client {
         self.publish(response.properties(Properties::new(correlation.as_slice()))).map(drop)
     }
 
-    /// Subscribes to a filter, at QoS 1 unless said, and returns the stream of its messages.
+    /// Subscribes to a filter and returns the stream of its messages. Default: QoS 1.
     ///
     /// The subscription is asked for anew whenever the server has lost it.
     pub fn subscribe<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<Subscription, SubscribeError> {
@@ -157,7 +157,7 @@ impl Client {
         Ok(Subscription::new(Arc::clone(&self.handle), id, filter.as_str(), token))
     }
 
-    /// Subscribes to a filter, at QoS 1 unless said, and has [`Client::run`] call `callback` for its messages.
+    /// Subscribes to a filter and has [`Client::run`] call `callback` for its messages. Default: QoS 1.
     ///
     /// A message is acknowledged when the callback has returned; if it panics, the message is the next one again. A
     /// later callback for the same filter takes the place of this one. Inside the callback every method may be called;
@@ -192,7 +192,7 @@ impl Client {
         Ok(SubscribeToken(self.completion(ticket)))
     }
 
-    /// Subscribes to a filter, at QoS 1 unless said; its messages are taken by [`Client::receive`].
+    /// Subscribes to a filter without a stream: its messages are taken by [`Client::receive`]. Default: QoS 1.
     pub fn listen<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<SubscribeToken, SubscribeError> {
         let (command, filter, target) = subscribe_command(subscribe.into())?;
         let ticket = self.shared().submit(&command, |state, now, ticket| {
@@ -303,9 +303,10 @@ impl Client {
     /// and for all that follow.
     pub fn set_credentials(&self, credentials: Option<Credentials>) -> Result<(), ConnectError> {
         let mut state = self.shared().lock();
-        let result = state.session.set_credentials(credentials);
+        let result = state.session.apply(self.shared().now(), Input::SetCredentials(credentials));
         self.shared().release(state);
-        result.map_err(|reason| ConnectError::options(self.shared().servers[0].to_string(), reason))
+        let refused = |reason| ConnectError::options(self.shared().servers[0].to_string(), reason);
+        result.map(|_| ()).map_err(refused)
     }
 
     /// 5.0: Authenticates once more on the connection that is there, for instance before a proof expires. Messages
@@ -316,20 +317,20 @@ impl Client {
         Ok(ReauthenticateToken(self.completion(ticket)))
     }
 
-    /// An operation that was set aside goes out again; false if it was not set aside.
+    /// An operation that is quarantined goes out again; false if it is not quarantined.
     pub fn retry(&self, ticket: Ticket) -> bool {
         let mut state = self.shared().lock();
-        let was_aside = state.session.retry(ticket);
+        let is_quarantined = state.session.apply(self.shared().now(), Input::Retry(ticket)).is_ok();
         self.shared().release(state);
-        was_aside
+        is_quarantined
     }
 
-    /// An operation that was set aside is dropped, and its token resolves; false if it was not set aside.
+    /// An operation that is quarantined is dropped, and its token resolves; false if it is not quarantined.
     pub fn give_up(&self, ticket: Ticket) -> bool {
         let mut state = self.shared().lock();
-        let was_aside = state.session.give_up(ticket);
+        let is_quarantined = state.session.apply(self.shared().now(), Input::GiveUp(ticket)).is_ok();
         self.shared().release(state);
-        was_aside
+        is_quarantined
     }
 
     /// Events of the connection, and of messages that are dropped or given up, from now on.
@@ -372,21 +373,21 @@ impl Client {
     /// Lets what was accepted end, for as long as `network_timeout` of the options, then disconnects.
     ///
     /// Fails only if the client is not connected.
-    pub fn disconnect(&self) -> Result<DisconnectToken, ConnectError> {
-        let drain = self.shared().lock().session.network_timeout();
+    pub fn disconnect(&self) -> Result<DisconnectToken, DisconnectError> {
+        let drain = self.shared().lock().session.config().network_timeout;
         self.disconnect_within(drain)
     }
 
     /// Lets what was accepted end, for as long as `drain`, then disconnects. Operations that have not ended by
     /// then end with it.
-    pub fn disconnect_within(&self, drain: Duration) -> Result<DisconnectToken, ConnectError> {
+    pub fn disconnect_within(&self, drain: Duration) -> Result<DisconnectToken, DisconnectError> {
         self.disconnect_with(Disconnect::within(drain))
     }
 
-    /// The same, and says whether the will is published and how long the session is kept from now on.
-    pub fn disconnect_with(&self, disconnect: Disconnect) -> Result<DisconnectToken, ConnectError> {
-        let ticket = self.shared().submit(&Command::Disconnect(disconnect), |_, _, ticket| ticket);
-        let ticket = ticket.map_err(|why| self.not_accepted(why))?;
+    /// [`Client::disconnect_within`] that also says whether the will is published, and how long the session is kept
+    /// from now on.
+    pub fn disconnect_with(&self, disconnect: Disconnect) -> Result<DisconnectToken, DisconnectError> {
+        let ticket = self.shared().submit(&Command::Disconnect(disconnect), |_, _, ticket| ticket)?;
         Ok(DisconnectToken(self.completion(ticket)))
     }
 }

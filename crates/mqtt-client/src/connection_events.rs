@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use mqtt_session::{Evidence, OfflineCause, Rejected, Ticket};
+use mqtt_session::{OfflineCause, QuarantineReport, Rejected, Ticket};
 
 /// Something that happened to the connection, or to messages that arrived on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub enum ConnectionEvent {
         /// Whether it is tried again.
         will_retry: bool,
     },
-    /// Connections broke whenever an operation was under way: it is set aside until [`crate::Client::retry`] or
+    /// Connections broke whenever an operation was under way: it is quarantined until [`crate::Client::retry`] or
     /// [`crate::Client::give_up`] decides about it, and the rest goes on.
-    SetAside {
+    Quarantined {
         /// Which; the token of an operation tells it too.
         ticket: Ticket,
         /// What speaks against it.
-        evidence: Evidence,
+        report: QuarantineReport,
     },
     /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
     CredentialsWanted,

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mqtt_session::{Command, Disconnect, Instant, OfflineCause, Status, TransmitBuf, Transport};
+use mqtt_session::{Command, Disconnect, Input, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::authentication::Dialogue;
 #[cfg(feature = "capture")]
@@ -140,7 +140,7 @@ fn spare_scratch() -> MutexGuard<'static, Vec<Vec<u8>>> {
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Driver {
-        let network_timeout = shared.lock().session.network_timeout();
+        let network_timeout = shared.lock().session.config().network_timeout;
         #[cfg(feature = "capture")]
         let capture = shared.lock().session.take_sink();
         Driver {
@@ -237,7 +237,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.session.poll_transport() == (Transport::Open { attempt }) {
-            state.session.handle_opened(now);
+            state.session.notify(now, Input::Opened);
         }
         shared.release_by_driver(state, now, &mut self.wakers);
     }
@@ -252,7 +252,7 @@ impl Driver {
             #[cfg(feature = "tracing")]
             log::link_failed(attempt, Some(&*error));
             state.set_link_error(Some(Arc::clone(&error)));
-            state.session.handle_closed(now, OfflineCause::DialFailed);
+            state.session.notify(now, Input::Closed(OfflineCause::DialFailed));
         }
         shared.release_by_driver(state, now, &mut self.wakers);
     }
@@ -315,7 +315,7 @@ impl Driver {
         if self.is_unread {
             let now = self.shared.now();
             let mut state = self.shared.lock();
-            state.session.handle_unread(now);
+            state.session.notify(now, Input::Unread);
             self.is_unread = !state.routes.wants_read(now);
         }
     }
@@ -355,7 +355,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         loop {
             let mut state = shared.lock();
-            state.session.handle_input(now, &mut self.input);
+            state.session.notify(now, Input::Bytes(&mut self.input));
             state.pass_events_on(now);
             self.is_unread = !state.routes.wants_read(now);
             shared.release_by_driver(state, now, &mut self.wakers);
@@ -380,7 +380,7 @@ impl Driver {
             let len = self.output.len();
             if !self.flush(link)? {
                 if self.output.len() < len {
-                    self.shared.lock().session.handle_written(self.progress_at);
+                    self.shared.lock().session.notify(self.progress_at, Input::Written);
                 }
                 return Ok(());
             }
@@ -446,7 +446,7 @@ impl Driver {
         if let Transport::Open { .. } = state.session.poll_transport() {
             state.set_link_error(error.map(Arc::new));
         }
-        state.session.handle_closed(now, cause);
+        state.session.notify(now, Input::Closed(cause));
         shared.release_by_driver(state, now, &mut self.wakers);
         Turn::Drop
     }
@@ -473,7 +473,8 @@ fn abandon(state: &mut State, now: Instant, drain: Duration) {
     let has_purpose = unfinished > 0 || state.session.status() == Status::Online;
     let drain = if has_purpose { drain } else { Duration::ZERO };
     // It is refused if the client is disconnected or about to be, which is what is wanted.
-    let is_new = state.session.submit_ref(now, &Command::Disconnect(Disconnect::within(drain))).is_ok();
+    let is_new =
+        state.session.apply(now, Input::Submit(&Command::Disconnect(Disconnect::within(drain)))).is_ok();
     if is_new && unfinished > 0 {
         state.tell(&ConnectionEvent::Draining { unfinished });
     }
@@ -481,7 +482,7 @@ fn abandon(state: &mut State, now: Instant, drain: Duration) {
 
 /// Time has passed, for the session and for what waits behind it.
 fn handle_timeout(state: &mut State, now: Instant) {
-    state.session.handle_timeout(now);
+    state.session.notify(now, Input::Timeout);
     let (routes, mut env) = state.routes(now);
     routes.handle_timeout(&mut env);
 }

@@ -1,50 +1,50 @@
 //! One error for each kind of call: what happened, to what, and what to do next.
+//!
+//! The text of an error has the text of its cause in it, so none has a source.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use mqtt_proto::{ReasonCode, TopicError};
-use mqtt_session::{Indeterminate, OfflineCause, RefusalClass, RefusedReason, Rejected};
+use mqtt_session::{Indeterminate, OfflineCause, Rejected, ServerRefusalKind, SessionRefusal};
+use thiserror::Error;
 
 /// Why a command was not accepted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum NotAccepted {
-    Refused(RefusedReason),
+pub(crate) enum SubmitError {
+    NotAccepted(SessionRefusal),
     DriverGone,
 }
 
-impl From<NotAccepted> for PublishError {
-    fn from(why: NotAccepted) -> PublishError {
-        match why {
-            NotAccepted::Refused(reason) => PublishError::Refused(reason),
-            NotAccepted::DriverGone => PublishError::DriverGone,
-        }
-    }
+/// Makes the errors of calls out of a command that was not accepted.
+macro_rules! from_submit_error {
+    ($($error:ident)*) => {
+        $(impl From<SubmitError> for $error {
+            fn from(why: SubmitError) -> $error {
+                match why {
+                    SubmitError::NotAccepted(refusal) => $error::NotAccepted(refusal),
+                    SubmitError::DriverGone => $error::DriverGone,
+                }
+            }
+        })*
+    };
 }
 
-impl From<NotAccepted> for SubscribeError {
-    fn from(why: NotAccepted) -> SubscribeError {
-        match why {
-            NotAccepted::Refused(reason) => SubscribeError::Refused(reason),
-            NotAccepted::DriverGone => SubscribeError::DriverGone,
-        }
-    }
-}
+from_submit_error! { PublishError SubscribeError DisconnectError }
 
 /// Why a client could not connect, or is not connected any more.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Error)]
 pub struct ConnectError {
     server: String,
     cause: ConnectCause,
-    source: Option<Arc<io::Error>>,
+    io_error: Option<Arc<io::Error>>,
 }
 
 #[derive(Clone, Debug)]
 enum ConnectCause {
     Offline(OfflineCause),
-    Options(RefusedReason),
+    Options(SessionRefusal),
     Url(OptionsError),
 }
 
@@ -76,9 +76,9 @@ impl ConnectError {
     pub(crate) fn offline(
         server: String,
         cause: OfflineCause,
-        source: Option<Arc<io::Error>>,
+        io_error: Option<Arc<io::Error>>,
     ) -> ConnectError {
-        ConnectError { server, cause: ConnectCause::Offline(cause), source }
+        ConnectError { server, cause: ConnectCause::Offline(cause), io_error }
     }
 
     /// The system does not give an adapter what it needs to connect at all.
@@ -86,27 +86,27 @@ impl ConnectError {
         ConnectError::offline(server.into(), OfflineCause::DialFailed, Some(Arc::new(error)))
     }
 
-    pub(crate) fn not_accepted(server: String, why: NotAccepted) -> ConnectError {
+    pub(crate) fn not_accepted(server: String, why: SubmitError) -> ConnectError {
         match why {
-            NotAccepted::Refused(reason) => ConnectError::options(server, reason),
-            NotAccepted::DriverGone => ConnectError::offline(server, OfflineCause::DriverGone, None),
+            SubmitError::NotAccepted(refusal) => ConnectError::options(server, refusal),
+            SubmitError::DriverGone => ConnectError::offline(server, OfflineCause::DriverGone, None),
         }
     }
 
-    pub(crate) fn options(server: String, reason: RefusedReason) -> ConnectError {
-        ConnectError { server, cause: ConnectCause::Options(reason), source: None }
+    pub(crate) fn options(server: String, reason: SessionRefusal) -> ConnectError {
+        ConnectError { server, cause: ConnectCause::Options(reason), io_error: None }
     }
 
     /// What kind of trouble it is.
     pub fn kind(&self) -> ConnectErrorKind {
         let ConnectCause::Offline(cause) = &self.cause else { return ConnectErrorKind::Options };
         match cause {
-            OfflineCause::Refused(refusal) => match refusal.class() {
-                RefusalClass::BadVersion => ConnectErrorKind::BadVersion,
-                RefusalClass::BadIdentifier => ConnectErrorKind::BadIdentifier,
-                RefusalClass::ServerUnavailable => ConnectErrorKind::ServerUnavailable,
-                RefusalClass::BadCredentials => ConnectErrorKind::BadCredentials,
-                RefusalClass::NotAuthorized => ConnectErrorKind::NotAuthorized,
+            OfflineCause::Refused(refusal) => match refusal.kind() {
+                ServerRefusalKind::BadVersion => ConnectErrorKind::BadVersion,
+                ServerRefusalKind::BadIdentifier => ConnectErrorKind::BadIdentifier,
+                ServerRefusalKind::ServerUnavailable => ConnectErrorKind::ServerUnavailable,
+                ServerRefusalKind::BadCredentials => ConnectErrorKind::BadCredentials,
+                ServerRefusalKind::NotAuthorized => ConnectErrorKind::NotAuthorized,
             },
             OfflineCause::ServerDisconnected(ReasonCode::NotAuthorized | ReasonCode::SessionTakenOver) => {
                 ConnectErrorKind::NotAuthorized
@@ -126,6 +126,11 @@ impl ConnectError {
         }
     }
 
+    /// What the system, TLS or another layer reported, if one of them failed.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.io_error.as_deref()
+    }
+
     /// The reason code with which the server refused the connection or ended it.
     pub fn reason_code(&self) -> Option<ReasonCode> {
         match self.cause()? {
@@ -138,49 +143,52 @@ impl ConnectError {
 
 impl From<OptionsError> for ConnectError {
     fn from(error: OptionsError) -> ConnectError {
-        ConnectError { server: String::new(), cause: ConnectCause::Url(error), source: None }
+        ConnectError { server: String::new(), cause: ConnectCause::Url(error), io_error: None }
     }
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let server = &self.server;
-        match (&self.cause, &self.source) {
+        match (&self.cause, &self.io_error) {
             (ConnectCause::Url(error), _) => error.fmt(f),
             (ConnectCause::Options(reason), _) => write!(f, "{server}: {reason}"),
-            (ConnectCause::Offline(cause), Some(source)) => write!(f, "{server}: {cause} ({source})"),
+            (ConnectCause::Offline(cause), Some(error)) => write!(f, "{server}: {cause} ({error})"),
             (ConnectCause::Offline(cause), None) => write!(f, "{server}: {cause}"),
         }
     }
 }
 
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
-    }
-}
-
 /// Why a message was not published, or nobody can say whether it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PublishError {
     /// The topic is no topic name.
+    #[error("not published: {0}")]
     Topic(TopicError),
-    /// The message was not accepted; nothing of it was sent.
-    Refused(RefusedReason),
+    /// The session did not accept the message; nothing of it was sent.
+    #[error("not published: {0}")]
+    NotAccepted(SessionRefusal),
     /// No acknowledgement came in time.
+    #[error("{}", if *withdrawn { WITHDRAWN } else { LATE })]
     TimedOut {
         /// True: the message was never sent and is withdrawn. False: it was sent and may have arrived.
         withdrawn: bool,
     },
     /// The message took no effect, for certain.
+    #[error("not published: {0}")]
     Rejected(Rejected),
     /// Nobody can say whether the message arrived.
+    #[error("it may have arrived: {0}")]
     Indeterminate(Indeterminate),
     /// What drives the client is gone, such as its runtime. From a call: the message was not accepted. From a token:
     /// nobody can say what became of it.
+    #[error("what drives the client is gone, such as its runtime")]
     DriverGone,
 }
+
+const WITHDRAWN: &str = "not published: the timeout passed before the message could be sent";
+const LATE: &str = "sent, but not acknowledged in time; it may have arrived";
 
 impl PublishError {
     /// Whether no acknowledgement came in time.
@@ -207,39 +215,24 @@ impl PublishError {
     }
 }
 
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PublishError::Topic(error) => write!(f, "not published: {error}"),
-            PublishError::Refused(reason) => write!(f, "not published: {reason}"),
-            PublishError::TimedOut { withdrawn: true } => {
-                f.write_str("not published: the timeout passed before the message could be sent")
-            }
-            PublishError::TimedOut { withdrawn: false } => {
-                f.write_str("sent, but not acknowledged in time; it may have arrived")
-            }
-            PublishError::Rejected(why) => write!(f, "not published: {why}"),
-            PublishError::Indeterminate(why) => write!(f, "it may have arrived: {why}"),
-            PublishError::DriverGone => f.write_str("what drives the client is gone, such as its runtime"),
-        }
-    }
-}
-
-impl Error for PublishError {}
-
 /// Why a subscription was not granted, or not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// The filter is no topic filter.
+    #[error("{0}")]
     Filter(TopicError),
-    /// The request was not accepted; nothing of it was sent.
-    Refused(RefusedReason),
+    /// The session did not accept the request; nothing of it was sent.
+    #[error("{0}")]
+    NotAccepted(SessionRefusal),
     /// The request took no effect, for certain.
+    #[error("{0}")]
     Rejected(Rejected),
     /// Nobody can say whether the request took effect.
+    #[error("{0}")]
     Indeterminate(Indeterminate),
     /// What drives the client is gone, such as its runtime.
+    #[error("what drives the client is gone, such as its runtime")]
     DriverGone,
 }
 
@@ -253,61 +246,59 @@ impl SubscribeError {
     }
 }
 
-impl fmt::Display for SubscribeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SubscribeError::Filter(error) => write!(f, "{error}"),
-            SubscribeError::Refused(reason) => write!(f, "{reason}"),
-            SubscribeError::Rejected(why) => write!(f, "{why}"),
-            SubscribeError::Indeterminate(why) => write!(f, "{why}"),
-            SubscribeError::DriverGone => f.write_str("what drives the client is gone, such as its runtime"),
-        }
-    }
+/// Why a client was not disconnected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DisconnectError {
+    /// The session did not accept it: the client is not connected, or the options of the disconnection do not fit.
+    #[error("not disconnected: {0}")]
+    NotAccepted(SessionRefusal),
+    /// What drives the client is gone, such as its runtime, and its connection with it.
+    #[error("what drives the client is gone, such as its runtime")]
+    DriverGone,
 }
-
-impl Error for SubscribeError {}
 
 /// A bounded wait was over before anything came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("nothing came in time")]
 pub struct TimedOut;
 
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing came in time")
-    }
-}
-
-impl Error for TimedOut {}
-
-/// Why a URL says no server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a URL is not a valid server address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
     /// It is no URL.
+    #[error("{url:?} is no URL; write mqtt://HOST, mqtt://HOST:PORT or mqtt://USER:PASSWORD@HOST")]
     NotAUrl {
         /// What was given.
         url: String,
     },
     /// Its scheme is not one that this client speaks.
+    #[error("scheme {scheme:?} is not known; use mqtt, mqtts, ws, wss or unix")]
     Scheme {
         /// The scheme.
         scheme: String,
     },
     /// It names no host.
+    #[error("the URL names no host; write mqtt://HOST")]
     NoHost,
     /// Its port is no number from 1 to 65,535.
+    #[error("{port:?} is no port; use a number from 1 to 65535")]
     Port {
         /// What was given.
         port: String,
     },
     /// It has a path, a query or a fragment, which say nothing here.
+    #[error("the URL ends with {path:?}, which says nothing; leave it out")]
     Path {
         /// What was given.
         path: String,
     },
     /// A part of it is not UTF-8 once it is percent-decoded.
+    #[error("a part of the URL is not UTF-8")]
     NotText,
     /// Its scheme needs something that this build of the adapter does not have.
+    #[error("{scheme}:// needs {feature}")]
     NeedsFeature {
         /// The scheme.
         scheme: &'static str,
@@ -315,30 +306,3 @@ pub enum OptionsError {
         feature: &'static str,
     },
 }
-
-impl fmt::Display for OptionsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OptionsError::NotAUrl { url } => {
-                write!(
-                    f,
-                    "{url:?} is no URL; write mqtt://HOST, mqtt://HOST:PORT or mqtt://USER:PASSWORD@HOST"
-                )
-            }
-            OptionsError::Scheme { scheme } => {
-                write!(f, "scheme {scheme:?} is not known; use mqtt, mqtts, ws, wss or unix")
-            }
-            OptionsError::NoHost => f.write_str("the URL names no host; write mqtt://HOST"),
-            OptionsError::Port { port } => write!(f, "{port:?} is no port; use a number from 1 to 65535"),
-            OptionsError::Path { path } => {
-                write!(f, "the URL ends with {path:?}, which says nothing; leave it out")
-            }
-            OptionsError::NotText => f.write_str("a part of the URL is not UTF-8"),
-            OptionsError::NeedsFeature { scheme, feature } => {
-                write!(f, "{scheme}:// needs {feature}")
-            }
-        }
-    }
-}
-
-impl Error for OptionsError {}

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use mqtt_proto::ReasonCode;
-use mqtt_session::{Message, RefusedReason};
+use mqtt_session::{Message, SessionRefusal};
 
 use crate::filters::Taker;
 use crate::shared::Shared;
@@ -60,7 +60,7 @@ impl Held {
     /// If others hold the message too, the first refusal goes out when all have let it go. Fails if PUBACK or
     /// PUBREC has no such code, or before 5.0, which has none at all; then the message is still held.
     /// [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
-    pub fn refuse(&mut self, reason: ReasonCode) -> Result<(), RefusedReason> {
+    pub fn refuse(&mut self, reason: ReasonCode) -> Result<(), SessionRefusal> {
         if let Some(receipt) = self.message.receipt() {
             self.shared.lock().session.check_acknowledgement(receipt, reason)?;
         }

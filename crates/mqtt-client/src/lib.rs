@@ -51,7 +51,9 @@ pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use connection_events::ConnectionEvent;
 pub use driver::{Driver, Goal, Turn};
-pub use error::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError, TimedOut};
+pub use error::{
+    ConnectError, ConnectErrorKind, DisconnectError, OptionsError, PublishError, SubscribeError, TimedOut,
+};
 pub use events::Events;
 pub use explanation::{OldestUnacknowledged, StreamExplanation};
 pub use filters::Acknowledge;
@@ -78,8 +80,8 @@ pub use mqtt_proto::{
     TopicFilter, TopicName, Version,
 };
 pub use mqtt_session::{
-    Config, ConnectRefusal, Credentials, Disconnect, Evidence, Explanation, Indeterminate, Instant, Latency,
-    Lost, Message, OfflineCause, PacketCounts, PeerFault, QueuePolicy, Reconnect, RefusalClass,
-    RefusedReason, Rejected, ServerOrder, Servers, SessionLoss, Stats, Status, SubscriptionStatus, Ticket,
-    Waits, Will,
+    Config, Credentials, Disconnect, Explanation, Indeterminate, Instant, Latency, Lost, Message,
+    OfflineCause, PacketCounts, PeerFault, QuarantineReport, QueuePolicy, Reconnect, Rejected, ServerOrder,
+    ServerRefusal, ServerRefusalKind, Servers, SessionLoss, SessionRefusal, Stats, Status,
+    SubscriptionStatus, Ticket, Waits, Will,
 };

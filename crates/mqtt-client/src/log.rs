@@ -40,8 +40,8 @@ pub(crate) fn event(event: &Event) {
             debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
         }
         Event::Response { ticket, .. } => debug!(ticket = ticket.get(), "a response has arrived"),
-        Event::SetAside { ticket, evidence } => {
-            debug!(ticket = ticket.get(), ?evidence, "set aside");
+        Event::Quarantined { ticket, report } => {
+            debug!(ticket = ticket.get(), ?report, "quarantined");
         }
         Event::Authentication { step, stage } => debug!(step = step.get(), ?stage, "authentication"),
         Event::CredentialsWanted { attempt } => debug!(attempt, "credentials are wanted"),

@@ -3,16 +3,11 @@
 //! What only looks at the session goes straight to it.
 
 use std::ops::Deref;
-use std::time::Duration;
 
-use bytes::BytesMut;
 #[cfg(feature = "capture")]
 use mqtt_capture::Recorder;
-use mqtt_proto::{ReasonCode, TopicFilter};
-use mqtt_session::{
-    AuthAnswer, AuthStep, Command, Config, Credentials, Event, Instant, OfflineCause, Receipt, RefusedReason,
-    Session, Ticket, TransmitBuf,
-};
+use mqtt_proto::ReasonCode;
+use mqtt_session::{Config, Event, Input, Instant, Receipt, Session, SessionRefusal, Ticket, TransmitBuf};
 
 #[cfg(feature = "capture")]
 use crate::capture::{Capture, Sink};
@@ -21,6 +16,8 @@ use crate::capture::{Capture, Sink};
 #[derive(Debug)]
 pub(crate) struct Machine {
     session: Session,
+    /// When something was last applied.
+    now: Instant,
     #[cfg(feature = "capture")]
     recorder: Option<Box<Recorder>>,
     /// Until the driver has it.
@@ -32,55 +29,25 @@ pub(crate) struct Machine {
 #[cfg(feature = "capture")]
 const LOG_MAX: usize = 256 * 1024 * 1024;
 
-macro_rules! calls {
-    ($($(#[$attribute:meta])* fn $name:ident$(<$life:lifetime>)?(
-        $($argument:ident: $type:ty),*
-    )$(-> $result:ty)?;)*) => {
-        /// The calls that change a session.
-        impl Machine {
-            $($(#[$attribute])*
-            #[inline]
-            pub(crate) fn $name$(<$life>)?(&mut self, $($argument: $type),*) $(-> $result)? {
-                #[cfg(feature = "capture")]
-                if let Some(recorder) = &mut self.recorder {
-                    let result = recorder.$name(&mut self.session, $($argument),*);
-                    if recorder.waiting() > LOG_MAX {
-                        self.recorder = None;
-                    }
-                    return result;
-                }
-                self.session.$name($($argument),*)
-            })*
+/// Makes a call on the session, or on the recorder that makes it in its place.
+macro_rules! call {
+    ($machine:ident.$name:ident($($argument:ident),*)) => {{
+        #[cfg(feature = "capture")]
+        if let Some(recorder) = &mut $machine.recorder {
+            let result = recorder.$name(&mut $machine.session, $($argument),*);
+            if recorder.waiting() > LOG_MAX {
+                $machine.recorder = None;
+            }
+            return result;
         }
-    };
-}
-
-calls! {
-    fn submit_ref(now: Instant, command: &Command<'_>) -> Result<Ticket, RefusedReason>;
-    fn set_credentials(credentials: Option<Credentials>) -> Result<(), RefusedReason>;
-    fn answer_authentication(now: Instant, step: AuthStep, answer: AuthAnswer) -> Result<(), RefusedReason>;
-    fn acknowledge(receipt: Receipt);
-    fn acknowledge_with(receipt: Receipt, reason: ReasonCode) -> Result<(), RefusedReason>;
-    fn leave(receipt: Receipt);
-    fn fetch_left(now: Instant);
-    fn abandon_subscription(filter: TopicFilter<'_>);
-    fn set_timeout(now: Instant, ticket: Ticket, timeout: Duration);
-    fn retry(ticket: Ticket) -> bool;
-    fn give_up(ticket: Ticket) -> bool;
-    fn handle_opened(now: Instant);
-    fn handle_input(now: Instant, input: &mut BytesMut);
-    fn handle_written(now: Instant);
-    fn handle_unread(now: Instant);
-    fn handle_closed(now: Instant, cause: OfflineCause);
-    fn handle_timeout(now: Instant);
-    fn poll_transmit(now: Instant, out: &mut TransmitBuf) -> bool;
-    fn poll_event() -> Option<Event>;
+        $machine.session.$name($($argument),*)
+    }};
 }
 
 impl Machine {
     #[cfg(not(feature = "capture"))]
     pub(crate) fn new(config: Config, seed: u64) -> Machine {
-        Machine { session: Session::new(config, seed) }
+        Machine { session: Session::new(config, seed), now: Instant::ORIGIN }
     }
 
     #[cfg(feature = "capture")]
@@ -89,7 +56,35 @@ impl Machine {
             Some((redact, sink)) => (Some(Box::new(Recorder::new(&config, seed, redact))), Some(sink)),
             None => (None, None),
         };
-        Machine { session: Session::new(config, seed), recorder, sink }
+        Machine { session: Session::new(config, seed), now: Instant::ORIGIN, recorder, sink }
+    }
+
+    #[inline]
+    pub(crate) fn apply(&mut self, now: Instant, input: Input<'_>) -> Result<Option<Ticket>, SessionRefusal> {
+        self.now = now;
+        call!(self.apply(now, input))
+    }
+
+    /// Applies an input that is never refused.
+    #[inline]
+    pub(crate) fn notify(&mut self, now: Instant, input: Input<'_>) {
+        let result = self.apply(now, input);
+        debug_assert!(result.is_ok(), "{result:?}");
+    }
+
+    /// Acknowledges a message with a reason that was checked, or that every version has.
+    pub(crate) fn acknowledge(&mut self, receipt: Receipt, reason: ReasonCode) {
+        self.notify(self.now, Input::Acknowledge { receipt, reason });
+    }
+
+    #[inline]
+    pub(crate) fn poll_transmit(&mut self, now: Instant, out: &mut TransmitBuf) -> bool {
+        call!(self.poll_transmit(now, out))
+    }
+
+    #[inline]
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        call!(self.poll_event())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where to connect, and how: options with the defaults of the API that this library grew from.
 
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use fluent_uri::UriRef;
 use fluent_uri::component::Host;
 use fluent_uri::pct_enc::{EStr, Encoder};
 use mqtt_proto::Version;
-use mqtt_session::{Config, Credentials, QueuePolicy, ServerOrder, Will};
+use mqtt_session::{Config, Credentials, QueuePolicy, Reconnect, ServerOrder, SessionLoss, Will};
 
 use crate::authentication::Authenticator;
 #[cfg(feature = "capture")]
@@ -40,6 +40,7 @@ use crate::socket::SocketOptions;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until a client is made of them"]
+#[non_exhaustive]
 pub struct Options {
     /// Where to connect.
     pub server: Server,
@@ -144,13 +145,13 @@ impl Options {
         self
     }
 
-    /// TCP port; that of the scheme unless said.
+    /// TCP port. Default: that of the scheme.
     pub fn port(mut self, port: u16) -> Options {
         self.server.port = port;
         self
     }
 
-    /// Names the session at the server; unless said, the server chooses.
+    /// Names the session at the server. Default: the server chooses.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Options {
         self.config.client_id = client_id.into();
         self
@@ -195,13 +196,13 @@ impl Options {
         self
     }
 
-    /// In which order several servers are tried; as they were given unless said.
+    /// In which order several servers are tried. Default: as they were given.
     pub fn server_order(mut self, order: ServerOrder) -> Options {
         self.config.servers.order = order;
         self
     }
 
-    /// How many times in a row a server may send the client to another one (0x9C, 0x9D); never unless said.
+    /// How many times in a row a server may send the client to another one (0x9C, 0x9D). Default: never.
     ///
     /// The credentials go to whatever server is named, over the same kind of transport.
     pub fn follow_redirects(mut self, redirects_max: u8) -> Options {
@@ -260,13 +261,13 @@ impl Options {
         self
     }
 
-    /// Version of the protocol; 5.0 unless said.
+    /// Version of the protocol. Default: 5.0.
     pub fn version(mut self, version: Version) -> Options {
         self.config.version = version;
         self
     }
 
-    /// Whether the session ends with its connection; true unless said.
+    /// Whether the session ends with its connection. Default: true.
     ///
     /// A session that is kept needs a client identifier.
     pub fn clean_session(mut self, clean_session: bool) -> Options {
@@ -280,7 +281,7 @@ impl Options {
         self
     }
 
-    /// Longest silence before a ping, in whole seconds up to 65,535, rounded up; 0 turns pings off. 60 s unless said.
+    /// Longest silence before a ping, in whole seconds up to 65,535, rounded up; 0 turns pings off. Default: 60 s.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Options {
         self.config.keep_alive_secs = u16::try_from(whole_seconds(keep_alive)).unwrap_or(u16::MAX);
         self
@@ -294,13 +295,13 @@ impl Options {
         self
     }
 
-    /// Whether a first connection that fails is tried again too; false unless said.
+    /// Whether a first connection that fails is tried again too. Default: false.
     pub fn retry_first(mut self, retry_first: bool) -> Options {
         self.config.reconnect.retry_first = retry_first;
         self
     }
 
-    /// Bound for dialling, for the CONNACK, for the answer to a ping and for progress in writing; 6 s unless said.
+    /// Bound for dialling, for the CONNACK, for the answer to a ping and for progress in writing. Default: 6 s.
     pub fn network_timeout(mut self, timeout: Duration) -> Options {
         self.config.network_timeout = timeout;
         self
@@ -316,6 +317,52 @@ impl Options {
     pub fn simple_will(self, topic: impl Into<String>, payload: impl Into<Bytes>) -> Options {
         self.will(Will::new(topic, payload))
     }
+}
+
+/// Setters of what [`Config`] describes.
+macro_rules! config_setters {
+    ($($(#[$about:meta])* $name:ident: $type:ty,)*) => {
+        /// Setters of the session, each under the name of its field in [`Config`], where it is described.
+        impl Options {
+            $($(#[$about])*
+            pub fn $name(mut self, $name: $type) -> Options {
+                self.config.$name = $name;
+                self
+            })*
+        }
+    };
+}
+
+config_setters! {
+    /// Whether [`crate::ConnectionEvent::CredentialsWanted`] asks for credentials before each attempt. Default: false.
+    asks_credentials: bool,
+    /// All that decides when a lost connection is tried again.
+    reconnect: Reconnect,
+    /// Unacknowledged QoS 1 and 2 messages sent at once. Default: 1,024 in 5.0 and 20 before.
+    in_flight_max: Option<NonZeroU16>,
+    /// How long messages and requests may go unanswered while the server answers pings. Default: 60 s; none waits for
+    /// ever.
+    acknowledgement_timeout: Option<Duration>,
+    /// Messages that may wait to be sent. Default: 65,536.
+    queue_messages_max: usize,
+    /// Bytes of messages that may wait to be sent. Default: 64 MiB.
+    queue_bytes_max: usize,
+    /// Abrupt ends of connections in a row after which an operation is quarantined. Default: none.
+    quarantine_after: Option<NonZeroU8>,
+    /// What is done with messages when the server has lost the session.
+    session_loss: SessionLoss,
+    /// 5.0: Topic aliases that are set for the server. Default: 16.
+    topic_aliases_max: u16,
+    /// 5.0: Topic aliases that the server may set. Default: 16.
+    topic_alias_maximum: u16,
+    /// 5.0: Where responses to requests come.
+    response_topic: Option<String>,
+    /// 5.0: Whether the server is asked where responses should come. Default: false.
+    asks_response_information: bool,
+    /// 5.0: Whether each subscription has an identifier. Default: true.
+    subscription_identifiers: bool,
+    /// Filters that may be subscribed at once. Default: 1,048,576.
+    subscriptions_max: usize,
 }
 
 /// What options can be made of: themselves, or a URL.

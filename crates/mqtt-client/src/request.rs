@@ -7,7 +7,7 @@ use mqtt_proto::{Properties, QoS, RetainHandling, SubscribeOptions};
 
 use crate::filters::Acknowledge;
 
-/// A message to be published: QoS 0, not kept, no properties and no timeout unless said.
+/// A message to be published. Default: QoS 0, not retained, without properties and timeout.
 ///
 /// ```
 /// use std::time::Duration;

@@ -14,7 +14,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use mqtt_proto::{ReasonCode, TopicFilter, TopicName};
-use mqtt_session::{Instant, Message, Ticket};
+use mqtt_session::{Input, Instant, Message, Ticket};
 
 use crate::explanation::OldestUnacknowledged;
 use crate::filters::{CallbackId, Claim, Filters, StreamId, Taker, Target, has_match};
@@ -252,12 +252,12 @@ impl Routes {
     fn refuse(&mut self, message: &Message, env: &mut Env<'_>) {
         match message.receipt() {
             Some(receipt) if env.session.is_persistent() => {
-                env.session.leave(receipt);
+                env.session.notify(env.now, Input::Leave(receipt));
                 self.notices.on_left();
             }
             receipt => {
                 if let Some(receipt) = receipt {
-                    let _ = env.session.acknowledge_with(receipt, ReasonCode::Success);
+                    env.session.acknowledge(receipt, ReasonCode::Success);
                 }
                 self.notices.on_dropped();
             }
@@ -407,7 +407,7 @@ impl Routes {
             self.give_up(part, env);
         }
         if env.session.is_stuck() && self.flow.is_half_empty(self.waiting.bytes()) {
-            env.session.fetch_left(env.now);
+            env.session.notify(env.now, Input::FetchLeft);
         }
         self.look_for_stall(env);
     }

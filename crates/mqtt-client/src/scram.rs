@@ -29,7 +29,7 @@ impl Scram {
         Ok(Scram { client: Client::new(user, password)? })
     }
 
-    /// The most iterations that the client works through for a server; 200,000 unless said, about a tenth of a
+    /// The most iterations that the client works through for a server. Default: 200,000, about a tenth of a
     /// second for each connection.
     pub fn iterations_max(self, iterations_max: u32) -> Scram {
         Scram { client: self.client.iterations_max(iterations_max) }

@@ -18,13 +18,13 @@ pub struct Server {
 /// By what a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// Plain TCP, port 1883 unless said.
+    /// Plain TCP. Default: port 1883.
     Mqtt,
-    /// TLS over TCP, port 8883 unless said.
+    /// TLS over TCP. Default: port 8883.
     Mqtts,
-    /// WebSocket over TCP, port 80 unless said. [5.0 MQTT-6.0.0-3]
+    /// WebSocket over TCP. Default: port 80. [5.0 MQTT-6.0.0-3]
     Ws,
-    /// WebSocket over TLS, port 443 unless said.
+    /// WebSocket over TLS. Default: port 443.
     Wss,
     /// A Unix socket.
     Unix,

@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use mqtt_proto::ReasonCode;
-use mqtt_session::{AuthAnswer, AuthStage, Command, Instant, OfflineCause, RefusedReason, Target, Ticket};
+use mqtt_session::{
+    AuthAnswer, AuthStage, Command, Input, Instant, OfflineCause, SessionRefusal, Target, Ticket,
+};
 
 use crate::authentication::{Authenticator, Dialogue};
 use crate::clock::Clock;
 #[cfg(feature = "capture")]
 use crate::connection_events::ConnectionEvent;
-use crate::error::{ConnectError, NotAccepted};
+use crate::error::{ConnectError, SubmitError};
 use crate::filters::Taker;
 use crate::machine::Machine;
 use crate::options::{CredentialsSource, Options};
@@ -97,9 +99,9 @@ impl Shared {
         }
         let credentials = source.ask();
         let mut state = self.lock();
-        if let Err(reason) = state.session.set_credentials(credentials) {
+        if let Err(reason) = state.session.apply(self.now(), Input::SetCredentials(credentials)) {
             state.set_link_error(Some(Arc::new(io::Error::new(io::ErrorKind::InvalidInput, reason))));
-            state.session.handle_closed(self.now(), OfflineCause::DialFailed);
+            state.session.notify(self.now(), Input::Closed(OfflineCause::DialFailed));
         }
         self.release(state);
     }
@@ -122,15 +124,15 @@ impl Shared {
         let now = self.now();
         let mut state = self.lock();
         let given = answer.and_then(|answer| {
-            match state.session.answer_authentication(now, step, answer) {
+            match state.session.apply(now, Input::Authenticate { step, answer }) {
                 // The connection has ended meanwhile.
-                Ok(()) | Err(RefusedReason::AuthenticationStep) => Ok(()),
+                Ok(_) | Err(SessionRefusal::AuthenticationStep) => Ok(()),
                 Err(reason) => Err(reason.into()),
             }
         });
         if let Err(error) = given {
             state.set_link_error(Some(Arc::new(io::Error::other(error))));
-            let _ = state.session.answer_authentication(now, step, AuthAnswer::Abort);
+            let _ = state.session.apply(now, Input::Authenticate { step, answer: AuthAnswer::Abort });
         }
         self.release(state);
         true
@@ -150,13 +152,14 @@ impl Shared {
         &self,
         command: &Command<'_>,
         then: impl FnOnce(&mut State, Instant, Ticket) -> T,
-    ) -> Result<T, NotAccepted> {
+    ) -> Result<T, SubmitError> {
         let now = self.now();
         let mut state = self.lock();
         if state.is_driver_gone {
-            return Err(NotAccepted::DriverGone);
+            return Err(SubmitError::DriverGone);
         }
-        let ticket = state.session.submit_ref(now, command).map_err(NotAccepted::Refused)?;
+        let submitted = state.session.apply(now, Input::Submit(command)).map_err(SubmitError::NotAccepted)?;
+        let ticket = submitted.expect("an accepted command has a ticket");
         state.waiters.register(ticket);
         let result = then(&mut state, now, ticket);
         self.release(state);
@@ -287,7 +290,7 @@ impl Shared {
         let mut state = self.lock();
         // In a panic the driver is dropped wherever it stood, perhaps in the middle of the session.
         if !std::thread::panicking() {
-            state.session.handle_closed(now, OfflineCause::DriverGone);
+            state.session.notify(now, Input::Closed(OfflineCause::DriverGone));
             state.pass_offline_on();
         }
         state.is_driver_gone = true;

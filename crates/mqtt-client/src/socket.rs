@@ -3,20 +3,22 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+mqtt_session::options! {
 /// How sockets are set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Whether small packets go out at once; true unless said. What can wait for more was gathered before.
+    /// Whether small packets go out at once. Default: true. What can wait for more was gathered before.
     pub nodelay: bool,
     /// How long a silent connection is left alone before the system asks the other side, in whole seconds from 1 to
     /// 32,767; what is outside counts as the nearest of them. Default: never.
     pub keep_alive: Option<Duration>,
-    /// Size of the system's send buffer in bytes; the system's choice unless said.
+    /// Size of the system's send buffer in bytes. Default: the system's choice.
     pub send_buffer_size: Option<usize>,
-    /// Size of the system's receive buffer in bytes; the system's choice unless said.
+    /// Size of the system's receive buffer in bytes. Default: the system's choice.
     pub receive_buffer_size: Option<usize>,
-    /// Address from which connections are made; the system's choice unless said.
+    /// Address from which connections are made. Default: the system's choice.
     pub bind: Option<IpAddr>,
+}
 }
 
 impl Default for SocketOptions {

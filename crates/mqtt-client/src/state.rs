@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
+use mqtt_proto::ReasonCode;
 use mqtt_session::{
     AuthStage, AuthStep, Event, Instant, Message, OfflineCause, Outcome, Stats, Status, Ticket,
 };
@@ -187,8 +188,8 @@ impl State {
                 self.routes.on_connection_lost();
                 self.tell(&ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
             }
-            Event::SetAside { ticket, evidence } => {
-                self.tell(&ConnectionEvent::SetAside { ticket, evidence });
+            Event::Quarantined { ticket, report } => {
+                self.tell(&ConnectionEvent::Quarantined { ticket, report });
             }
             Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
             Event::CredentialsWanted { .. } => {
@@ -215,7 +216,10 @@ impl State {
 
     /// A response is taken when its request's token is there to take it, and acknowledged either way.
     fn on_response(&mut self, ticket: Ticket, message: Message) {
-        message.receipt().into_iter().for_each(|receipt| self.session.acknowledge(receipt));
+        message
+            .receipt()
+            .into_iter()
+            .for_each(|receipt| self.session.acknowledge(receipt, ReasonCode::Success));
         self.is_driver_due = true;
         self.wakers.extend(self.driver.take());
         if self.waiters.is_awaited(ticket) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use mqtt_proto::{QoS, TopicFilter};
-use mqtt_session::Message;
+use mqtt_session::{Input, Message};
 
 use crate::blocking::{block_on, block_on_for};
 use crate::error::{SubscribeError, TimedOut};
@@ -172,7 +172,7 @@ impl Drop for Subscription {
         let (routes, mut env) = state.routes(now);
         let unwanted = routes.drop_stream(self.id, &mut env);
         if let Some(filter) = unwanted.as_deref().and_then(|filter| TopicFilter::new(filter).ok()) {
-            state.session.abandon_subscription(filter);
+            state.session.notify(now, Input::Abandon(filter));
         }
         shared.release(state);
     }

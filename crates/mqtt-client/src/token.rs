@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
-use mqtt_session::{Explanation, Indeterminate, Message, OfflineCause, Outcome, Rejected, Ticket};
+use mqtt_session::{Explanation, Indeterminate, Input, Message, OfflineCause, Outcome, Rejected, Ticket};
 
 use crate::blocking::{block_on, block_on_for};
 use crate::error::{ConnectError, PublishError, SubscribeError};
@@ -30,7 +30,7 @@ impl Completion {
     fn set_timeout(&self, timeout: Duration) {
         let now = self.shared.now();
         let mut state = self.shared.lock();
-        state.session.set_timeout(now, self.ticket, timeout);
+        state.session.notify(now, Input::SetTimeout { ticket: self.ticket, timeout });
         self.shared.release(state);
     }
 
@@ -63,7 +63,6 @@ macro_rules! token {
     ($(#[$doc:meta])* $name:ident -> $output:ty, $resolve:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
-        #[must_use = "the operation goes on, but only the token tells how it ends"]
         pub struct $name(pub(crate) Completion);
 
         impl $name {
@@ -80,7 +79,7 @@ macro_rules! token {
                 }
             }
 
-            /// Names the operation, as in news about it.
+            /// Names the operation, as in events about it.
             pub const fn ticket(&self) -> Ticket {
                 self.0.ticket
             }
@@ -103,7 +102,7 @@ macro_rules! token {
 
 token! {
     /// A message that was accepted. Resolves when the server has it: with QoS 0 when it was handed to the
-    /// transport, with QoS 1 at its PUBACK, with QoS 2 at its PUBCOMP. The reason code says whether anyone listened.
+    /// transport, with QoS 1 at its PUBACK, with QoS 2 at its PUBCOMP. The reason code says whether there were subscribers.
     PublishToken -> Result<ReasonCode, PublishError>, publish_result
 }
 
@@ -128,8 +127,9 @@ token! {
 }
 
 token! {
-    /// The end of a subscription that was asked for.
-    UnsubscribeToken -> Result<(), SubscribeError>, unsubscribe_result
+    /// The end of a subscription that was asked for. Resolves with the server's reason code, which in 5.0 says whether
+    /// there was such a subscription, and is success before.
+    UnsubscribeToken -> Result<ReasonCode, SubscribeError>, unsubscribe_result
 }
 
 token! {
@@ -186,17 +186,14 @@ fn connect_result(completion: &Completion, outcome: Option<Outcome>) -> Result<(
     Err(shared.connect_error(&shared.lock(), cause))
 }
 
-fn subscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<QoS, SubscribeError> {
-    match outcome.ok_or(SubscribeError::DriverGone)? {
-        Outcome::Done(reason) => Ok(QoS::from_bits(reason.byte()).unwrap_or_default()),
-        Outcome::Rejected(why) => Err(SubscribeError::Rejected(why)),
-        Outcome::Indeterminate(why) => Err(SubscribeError::Indeterminate(why)),
-    }
+fn subscribe_result(completion: &Completion, outcome: Option<Outcome>) -> Result<QoS, SubscribeError> {
+    let granted = unsubscribe_result(completion, outcome)?;
+    Ok(QoS::from_bits(granted.byte()).unwrap_or_default())
 }
 
-fn unsubscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<(), SubscribeError> {
+fn unsubscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, SubscribeError> {
     match outcome.ok_or(SubscribeError::DriverGone)? {
-        Outcome::Done(_) => Ok(()),
+        Outcome::Done(reason) => Ok(reason),
         Outcome::Rejected(why) => Err(SubscribeError::Rejected(why)),
         Outcome::Indeterminate(why) => Err(SubscribeError::Indeterminate(why)),
     }

@@ -247,8 +247,8 @@ impl Waiting {
         let receipt = entry.receipt.take();
         self.forget_exchange(receipt, sequence);
         for receipt in receipt.into_iter().chain(more) {
-            // The reason was checked; a receipt of a lost connection changes nothing.
-            let _ = session.acknowledge_with(receipt, reason);
+            // A receipt of a lost connection changes nothing.
+            session.acknowledge(receipt, reason);
         }
     }
 

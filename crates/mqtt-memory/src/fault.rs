@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mqtt_parts::Rng;
 
+mqtt_parts::options! {
 /// How often each fault is drawn: so many links of a hundred have it.
 ///
 /// A link is one connection of a client, so that a client that connects anew meets new faults.
@@ -36,6 +37,7 @@ pub struct Faults {
     pub wrong_codes: u8,
     /// The broker holds acknowledgements back.
     pub late_acknowledgements: u8,
+}
 }
 
 impl Faults {

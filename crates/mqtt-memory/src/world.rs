@@ -18,20 +18,21 @@ use crate::server::Server;
 use crate::task::Task;
 use crate::trace::{Event, Record, Trace};
 
+mqtt_parts::options! {
 /// What a world is made of.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
     /// Everything that is left to chance follows from it.
     pub seed: u64,
-    /// What goes wrong, and how often; [`Faults::network`] unless said.
+    /// What goes wrong, and how often. Default: [`Faults::network`].
     pub faults: Faults,
     /// What the broker offers.
     pub broker: mqtt_broker::Config,
-    /// How long one call of [`World::run_until`] may take, in virtual time; a day unless said.
+    /// How long one call of [`World::run_until`] may take, in virtual time. Default: a day.
     pub patience: Duration,
-    /// Records that are kept, the newest ones; 1,048,576 unless said. The digest covers all.
+    /// Records that are kept, the newest ones. Default: 1,048,576. The digest covers all.
     pub trace_max: usize,
+}
 }
 
 impl Config {

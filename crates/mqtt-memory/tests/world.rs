@@ -273,15 +273,15 @@ fn every_fault_strikes_and_is_survived() {
         ("hold", |it| &mut it.late_acknowledgements),
     ];
     for (name, field) in fields {
-        let cuts = Faults { cuts: 60, ..Faults::none() };
+        let cuts = Faults::none().cuts(60);
         let calm = storm(11, if name == "cuts" { Faults::none() } else { cuts });
         let mut faults = cuts;
         *field(&mut faults) = 60;
         let stormy = storm(11, faults);
         assert_ne!(calm.digest(), stormy.digest(), "{name}");
     }
-    storm(12, Faults { cuts: 50, refused: 50, ..Faults::none() });
-    storm(12, Faults { cuts: 50, hanging_dials: 50, ..Faults::none() });
+    storm(12, Faults::none().cuts(50).refused(50));
+    storm(12, Faults::none().cuts(50).hanging_dials(50));
 }
 
 #[test]

@@ -13,6 +13,13 @@ pub struct AliasesIn<T>(BTreeMap<u16, T>);
 
 impl<T> Default for AliasesIn<T> {
     fn default() -> AliasesIn<T> {
+        AliasesIn::new()
+    }
+}
+
+impl<T> AliasesIn<T> {
+    /// No alias; allocates nothing.
+    pub const fn new() -> AliasesIn<T> {
         AliasesIn(BTreeMap::new())
     }
 }

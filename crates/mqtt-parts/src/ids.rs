@@ -86,6 +86,13 @@ impl PacketIds {
         true
     }
 
+    /// Frees all of these identifiers.
+    pub fn release_all(&mut self, ids: impl IntoIterator<Item = PacketId>) {
+        for id in ids {
+            self.release(id);
+        }
+    }
+
     /// Frees all and keeps the memory.
     pub fn clear(&mut self) {
         self.words.fill(0);

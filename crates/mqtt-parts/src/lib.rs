@@ -11,6 +11,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod options;
 mod time;
 mod rng;
 mod ids;

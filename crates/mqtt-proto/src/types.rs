@@ -27,6 +27,16 @@ impl Version {
         }
     }
 
+    /// The version that has this protocol level.
+    pub const fn from_level(level: u8) -> Option<Version> {
+        match level {
+            3 => Some(Version::V3_1),
+            4 => Some(Version::V3_1_1),
+            5 => Some(Version::V5_0),
+            _ => None,
+        }
+    }
+
     /// The protocol name in CONNECT.
     pub const fn protocol_name(self) -> &'static str {
         match self {

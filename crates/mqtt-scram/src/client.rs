@@ -19,7 +19,7 @@ pub struct Client {
     iterations_max: u32,
 }
 
-/// Iterations that a client works through unless said: about a tenth of a second.
+/// Iterations that a client works through by default: about a tenth of a second.
 const ITERATIONS_MAX: u32 = 200_000;
 
 impl Client {
@@ -29,7 +29,7 @@ impl Client {
         Ok(Client { user, password: prepare(password)?, iterations_max: ITERATIONS_MAX })
     }
 
-    /// The most iterations that the client works through for a server, at least 4,096; 200,000 unless said.
+    /// The most iterations that the client works through for a server, at least 4,096. Default: 200,000.
     ///
     /// Without a bound a server could keep a client busy for as long as it likes.
     pub fn iterations_max(mut self, iterations_max: u32) -> Client {

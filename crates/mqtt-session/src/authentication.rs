@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+
 /// Names a question of an authentication, so that an answer to an earlier one is known as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuthStep(pub(crate) u64);

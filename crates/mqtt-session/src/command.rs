@@ -1,12 +1,12 @@
 //! What an application asks of its session.
 
-use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
 use mqtt_proto::{Properties, QoS, SubscribeOptions, TopicFilter, TopicName};
+use thiserror::Error;
 
-use crate::error::RefusedReason;
+use crate::error::SessionRefusal;
 
 /// A request to the session. Topics and properties are borrowed: what must be kept is copied into memory that the
 /// session uses again and again. A payload is counted, not copied.
@@ -31,6 +31,7 @@ pub enum Command<'a> {
     Disconnect(Disconnect),
 }
 
+mqtt_parts::options! {
 /// How to disconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disconnect {
@@ -42,6 +43,7 @@ pub struct Disconnect {
     ///
     /// A session that was to end with its connection cannot be kept.
     pub session_expiry_secs: Option<u32>,
+}
 }
 
 impl Disconnect {
@@ -91,19 +93,12 @@ pub struct Subscribe<'a> {
     pub options: SubscribeOptions,
 }
 
-/// A command that the session did not take, handed back with the reason. Nothing has changed.
-#[derive(Clone, Debug)]
-pub struct Refused<'a> {
+/// A command that the session refused, handed back with the reason. Nothing has changed.
+#[derive(Clone, Debug, Error)]
+#[error("{reason}")]
+pub struct RefusedCommand<'a> {
     /// Why.
-    pub reason: RefusedReason,
+    pub reason: SessionRefusal,
     /// The command as it was submitted.
     pub command: Command<'a>,
 }
-
-impl fmt::Display for Refused<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused<'_> {}

@@ -10,23 +10,25 @@ use bytes::Bytes;
 use mqtt_proto::{PACKET_SIZE_MAX, PropertyBuf, QoS, Version};
 use zeroize::Zeroize;
 
+mqtt_parts::options! {
 /// Settings of a session.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
-    /// Version of the protocol; 5.0 unless said.
+    /// Version of the protocol. Default: 5.0.
     pub version: Version,
     /// Names the session at the server; empty lets the server choose, where the version allows it.
     pub client_id: String,
     /// Whether the first connection starts without what an earlier session left, and the session ends with it.
     ///
-    /// True unless said. Before 5.0 this is the Clean Session flag of every connection.
+    /// Default: true. Before 5.0 this is the Clean Session flag of every connection.
     /// [3.1.1 MQTT-3.1.2-6] [5.0 MQTT-3.1.2-4]
     pub clean_session: bool,
     /// 5.0: how long the server keeps the session after a connection ends, in seconds; 4,294,967,295 is for ever.
     ///
-    /// Unless said, 0 for a clean session and for ever otherwise. [5.0 MQTT-3.1.2-23]
+    /// Default: 0 for a clean session, otherwise for ever. [5.0 MQTT-3.1.2-23]
     pub session_expiry_secs: Option<u32>,
-    /// Longest silence before a PINGREQ is sent, in seconds; 0 turns pings off. 60 unless said.
+    /// Longest silence before a PINGREQ is sent, in seconds; 0 turns pings off. Default: 60.
     ///
     /// The server may replace it in CONNACK; [`crate::Negotiated::keep_alive_secs`] is what counts.
     /// [5.0 MQTT-3.1.2-20] [5.0 MQTT-3.1.2-21]
@@ -34,9 +36,9 @@ pub struct Config {
     /// User name and password, if the server wants them.
     pub credentials: Option<Credentials>,
     /// Whether credentials are asked for before each attempt to connect, by
-    /// [`crate::Event::CredentialsWanted`]; CONNECT waits for [`crate::Session::set_credentials`].
+    /// [`crate::Event::CredentialsWanted`]; CONNECT waits for [`crate::Input::SetCredentials`].
     pub asks_credentials: bool,
-    /// 5.0: Names the method by which client and server prove themselves, step by step; none unless said.
+    /// 5.0: Names the method by which client and server prove themselves, step by step. Default: none.
     ///
     /// Each connection then begins with a dialogue: see [`crate::Event::Authentication`]. All of it, CONNACK
     /// included, may take `network_timeout`. [5.0 MQTT-3.1.2-30]
@@ -47,11 +49,11 @@ pub struct Config {
     pub will: Option<Will>,
     /// Bound for dialling, for the CONNACK, for the answer to a ping, and for the last bytes of a connection.
     ///
-    /// 6 s unless said.
+    /// Default: 6 s.
     pub network_timeout: Duration,
     /// When and how often a lost connection is tried again.
     pub reconnect: Reconnect,
-    /// Unacknowledged QoS 1 and 2 messages taken from the server at once; 1,024 unless said.
+    /// Unacknowledged QoS 1 and 2 messages taken from the server at once. Default: 1,024.
     ///
     /// 5.0 tells the server. What a server sends beyond it is taken all the same, counted, and reported once for each
     /// connection by [`crate::Event::ReceiveMaximumExceeded`]: mosquitto does it whenever more messages wait than the
@@ -70,44 +72,45 @@ pub struct Config {
     pub packet_size_max: u32,
     /// Unacknowledged QoS 1 and 2 messages sent at once, if the server does not demand fewer.
     ///
-    /// Unless said, 1,024 in 5.0 and 20 before: a server of 3.1.1 cannot tell how many it takes, and mosquitto
+    /// Default: 1,024 in 5.0 and 20 before. A server of 3.1.1 cannot tell how many it takes, and mosquitto
     /// drops the connection of a client that has more than 20 QoS 2 messages under way.
     pub in_flight_max: Option<NonZeroU16>,
     /// How long messages and requests may go unanswered while the server answers pings; then the connection is
-    /// replaced. 60 s unless said; none waits for ever.
+    /// replaced. Default: 60 s; none waits for ever.
     pub acknowledgement_timeout: Option<Duration>,
-    /// Messages that may wait to be sent; 65,536 unless said.
+    /// Messages that may wait to be sent. Default: 65,536.
     pub queue_messages_max: usize,
-    /// Bytes of packets that may wait to be sent, and some 70 for each; 64 MiB unless said.
+    /// Bytes of packets that may wait to be sent, and some 70 for each. Default: 64 MiB.
     pub queue_bytes_max: usize,
     /// What is done with messages when the queue is full, or there is no connection.
     pub queue_policy: QueuePolicy,
-    /// After how many connections in a row that broke while an operation was under way it is set aside, so that
-    /// the rest can go on; none, unless said, repeats it for ever.
+    /// After how many connections in a row that broke while an operation was under way it is quarantined, so that
+    /// everything else can go on. Default: none, which repeats it for ever.
     ///
-    /// One close short of it the operation is repeated alone, so that nothing else is blamed. The application
-    /// decides about it: [`crate::Session::retry`] or [`crate::Session::give_up`].
-    pub poison_after: Option<NonZeroU8>,
+    /// One failure short of it the operation is repeated alone, so that nothing else is blamed. The application
+    /// decides about it: [`crate::Input::Retry`] or [`crate::Input::GiveUp`].
+    pub quarantine_after: Option<NonZeroU8>,
     /// What is done with messages when the server has lost the session.
     pub session_loss: SessionLoss,
-    /// 5.0: Topic aliases that are set for the server, as far as it takes them; 16 unless said, 0 sets none.
+    /// 5.0: Topic aliases that are set for the server, as far as it takes them. Default: 16; 0 sets none.
     ///
     /// They go to the topics that were published last. [5.0 MQTT-3.2.2-17]
     pub topic_aliases_max: u16,
-    /// 5.0: Topic aliases that the server may set; 16 unless said, 0 allows none. [5.0 MQTT-3.3.2-10]
+    /// 5.0: Topic aliases that the server may set. Default: 16; 0 allows none. [5.0 MQTT-3.3.2-10]
     pub topic_alias_maximum: u16,
-    /// 5.0: Where responses to requests come. Unless said, below what the server gives as Response Information, if
+    /// 5.0: Where responses to requests come. Default: below what the server gives as Response Information, if
     /// it was asked for it, and otherwise at `responses/` and the client identifier.
     pub response_topic: Option<String>,
-    /// 5.0: Whether the server is asked where responses should come; false unless said. [5.0 MQTT-3.1.2-28]
+    /// 5.0: Whether the server is asked where responses should come. Default: false. [5.0 MQTT-3.1.2-28]
     pub asks_response_information: bool,
-    /// 5.0: Whether each subscription has an identifier, if the server has them; true unless said.
+    /// 5.0: Whether each subscription has an identifier, if the server has them. Default: true.
     ///
     /// A message then says which subscriptions it is for, so that none gets it twice where filters overlap.
     /// Each filter travels in a SUBSCRIBE of its own.
     pub subscription_identifiers: bool,
-    /// Filters that may be subscribed at once; one more is refused. 1,048,576 unless said.
+    /// Filters that may be subscribed at once; one more is refused. Default: 1,048,576.
     pub subscriptions_max: usize,
+}
 }
 
 impl Config {
@@ -134,7 +137,7 @@ impl Config {
             queue_messages_max: 65_536,
             queue_bytes_max: 64 * 1024 * 1024,
             queue_policy: QueuePolicy::default(),
-            poison_after: None,
+            quarantine_after: None,
             session_loss: SessionLoss::default(),
             topic_aliases_max: 16,
             topic_alias_maximum: 16,
@@ -146,26 +149,26 @@ impl Config {
     }
 
     /// Session Expiry Interval that CONNECT asks for, in seconds.
-    pub(crate) fn session_expiry_secs(&self) -> u32 {
+    pub(crate) fn requested_expiry_secs(&self) -> u32 {
         self.session_expiry_secs.unwrap_or(if self.clean_session { 0 } else { u32::MAX })
     }
 
     /// Unacknowledged messages sent at once, before the server has said anything.
-    pub(crate) fn in_flight_max(&self) -> u16 {
+    pub(crate) fn window(&self) -> u16 {
         let default = if self.version.has_properties() { DEFAULT_WINDOW } else { DEFAULT_WINDOW_V3 };
         self.in_flight_max.unwrap_or(default).get()
     }
 
-    /// Whether the next abrupt end of a connection sets an operation with so many strikes aside.
+    /// Whether one more failure quarantines an operation with so many.
     #[inline]
-    pub(crate) fn is_suspect(&self, strikes: u8) -> bool {
-        strikes > 0 && self.poison_after.is_some_and(|limit| strikes + 1 >= limit.get())
+    pub(crate) fn is_suspect(&self, failures: u8) -> bool {
+        failures > 0 && self.quarantine_after.is_some_and(|limit| failures + 1 >= limit.get())
     }
 
     /// Whether the session outlives its connection.
-    pub(crate) fn is_kept(&self) -> bool {
+    pub(crate) fn is_persistent(&self) -> bool {
         match self.version {
-            Version::V5_0 => self.session_expiry_secs() > 0,
+            Version::V5_0 => self.requested_expiry_secs() > 0,
             Version::V3_1 | Version::V3_1_1 => !self.clean_session,
         }
     }
@@ -179,6 +182,7 @@ const DEFAULT_WINDOW_V3: NonZeroU16 = NonZeroU16::new(20).expect("not 0");
 
 /// User name and password. `Debug` shows neither, and the password is wiped from memory when this is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Credentials {
     /// Before 5.0 a password needs one.
     pub user_name: Option<String>,
@@ -198,8 +202,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
+mqtt_parts::options! {
 /// A message that the server publishes on the client's behalf.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Will {
     /// Where it goes; a topic name without wildcards.
     pub topic: String,
@@ -210,7 +216,9 @@ pub struct Will {
     /// Whether the server keeps it for later subscribers.
     pub retain: bool,
     /// 5.0: its delay and what is said about it.
+    #[cfg_attr(feature = "serde", serde(with = "will_properties"))]
     pub properties: PropertyBuf,
+}
 }
 
 impl Will {
@@ -226,19 +234,67 @@ impl Will {
     }
 }
 
+/// Properties of a will stand in a CONNECT, whose decoding checks them.
+#[cfg(feature = "serde")]
+mod will_properties {
+    use alloc::vec::Vec;
+
+    use mqtt_proto::{
+        Connect, Context, Packet, Properties, PropertyBuf, PropertyOwner, QoS, TopicName, Version, Will,
+        decode,
+    };
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+    const VERSION: Version = Version::V5_0;
+
+    pub(super) fn serialize<S: Serializer>(buf: &PropertyBuf, serializer: S) -> Result<S::Ok, S::Error> {
+        let topic = TopicName::new("will").map_err(ser::Error::custom)?;
+        let properties = buf.as_properties();
+        let connect = Packet::Connect(Connect {
+            version: VERSION,
+            clean_start: true,
+            keep_alive_secs: 0,
+            properties: Properties::EMPTY,
+            client_id: "",
+            will: Some(Will { qos: QoS::AtMostOnce, retain: false, topic, payload: b"", properties }),
+            user_name: None,
+            password: None,
+        });
+        let mut bytes = Vec::new();
+        connect.encode(VERSION, &mut bytes).map_err(ser::Error::custom)?;
+        bytes.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PropertyBuf, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let context = Context { version: VERSION, sender: None };
+        let Packet::Connect(Connect { will: Some(will), .. }) =
+            decode(&bytes, context).map_err(de::Error::custom)?
+        else {
+            return Err(de::Error::custom("the properties of a will stand in a CONNECT that has one"));
+        };
+        let mut buf = PropertyBuf::new();
+        buf.extend(PropertyOwner::Will, will.properties, |_| true).map_err(de::Error::custom)?;
+        Ok(buf)
+    }
+}
+
+mqtt_parts::options! {
 /// The servers that a session may connect to, as numbers; their addresses are the adapter's.
 ///
 /// A round tries each of them once, one right after the other. Only then comes the wait of [`Reconnect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Servers {
-    /// How many there are; 1 unless said.
+    /// How many there are. Default: 1.
     pub count: NonZeroU16,
     /// In which order a round tries them.
     pub order: ServerOrder,
-    /// How many times in a row a server may send the client to another one; 0, unless said, follows none.
+    /// How many times in a row a server may send the client to another one. Default: 0, which follows none.
     ///
     /// Whoever follows gives its credentials to the servers that are named.
     pub redirects_max: u8,
+}
 }
 
 impl Default for Servers {
@@ -249,6 +305,7 @@ impl Default for Servers {
 
 /// In which order servers are tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ServerOrder {
     /// As they are listed, the first one first.
     #[default]
@@ -261,6 +318,7 @@ pub enum ServerOrder {
 ///
 /// A message that is dropped ends as rejected, like one that is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum QueuePolicy {
     /// A message that finds the queue full is refused; all others wait for a connection.
     #[default]
@@ -273,18 +331,21 @@ pub enum QueuePolicy {
     RefuseOffline,
 }
 
+mqtt_parts::options! {
 /// What is done with messages when the server has lost the session that they belong to.
 ///
 /// QoS 2 between PUBREC and PUBCOMP always ends as indeterminate: the server had it, and its payload is not kept.
 /// In 3.1 no server can say that it lost a session: one that it was told to keep is taken to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionLoss {
-    /// Messages that were never sent; they are kept unless said.
+    /// Messages that were never sent. Default: they are sent.
     pub never_sent: Lost,
-    /// QoS 1 that was sent and not acknowledged; it is sent anew unless said, since it may arrive twice.
+    /// QoS 1 that was sent and not acknowledged. Default: it is sent again, since it may arrive twice.
     pub at_least_once: Lost,
-    /// QoS 2 that was sent and not acknowledged; it ends unless said, since it must not arrive twice.
+    /// QoS 2 that was sent and not acknowledged. Default: it ends, since it must not arrive twice.
     pub exactly_once: Lost,
+}
 }
 
 impl Default for SessionLoss {
@@ -295,6 +356,7 @@ impl Default for SessionLoss {
 
 /// What is done with a message of a session that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Lost {
     /// It is sent in the new session.
     Resend,
@@ -302,23 +364,26 @@ pub enum Lost {
     End,
 }
 
+mqtt_parts::options! {
 /// When and how often a connection is tried again.
 ///
 /// The wait before attempt `n` is drawn between nothing and `after × 2ⁿ`, but at most `after_max`.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reconnect {
     /// Longest wait before the first attempt. Default: 5 s. With zero the first attempt follows at once, and later ones
     /// wait up to a second, so that a server which refuses each connection is not asked without a pause.
     pub after: Duration,
     /// Longest wait before any attempt. Default: 2 min. Zero has no wait at all, which only a test wants.
     pub after_max: Duration,
-    /// How long a connection must last for the waits to start small again; 30 s unless said.
+    /// How long a connection must last for the waits to start small again. Default: 30 s.
     pub stable_after: Duration,
-    /// Whether a first connection that fails is tried again too; false unless said.
+    /// Whether a first connection that fails is tried again too. Default: false.
     pub retry_first: bool,
-    /// Whether waits are drawn; true unless said. Without it each wait is as long as it may be, and all clients of
+    /// Whether waits are drawn. Default: true. Without it each wait is as long as it may be, and all clients of
     /// one server come back from an outage in the same moment.
     pub jitter: bool,
+}
 }
 
 impl Default for Reconnect {

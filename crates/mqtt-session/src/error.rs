@@ -1,24 +1,26 @@
 //! What can go wrong, by whose fault: the caller's, the peer's, the network's.
 
-use core::fmt;
+use mqtt_proto::{DecodeError, EncodeError, PacketKind, QoS, ReasonCode, TopicError};
+use thiserror::Error;
 
-use mqtt_proto::{DecodeError, EncodeError, PacketKind, QoS, ReasonCode};
-
-/// Why a command is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the session refuses what the application asks for; nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum RefusedReason {
+pub enum SessionRefusal {
     /// No more messages may wait; `queue_messages_max` is the bound.
+    #[error("{messages_max} messages wait to be sent already")]
     QueueFull {
         /// The bound.
         messages_max: usize,
     },
     /// No more bytes may wait; `queue_bytes_max` is the bound.
+    #[error("more than {bytes_max} bytes would wait to be sent")]
     QueueBytesFull {
         /// The bound.
         bytes_max: usize,
     },
     /// The packet would be larger than the server takes.
+    #[error("the packet has {size} bytes and the server takes {size_max}")]
     PacketTooLarge {
         /// Size of the whole packet in bytes.
         size: usize,
@@ -26,145 +28,202 @@ pub enum RefusedReason {
         size_max: u32,
     },
     /// The server takes no messages of that QoS. [5.0 MQTT-3.2.2-11]
+    #[error("the server takes QoS {qos_max} at the most")]
     QoSNotSupported {
         /// The highest that it takes.
         qos_max: QoS,
     },
     /// The server keeps no messages. [5.0 MQTT-3.2.2-14]
+    #[error("the server keeps no retained messages")]
     RetainNotSupported,
     /// The server takes no filters with wildcards.
+    #[error("the server takes no filters with wildcards")]
     WildcardNotSupported,
     /// The server has no shared subscriptions.
+    #[error("the server has no shared subscriptions")]
     SharedNotSupported,
     /// The command has no encoding.
+    #[error("{0}")]
     Encode(EncodeError),
     /// No more filters may be subscribed; `subscriptions_max` is the bound.
+    #[error("{subscriptions_max} filters are subscribed already")]
     TooManySubscriptions {
         /// The bound.
         subscriptions_max: usize,
     },
     /// No more changes of subscriptions may wait to be sent; the bound is 1,024 more than `subscriptions_max`.
+    #[error("{requests_max} changes of subscriptions wait to be sent already")]
     TooManyRequests {
         /// The bound.
         requests_max: usize,
     },
     /// The client is disconnected or about to be; connect first.
+    #[error("the client is disconnected; connect first")]
     Disconnected,
     /// There is no connection now, and `queue_policy` keeps no such message for later.
+    #[error("there is no connection, and such messages are not kept for later")]
     Offline,
     /// A session that ends with its connection cannot be kept by DISCONNECT. [5.0 MQTT-3.14.2-2]
+    #[error("the session ends with its connection; DISCONNECT cannot keep it any longer")]
     SessionExpiry,
     /// A reason code that this acknowledgement cannot carry. [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
+    #[error("{0:?} is no reason that this acknowledgement can carry")]
     AcknowledgementReason(ReasonCode),
     /// The client is connecting or connected already.
+    #[error("the client is connected already")]
     AlreadyConnected,
     /// The configuration has no valid CONNECT.
+    #[error("the options have no valid CONNECT: {0}")]
     Config(EncodeError),
     /// Before 5.0 an empty client identifier needs a clean session. [3.1.1 MQTT-3.1.3-7]
+    #[error("before 5.0 an empty client identifier needs a clean session; choose an identifier")]
     EmptyClientId,
     /// A topic for responses that is none.
-    ResponseTopic(mqtt_proto::TopicError),
+    #[error("the topic for responses: {0}; set `response_topic`")]
+    ResponseTopic(TopicError),
     /// Nobody knows where responses should come: there is no client identifier yet, and no `response_topic`.
+    #[error("there is no topic for responses; set `response_topic` or a client identifier, or connect first")]
     NoResponseTopic,
     /// There is no `authentication_method`.
+    #[error("the options name no authentication method; set `authentication_method`")]
     NoAuthenticationMethod,
     /// An authentication is under way already.
+    #[error("an authentication is under way; wait for its end")]
     AuthenticationUnderWay,
+    /// The operation is not quarantined.
+    #[error("the operation is not quarantined, or has ended")]
+    NotQuarantined,
     /// No such answer is waited for.
+    #[error("the authentication waits for no such answer; it has gone on, or has ended")]
     AuthenticationStep,
     /// The will's topic is no topic name.
-    WillTopic(mqtt_proto::TopicError),
+    #[error("the will's topic: {0}")]
+    WillTopic(TopicError),
 }
 
 /// Why an operation ended without effect: for certain, nothing of it reached the application on the other side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejected {
     /// The server said no.
+    #[error("the server refused it: {0}")]
     ByServer(ReasonCode),
     /// The timeout passed before it was sent; it is withdrawn.
+    #[error("not sent in time, withdrawn")]
     TimedOut,
     /// Its Message Expiry Interval passed before it was sent.
+    #[error("expired before it was sent")]
     Expired,
     /// The client was disconnected before it was sent.
+    #[error("the client was disconnected before it was sent")]
     Disconnected,
     /// What the server announced on the last connection rules it out.
-    Refused(RefusedReason),
+    #[error("it cannot be sent: {0}")]
+    BySession(SessionRefusal),
     /// A later request for the same filter took its place.
+    #[error("a later request for the same filter took its place")]
     Superseded,
     /// There is no connection, and it is not waited for.
+    #[error("{0}")]
     Offline(OfflineCause),
     /// Nobody listens where the request went.
+    #[error("the request has no subscribers")]
     NoResponder,
     /// It made room in a full queue, as `queue_policy` says.
+    #[error("dropped to make room for a later message")]
     Dropped,
     /// The server lost the session before it was sent, and `session_loss` does not send it anew.
+    #[error("the server lost the session before it was sent")]
     SessionLost,
 }
 
 /// Why nobody can say whether an operation took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Indeterminate {
     /// The timeout passed while it was under way. The exchange goes on, so that it is not doubled.
+    #[error("sent, but not acknowledged in time")]
     TimedOut,
     /// The server lost the session in the middle of it.
+    #[error("sent, but the server lost the session before it acknowledged")]
     SessionLost,
     /// The client was disconnected in the middle of it.
+    #[error("sent, but the client was disconnected before the acknowledgement")]
     Disconnected,
     /// A request: the server does not let its response come.
+    #[error("the server refuses the subscription by which responses come")]
     NoResponses,
     /// Connections broke whenever it was under way, and the application has dropped it.
+    #[error("dropped, because connections broke whenever it was under way")]
     GivenUp,
 }
 
 /// Why a connection could not be had, or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OfflineCause {
     /// The application asked for it.
+    #[error("disconnected as asked")]
     Requested,
     /// The server could not be reached; the adapter knows more.
+    #[error("the server cannot be reached")]
     DialFailed,
     /// Dialling took longer than `network_timeout`.
+    #[error("the server did not answer in time")]
     DialTimedOut,
     /// What drives the client is gone, such as its runtime.
+    #[error("what drives the client is gone; keep its runtime, or the future that moves its bytes")]
     DriverGone,
     /// No CONNACK came within `network_timeout`.
+    #[error("the server sent no CONNACK in time")]
     ConnackTimedOut,
     /// The server refused the connection.
-    Refused(ConnectRefusal),
+    #[error("{0}")]
+    Refused(ServerRefusal),
     /// The transport was closed or failed under way.
+    #[error("the connection was lost")]
     TransportClosed,
     /// The client has broken an authentication off: it does not trust the server, or has nothing to say to it.
+    #[error("the client broke the authentication off")]
     AuthenticationAborted,
     /// An authentication that was asked for took longer than `network_timeout`.
+    #[error("the authentication took too long")]
     AuthenticationTimedOut,
     /// The server took no bytes for `network_timeout`.
+    #[error("the server stopped taking bytes")]
     WriteTimedOut,
     /// No answer to a ping came within `network_timeout`, and the time that a slow link takes for what was sent before.
+    #[error("the server did not answer a ping")]
     PingTimedOut,
     /// A packet of the server was not whole within `network_timeout`, although 256 bytes a second would have been enough.
+    #[error("the server did not finish a packet in time")]
     PacketTimedOut,
     /// The client reconnects to have messages sent again that it had no room for.
+    #[error("reconnecting to receive messages again that there was no room for")]
     MessagesLeft,
     /// Pings were answered, but no message or request for `acknowledgement_timeout`.
+    #[error("the server answers pings but acknowledges nothing")]
     AcknowledgementsStalled,
     /// The server said DISCONNECT.
+    #[error("the server disconnected: {0}")]
     ServerDisconnected(ReasonCode),
     /// The server broke the protocol.
+    #[error("the server broke the protocol: {0}")]
     PeerFault(PeerFault),
 }
 
 /// How the server broke the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PeerFault {
     /// A packet that cannot be decoded.
+    #[error("{0}")]
     Decode(DecodeError),
     /// A packet that may not come now.
+    #[error("{0} may not come now")]
     Unexpected(PacketKind),
     /// A SUBACK or UNSUBACK whose number of codes is not that of the filters.
+    #[error("{codes} codes for {filters} filters")]
     CodeCount {
         /// Codes in the packet.
         codes: usize,
@@ -172,13 +231,17 @@ pub enum PeerFault {
         filters: usize,
     },
     /// Session Present, though a clean session was asked for. [5.0 MQTT-3.2.2-4]
+    #[error("session present where a clean session was asked for [5.0 MQTT-3.2.2-4]")]
     SessionPresent,
     /// More unacknowledged messages than `receive_maximum`. [5.0 MQTT-3.3.4-9]
+    #[error("more messages at once than the receive maximum [5.0 MQTT-3.3.4-9]")]
     ReceiveMaximumExceeded,
     /// An authentication method that is not the client's, or none where there should be one.
     /// [5.0 MQTT-4.12.0-5] [5.0 MQTT-4.12.0-6]
+    #[error("another authentication method than the client's [5.0 MQTT-4.12.0-5]")]
     AuthenticationMethod,
     /// A Topic Alias that stands for nothing, or above what was offered. [5.0 MQTT-3.1.2-26] [5.0 MQTT-3.1.2-27]
+    #[error("topic alias {0} stands for nothing, or is above the maximum [5.0 MQTT-3.1.2-26]")]
     TopicAlias(u16),
 }
 
@@ -201,15 +264,16 @@ impl PeerFault {
 }
 
 /// A refused connection: what the server said, and what kind of trouble that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectRefusal {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the server refused the connection: {reason}")]
+pub struct ServerRefusal {
     /// What the server said; return codes of 3.x are translated to the code of the same meaning.
     pub reason: ReasonCode,
 }
 
 /// The kinds of trouble behind a refused connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalClass {
+pub enum ServerRefusalKind {
     /// The server does not speak this version.
     BadVersion,
     /// The server does not take this client identifier.
@@ -222,17 +286,17 @@ pub enum RefusalClass {
     NotAuthorized,
 }
 
-impl ConnectRefusal {
+impl ServerRefusal {
     /// What kind of trouble it is.
-    pub const fn class(self) -> RefusalClass {
+    pub const fn kind(self) -> ServerRefusalKind {
         match self.reason {
-            ReasonCode::UnsupportedProtocolVersion => RefusalClass::BadVersion,
-            ReasonCode::ClientIdentifierNotValid => RefusalClass::BadIdentifier,
+            ReasonCode::UnsupportedProtocolVersion => ServerRefusalKind::BadVersion,
+            ReasonCode::ClientIdentifierNotValid => ServerRefusalKind::BadIdentifier,
             ReasonCode::BadUserNameOrPassword | ReasonCode::BadAuthenticationMethod => {
-                RefusalClass::BadCredentials
+                ServerRefusalKind::BadCredentials
             }
-            ReasonCode::NotAuthorized | ReasonCode::Banned => RefusalClass::NotAuthorized,
-            _ => RefusalClass::ServerUnavailable,
+            ReasonCode::NotAuthorized | ReasonCode::Banned => ServerRefusalKind::NotAuthorized,
+            _ => ServerRefusalKind::ServerUnavailable,
         }
     }
 
@@ -300,149 +364,3 @@ impl OfflineCause {
         }
     }
 }
-
-impl fmt::Display for RefusedReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use RefusedReason as R;
-        match self {
-            R::QueueFull { messages_max } => write!(f, "{messages_max} messages wait to be sent already"),
-            R::QueueBytesFull { bytes_max } => {
-                write!(f, "more than {bytes_max} bytes would wait to be sent")
-            }
-            R::PacketTooLarge { size, size_max } => {
-                write!(f, "the packet has {size} bytes and the server takes {size_max}")
-            }
-            R::QoSNotSupported { qos_max } => write!(f, "the server takes QoS {qos_max} at the most"),
-            R::RetainNotSupported => f.write_str("the server keeps no retained messages"),
-            R::WildcardNotSupported => f.write_str("the server takes no filters with wildcards"),
-            R::SharedNotSupported => f.write_str("the server has no shared subscriptions"),
-            R::Encode(error) => write!(f, "{error}"),
-            R::TooManySubscriptions { subscriptions_max } => {
-                write!(f, "{subscriptions_max} filters are subscribed already")
-            }
-            R::TooManyRequests { requests_max } => {
-                write!(f, "{requests_max} changes of subscriptions wait to be sent already")
-            }
-            R::Disconnected => f.write_str("the client is disconnected; connect first"),
-            R::AlreadyConnected => f.write_str("the client is connected already"),
-            R::Config(error) => write!(f, "the options have no valid CONNECT: {error}"),
-            R::Offline => f.write_str("there is no connection, and such messages are not kept for later"),
-            R::SessionExpiry => {
-                f.write_str("the session ends with its connection; DISCONNECT cannot keep it any longer")
-            }
-            R::AcknowledgementReason(reason) => {
-                write!(f, "{reason:?} is no reason that this acknowledgement can carry")
-            }
-            R::EmptyClientId => f.write_str(
-                "before 5.0 an empty client identifier needs a clean session; choose an identifier",
-            ),
-            R::ResponseTopic(error) => write!(f, "the topic for responses: {error}; set `response_topic`"),
-            R::NoResponseTopic => f.write_str(
-                "nobody knows where responses should come; set `response_topic` or a client identifier, or connect first",
-            ),
-            R::NoAuthenticationMethod => {
-                f.write_str("the options name no authentication method; set `authentication_method`")
-            }
-            R::AuthenticationUnderWay => f.write_str("an authentication is under way; wait for its end"),
-            R::AuthenticationStep => {
-                f.write_str("the authentication waits for no such answer; it has gone on, or has ended")
-            }
-            R::WillTopic(error) => write!(f, "the will's topic: {error}"),
-        }
-    }
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rejected::ByServer(reason) => write!(f, "the server refused it: {reason}"),
-            Rejected::TimedOut => f.write_str("not sent in time, withdrawn"),
-            Rejected::Expired => f.write_str("expired before it was sent"),
-            Rejected::Disconnected => f.write_str("the client was disconnected before it was sent"),
-            Rejected::Refused(reason) => write!(f, "it cannot be sent: {reason}"),
-            Rejected::Offline(cause) => write!(f, "{cause}"),
-            Rejected::NoResponder => f.write_str("nobody listens where the request went"),
-            Rejected::Dropped => f.write_str("dropped to make room for a later message"),
-            Rejected::SessionLost => f.write_str("the server lost the session before it was sent"),
-            Rejected::Superseded => f.write_str("a later request for the same filter took its place"),
-        }
-    }
-}
-
-impl fmt::Display for Indeterminate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Indeterminate::TimedOut => "sent, but not acknowledged in time",
-            Indeterminate::SessionLost => "sent, but the server lost the session before it acknowledged",
-            Indeterminate::NoResponses => "the server refuses the subscription by which responses come",
-            Indeterminate::GivenUp => "dropped, because connections broke whenever it was under way",
-            Indeterminate::Disconnected => "sent, but the client was disconnected before the acknowledgement",
-        })
-    }
-}
-
-impl fmt::Display for OfflineCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OfflineCause::Requested => f.write_str("disconnected as asked"),
-            OfflineCause::DialFailed => f.write_str("the server cannot be reached"),
-            OfflineCause::DriverGone => f.write_str(
-                "what drives the client is gone; keep its runtime, or the future that moves its bytes",
-            ),
-            OfflineCause::DialTimedOut => f.write_str("the server did not answer in time"),
-            OfflineCause::ConnackTimedOut => f.write_str("the server sent no CONNACK in time"),
-            OfflineCause::Refused(refusal) => write!(f, "{refusal}"),
-            OfflineCause::TransportClosed => f.write_str("the connection was lost"),
-            OfflineCause::AuthenticationAborted => f.write_str("the client broke the authentication off"),
-            OfflineCause::AuthenticationTimedOut => f.write_str("the authentication took too long"),
-            OfflineCause::WriteTimedOut => f.write_str("the server stopped taking bytes"),
-            OfflineCause::PingTimedOut => f.write_str("the server did not answer a ping"),
-            OfflineCause::PacketTimedOut => f.write_str("the server did not finish a packet in time"),
-            OfflineCause::MessagesLeft => {
-                f.write_str("reconnecting to receive messages again that there was no room for")
-            }
-            OfflineCause::AcknowledgementsStalled => {
-                f.write_str("the server answers pings but acknowledges nothing")
-            }
-            OfflineCause::ServerDisconnected(reason) => write!(f, "the server disconnected: {reason}"),
-            OfflineCause::PeerFault(fault) => write!(f, "the server broke the protocol: {fault}"),
-        }
-    }
-}
-
-impl fmt::Display for PeerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PeerFault::Decode(error) => write!(f, "{error}"),
-            PeerFault::Unexpected(packet) => write!(f, "{packet} may not come now"),
-            PeerFault::CodeCount { codes, filters } => write!(f, "{codes} codes for {filters} filters"),
-            PeerFault::SessionPresent => {
-                f.write_str("session present where a clean session was asked for [5.0 MQTT-3.2.2-4]")
-            }
-            PeerFault::AuthenticationMethod => {
-                f.write_str("another authentication method than the client's [5.0 MQTT-4.12.0-5]")
-            }
-            PeerFault::ReceiveMaximumExceeded => {
-                f.write_str("more messages at once than the receive maximum [5.0 MQTT-3.3.4-9]")
-            }
-            PeerFault::TopicAlias(alias) => {
-                write!(
-                    f,
-                    "topic alias {alias} stands for nothing, or is above the maximum [5.0 MQTT-3.1.2-26]"
-                )
-            }
-        }
-    }
-}
-
-impl fmt::Display for ConnectRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server refused the connection: {}", self.reason)
-    }
-}
-
-impl core::error::Error for RefusedReason {}
-impl core::error::Error for Rejected {}
-impl core::error::Error for Indeterminate {}
-impl core::error::Error for OfflineCause {}
-impl core::error::Error for ConnectRefusal {}

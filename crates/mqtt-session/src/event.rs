@@ -1,4 +1,4 @@
-//! What a session tells its application: where the connection stands, how operations ended, and messages.
+//! What a session reports to its application: where the connection stands, how operations ended, and messages.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -11,6 +11,7 @@ use mqtt_parts::Instant;
 use mqtt_proto::{
     Context, Packet, PacketId, PacketKind, Properties, QoS, ReasonCode, Sender, Version, decode,
 };
+use thiserror::Error;
 
 use crate::authentication::{AuthStage, AuthStep};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
@@ -72,14 +73,14 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
-    /// Connections broke whenever an operation was under way: it is set aside, and the rest goes on.
+    /// Connections broke whenever an operation was under way: it is quarantined, and everything else goes on.
     ///
-    /// It has not ended: [`crate::Session::retry`] or [`crate::Session::give_up`] decides about it.
-    SetAside {
+    /// It has not ended: [`crate::Input::Retry`] or [`crate::Input::GiveUp`] decides about it.
+    Quarantined {
         /// Which.
         ticket: Ticket,
         /// What speaks against it.
-        evidence: Evidence,
+        report: QuarantineReport,
     },
     /// The response to a request has arrived; the request ends with the next event.
     Response {
@@ -90,7 +91,7 @@ pub enum Event {
     },
     /// A message has arrived.
     Message(Message),
-    /// An authentication waits for [`crate::Session::answer_authentication`], for as long as `network_timeout`.
+    /// An authentication waits for [`crate::Input::Authenticate`], for as long as `network_timeout`.
     Authentication {
         /// Names the question.
         step: AuthStep,
@@ -124,48 +125,56 @@ pub enum Event {
         /// How many.
         connections: u32,
     },
-    /// CONNECT waits for [`crate::Session::set_credentials`], for as long as `network_timeout`.
+    /// CONNECT waits for [`crate::Input::SetCredentials`], for as long as `network_timeout`.
     CredentialsWanted {
         /// Which link they are for.
         attempt: u64,
     },
 }
 
-/// What speaks against an operation that is set aside.
+/// What speaks against an operation that is quarantined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Evidence {
+pub struct QuarantineReport {
     /// The packet that was not answered.
     pub packet: PacketKind,
     /// Connections in a row that broke while it was under way.
-    pub closes: u8,
+    pub failures: u8,
     /// How the last of them ended.
     pub last_cause: OfflineCause,
     /// Whether nothing else was under way on the last of them.
     pub was_alone: bool,
 }
 
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It took effect. The code is the server's: success, a granted QoS, or that nobody was concerned.
-    ///
-    /// A QoS 0 message is done when it was handed to the transport.
-    Done(ReasonCode),
-    /// It took no effect, for certain.
-    Rejected(Rejected),
-    /// Nobody can say whether it took effect.
-    Indeterminate(Indeterminate),
+/// The abrupt end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Break {
+    pub(crate) cause: OfflineCause,
+    /// Whether only one operation was under way.
+    pub(crate) was_alone: bool,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Outcome::Done(reason) => write!(f, "done: {reason}"),
-            Outcome::Rejected(why) => write!(f, "rejected: {why}"),
-            Outcome::Indeterminate(why) => write!(f, "indeterminate: {why}"),
-        }
+impl Break {
+    /// The report about an operation whose packet was under way.
+    pub(crate) const fn report(self, packet: PacketKind, failures: u8) -> QuarantineReport {
+        QuarantineReport { packet, failures, last_cause: self.cause, was_alone: self.was_alone }
     }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Outcome {
+    /// It took effect. The code is the server's: success, a granted QoS, or that there are no subscribers.
+    ///
+    /// A QoS 0 message is done when it was handed to the transport.
+    #[error("done: {0}")]
+    Done(ReasonCode),
+    /// It took no effect, for certain.
+    #[error("rejected: {0}")]
+    Rejected(Rejected),
+    /// Nobody can say whether it took effect.
+    #[error("indeterminate: {0}")]
+    Indeterminate(Indeterminate),
 }
 
 /// Stands for a QoS 1 or 2 message that waits for its acknowledgement.

@@ -1,34 +1,37 @@
-//! What the application has yet to be told, what the store has to remember, and until when operations may take.
+//! Events for the application, records for the store, and until when operations may take.
 //!
 //! Every operation ends here, exactly once, and with it its deadline. Operations that succeed one after the other
-//! are kept as one run, since under load they are most of what there is to tell.
+//! are kept as one run, since under load they are most of all events.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use mqtt_parts::Instant;
+use mqtt_parts::{Instant, PacketIds};
 use mqtt_proto::ReasonCode;
 
 use crate::deadlines::Deadlines;
 use crate::event::{Event, Outcome, Ticket};
 use crate::journal::Journal;
 use crate::lazy::Lazy;
-use crate::planted::{self, Planted};
 use crate::record::Record;
 use crate::requests::{Meaning, NO_RESPONSES, Requests};
+use crate::stats::Counters;
 
 /// Events in their order.
 #[derive(Debug)]
 pub(crate) struct Events {
-    queue: VecDeque<Told>,
+    queue: VecDeque<Queued>,
     deadlines: Lazy<Deadlines>,
     requests: Lazy<Requests>,
     /// What has to be remembered, if anything has.
     journal: Option<Box<Journal>>,
+    /// Identifiers of messages and requests that have not ended.
+    pub(crate) ids: PacketIds,
+    pub(crate) counters: Counters,
 }
 
 #[derive(Debug)]
-enum Told {
+enum Queued {
     Event(Event),
     /// The tickets from `next` to `last` have ended with success.
     Done {
@@ -44,57 +47,56 @@ impl Events {
             deadlines: Lazy::new(),
             requests: Lazy::new(),
             journal: None,
+            ids: PacketIds::new(),
+            counters: Counters::default(),
         }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, event: Event) {
-        self.queue.push_back(Told::Event(event));
+        self.queue.push_back(Queued::Event(event));
     }
 
     /// An operation has ended, perhaps one that is part of a request.
     #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        match self.requests.used() {
+        match self.requests.get_mut() {
             Some(requests) => {
                 let meaning = requests.on_ended(ticket, outcome);
                 self.end_as(ticket, outcome, meaning);
             }
-            None => self.tell_ended(ticket, outcome),
+            None => self.push_ended(ticket, outcome),
         }
     }
 
     #[cold]
     fn end_as(&mut self, ticket: Ticket, outcome: Outcome, meaning: Meaning) {
         match meaning {
-            Meaning::Itself => self.tell_ended(ticket, outcome),
+            Meaning::Itself => self.push_ended(ticket, outcome),
             Meaning::Nothing => {}
-            Meaning::Ended(request, outcome) => self.tell_ended(request, outcome),
+            Meaning::Ended(request, outcome) => self.push_ended(request, outcome),
             Meaning::NoResponses(requests) => {
-                self.tell_ended(ticket, outcome);
+                self.push_ended(ticket, outcome);
                 for request in requests {
-                    self.requests.make().settle(request);
-                    self.tell_ended(request, NO_RESPONSES);
+                    self.requests.get_or_init().settle(request);
+                    self.push_ended(request, NO_RESPONSES);
                 }
             }
         }
     }
 
-    /// Tells the application that an operation has ended.
+    /// The application waits for an operation that has ended.
     #[inline]
-    pub(crate) fn tell_ended(&mut self, ticket: Ticket, outcome: Outcome) {
-        if let Some(deadlines) = self.deadlines.used() {
+    pub(crate) fn push_ended(&mut self, ticket: Ticket, outcome: Outcome) {
+        if let Some(deadlines) = self.deadlines.get_mut() {
             deadlines.remove(ticket);
-        }
-        if planted::is(Planted::EndTwice) {
-            self.push(Event::Ended { ticket, outcome });
         }
         if outcome != DONE {
             return self.push(Event::Ended { ticket, outcome });
         }
         match self.queue.back_mut() {
-            Some(Told::Done { last, .. }) if last.next() == ticket => *last = ticket,
-            _ => self.queue.push_back(Told::Done { next: ticket, last: ticket }),
+            Some(Queued::Done { last, .. }) if last.next() == ticket => *last = ticket,
+            _ => self.queue.push_back(Queued::Done { next: ticket, last: ticket }),
         }
     }
 
@@ -105,7 +107,7 @@ impl Events {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event> {
         match self.queue.front_mut()? {
-            Told::Done { next, last } => {
+            Queued::Done { next, last } => {
                 let ticket = *next;
                 if next == last {
                     self.queue.pop_front();
@@ -114,23 +116,28 @@ impl Events {
                 }
                 Some(Event::Ended { ticket, outcome: DONE })
             }
-            Told::Event(_) => match self.queue.pop_front()? {
-                Told::Event(event) => Some(event),
-                Told::Done { .. } => None,
+            Queued::Event(_) => match self.queue.pop_front()? {
+                Queued::Event(event) => Some(event),
+                Queued::Done { .. } => None,
             },
         }
     }
 
+    /// Forgets all that was to be reported.
+    pub(crate) fn discard(&mut self) {
+        self.queue.clear();
+    }
+
     #[inline]
     pub(crate) fn has_requests(&mut self) -> bool {
-        self.requests.used().is_some()
+        self.requests.get_mut().is_some()
     }
 
     pub(crate) fn requests(&mut self) -> &mut Requests {
-        self.requests.make()
+        self.requests.get_or_init()
     }
 
-    /// The same, to look at.
+    /// All requests, to look at.
     pub(crate) fn open_requests(&self) -> &Requests {
         &self.requests
     }
@@ -158,7 +165,7 @@ impl Events {
 
     /// Sets or replaces the deadline of an operation that has not ended.
     pub(crate) fn set_deadline(&mut self, ticket: Ticket, at: Instant) {
-        self.deadlines.make().set(ticket, at);
+        self.deadlines.get_or_init().set(ticket, at);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -167,7 +174,7 @@ impl Events {
 
     /// The next operation whose deadline has passed; its deadline is removed.
     pub(crate) fn pop_passed(&mut self, now: Instant) -> Option<Ticket> {
-        self.deadlines.used()?.pop_passed(now)
+        self.deadlines.get_mut()?.pop_passed(now)
     }
 }
 

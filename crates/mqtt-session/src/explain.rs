@@ -54,7 +54,7 @@ pub enum Waits {
     SendingAnew,
     /// To be repeated on this connection, behind others.
     Repetition,
-    /// The application's decision: connections broke whenever it was under way, and it is set aside.
+    /// The application's decision: connections broke whenever it was under way, and it is quarantined.
     Decision,
     /// The server's answer.
     Answer(PacketKind),
@@ -66,7 +66,7 @@ impl fmt::Display for Explanation {
         match self.waits {
             Waits::Ended => return f.write_str("it has ended, or there never was such an operation"),
             Waits::Connection => f.write_str("no connection was accepted yet")?,
-            Waits::Authentication => f.write_str("the authentication goes on; the next word is awaited")?,
+            Waits::Authentication => f.write_str("the authentication goes on; the next answer is awaited")?,
             Waits::Drain { messages, requests, until } => write!(
                 f,
                 "{messages} messages and {requests} requests have not ended; it disconnects when they have, or at \
@@ -87,7 +87,7 @@ impl fmt::Display for Explanation {
                 self.fmt_window(f)?;
             }
             Waits::Decision => f.write_str(
-                "connections broke whenever it was under way, so it is set aside; retry it or give it up",
+                "connections broke whenever it was under way, so it is quarantined; retry it or give it up",
             )?,
             Waits::Answer(kind) if is_online => {
                 write!(f, "it was sent; the server's {kind} is awaited, and it is repeated if the connection is lost")?;

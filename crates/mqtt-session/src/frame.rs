@@ -14,7 +14,7 @@ use mqtt_proto::{
 };
 
 use crate::command::Publish;
-use crate::error::RefusedReason;
+use crate::error::SessionRefusal;
 use crate::negotiated::Negotiated;
 
 /// What must be known about a frame to send it.
@@ -60,13 +60,13 @@ pub(crate) fn encode(
     version: Version,
     scratch: &mut PropertyBuf,
     out: &mut Vec<u8>,
-) -> Result<(Shape, Option<Bytes>), RefusedReason> {
+) -> Result<(Shape, Option<Bytes>), SessionRefusal> {
     let mut properties = publish.properties;
     let mut expires_at = NEVER;
     if !properties.is_empty() {
         check_properties(properties)?;
         if let Some(secs) = properties.message_expiry_interval() {
-            put_expiry_first(secs, properties, scratch).map_err(RefusedReason::Encode)?;
+            put_expiry_first(secs, properties, scratch).map_err(SessionRefusal::Encode)?;
             expires_at = now + Duration::from_secs(u64::from(secs));
             properties = scratch.as_properties();
         }
@@ -83,7 +83,7 @@ pub(crate) fn encode(
     let start = out.len();
     let is_copied = publish.payload.len() <= PAYLOAD_COPY_MAX;
     let encoded = if is_copied { packet.encode(version, out) } else { packet.encode_header(version, out) };
-    encoded.map_err(RefusedReason::Encode)?;
+    encoded.map_err(SessionRefusal::Encode)?;
     let copied_len = if is_copied { publish.payload.len() } else { 0 };
     let header_len = (out.len() - start - copied_len) as u32;
     let topic_at = 1 + length_len(&out[start + 1..]) + 2;
@@ -99,19 +99,17 @@ fn put_expiry_first(secs: u32, properties: Properties<'_>, out: &mut PropertyBuf
     out.extend(PropertyOwner::Publish, properties, |id| id != PropertyId::MessageExpiryInterval)
 }
 
-fn check_properties(properties: Properties<'_>) -> Result<(), RefusedReason> {
+fn check_properties(properties: Properties<'_>) -> Result<(), SessionRefusal> {
     for id in [PropertyId::TopicAlias, PropertyId::SubscriptionIdentifier] {
         if properties.contains(id) {
             let owner = PropertyOwner::Publish;
-            return Err(RefusedReason::Encode(EncodeError::PropertyNotAllowed { id, owner }));
+            return Err(SessionRefusal::Encode(EncodeError::PropertyNotAllowed { id, owner }));
         }
     }
     Ok(())
 }
 
 impl Shape {
-    pub(crate) const NONE: Shape = Shape { header_len: 0, id_at: 0, expires_at: NEVER };
-
     #[inline]
     pub(crate) fn expires(&self) -> bool {
         self.expires_at != NEVER
@@ -141,7 +139,7 @@ impl Frame<'_> {
 
     /// Whether the server takes it, on the terms of this connection.
     #[inline]
-    pub(crate) fn check_terms(&self, terms: &Negotiated) -> Result<(), RefusedReason> {
+    pub(crate) fn check_terms(&self, terms: &Negotiated) -> Result<(), SessionRefusal> {
         terms.check_publish(self.qos(), self.retain())?;
         terms.check_size(self.packet_size())
     }

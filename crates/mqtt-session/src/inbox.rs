@@ -9,13 +9,12 @@
 //! comes again on the next connection of the session.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::vec::Vec;
 
+use mqtt_parts::{AliasesIn, PacketIds};
 use mqtt_proto::{PacketId, QoS, ReasonCode};
 
-use crate::event::Receipt;
+use crate::event::{AliasedTopic, Receipt};
 use crate::lazy::unused;
-use crate::planted::{self, Planted};
 
 /// Messages that have arrived and are not yet acknowledged.
 #[derive(Debug)]
@@ -27,26 +26,27 @@ pub(crate) struct Inbox {
     /// Number of the first of `arrivals`.
     first: u64,
     /// QoS 2 identifiers between PUBLISH and PUBREL.
-    known: IdBits,
+    known: PacketIds,
     /// Those of `known` that the application has not yet acknowledged.
-    held: IdBits,
+    held: PacketIds,
     /// Those of `held` that were delivered on an earlier connection, with the number of their arrival there.
     carried: BTreeMap<PacketId, u64>,
     /// QoS 2 identifiers that were published on this connection and not yet completed.
-    open: IdBits,
+    open: PacketIds,
     /// QoS 2 messages that the application has refused and the server does not know of yet.
     refused: BTreeMap<PacketId, ReasonCode>,
     /// Messages that the server counts against its window on this connection.
     in_flight: usize,
     /// QoS 2 identifiers whose PUBREC went out on this connection and whose PUBREL is awaited.
-    unreleased: IdBits,
-    unreleased_count: usize,
+    unreleased: PacketIds,
     /// Arrivals from this number on came after the request to disconnect, which does not wait for them.
     drain_end: u64,
     /// Whether the server has exceeded the window on this connection.
     is_exceeded: bool,
     /// Counts sessions at the server.
     session: u32,
+    /// Topic aliases that the server has set on this connection.
+    pub(crate) aliases: AliasesIn<AliasedTopic>,
 }
 
 #[derive(Debug)]
@@ -80,17 +80,17 @@ impl Inbox {
             arrivals: VecDeque::new(),
             repeated: 0,
             first: 0,
-            known: IdBits::new(),
-            held: IdBits::new(),
+            known: PacketIds::new(),
+            held: PacketIds::new(),
             carried: BTreeMap::new(),
-            open: IdBits::new(),
+            open: PacketIds::new(),
             refused: BTreeMap::new(),
             in_flight: 0,
-            unreleased: IdBits::new(),
-            unreleased_count: 0,
+            unreleased: PacketIds::new(),
             drain_end: u64::MAX,
             is_exceeded: false,
             session: 0,
+            aliases: AliasesIn::new(),
         }
     }
 
@@ -111,17 +111,15 @@ impl Inbox {
         let arrival = self.first + self.arrivals.len() as u64;
         let receipt = Receipt { arrival, packet_id, qos, session: self.session };
         let is_known = qos == QoS::ExactlyOnce && self.known.contains(packet_id);
-        let is_known = is_known && !planted::is(Planted::DeliverTwice);
         let is_answered = is_known && !self.held.contains(packet_id);
         let answer =
             is_answered.then(|| self.refused.get(&packet_id).copied().unwrap_or(ReasonCode::Success));
-        let answer = answer.filter(|_| !planted::is(Planted::IgnoreRepetition));
         self.arrivals.push_back(Arrival { packet_id, qos, is_repeated: is_known, is_left: false, answer });
         self.repeated += usize::from(is_known);
         match qos {
             QoS::ExactlyOnce => {
-                self.known.insert(packet_id);
-                self.open.insert(packet_id);
+                self.known.claim(packet_id);
+                self.open.claim(packet_id);
             }
             QoS::AtLeastOnce | QoS::AtMostOnce => {}
         }
@@ -130,7 +128,7 @@ impl Inbox {
             return Arrived::Duplicate { is_reused: !is_dup };
         }
         if qos == QoS::ExactlyOnce {
-            self.held.insert(packet_id);
+            self.held.claim(packet_id);
         }
         Arrived::New(receipt)
     }
@@ -150,7 +148,7 @@ impl Inbox {
         if is_carried {
             self.carried.remove(&receipt.packet_id);
         }
-        let is_taken = (is_here || is_carried) && self.held.remove(receipt.packet_id);
+        let is_taken = (is_here || is_carried) && self.held.release(receipt.packet_id);
         if is_taken {
             if reason.is_error() {
                 self.refused.insert(receipt.packet_id, reason);
@@ -171,8 +169,8 @@ impl Inbox {
         };
         self.arrivals.iter_mut().filter(is_meant).for_each(|arrival| arrival.is_left = true);
         if receipt.qos == QoS::ExactlyOnce {
-            self.known.remove(receipt.packet_id);
-            self.held.remove(receipt.packet_id);
+            self.known.release(receipt.packet_id);
+            self.held.release(receipt.packet_id);
         }
     }
 
@@ -205,7 +203,7 @@ impl Inbox {
 
     /// Whether exchanges go on that began before the request to disconnect: PUBREC was sent and PUBREL is awaited.
     pub(crate) fn awaits_release(&self) -> bool {
-        self.unreleased_count > 0
+        !self.unreleased.is_empty()
     }
 
     /// What arrives from now on is not waited for.
@@ -215,7 +213,7 @@ impl Inbox {
 
     /// An earlier program has taken a QoS 2 message.
     pub(crate) fn rebuild_taken(&mut self, packet_id: PacketId, reason: ReasonCode) {
-        self.known.insert(packet_id);
+        self.known.claim(packet_id);
         if reason.is_error() {
             self.refused.insert(packet_id, reason);
         }
@@ -223,7 +221,7 @@ impl Inbox {
 
     /// The exchange that an earlier program had under that identifier is over.
     pub(crate) fn rebuild_completed(&mut self, packet_id: PacketId) {
-        self.known.remove(packet_id);
+        self.known.release(packet_id);
         self.refused.remove(&packet_id);
     }
 
@@ -261,13 +259,6 @@ impl Inbox {
     /// A refusal ends the exchange, also with QoS 2. [5.0 MQTT-4.3.3-9]
     #[inline]
     pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS, ReasonCode)> {
-        if planted::is(Planted::AcknowledgeBackwards) {
-            let arrivals = self.arrivals.make_contiguous();
-            let answered = arrivals.iter().rposition(|arrival| arrival.answer.is_some()).unwrap_or(0);
-            if answered > 0 {
-                arrivals.swap(0, answered);
-            }
-        }
         let reason = self.arrivals.front()?.answer?;
         let Arrival { packet_id, qos, is_repeated, .. } = self.arrivals.pop_front()?;
         let is_before_drain = self.first < self.drain_end;
@@ -277,12 +268,12 @@ impl Inbox {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => self.in_flight -= 1,
             QoS::ExactlyOnce if reason.is_error() => {
-                self.known.remove(packet_id);
+                self.known.release(packet_id);
                 self.refused.remove(&packet_id);
-                self.in_flight -= usize::from(self.open.remove(packet_id));
+                self.in_flight -= usize::from(self.open.release(packet_id));
             }
             QoS::ExactlyOnce if is_before_drain => {
-                self.unreleased_count += usize::from(self.unreleased.insert(packet_id));
+                self.unreleased.claim(packet_id);
             }
             QoS::ExactlyOnce => {}
         }
@@ -296,11 +287,11 @@ impl Inbox {
         if self.held.contains(packet_id) {
             return None;
         }
-        if self.open.remove(packet_id) {
+        if self.open.release(packet_id) {
             self.in_flight -= 1;
         }
-        self.unreleased_count -= usize::from(self.unreleased.remove(packet_id));
-        let is_known = self.known.remove(packet_id);
+        self.unreleased.release(packet_id);
+        let is_known = self.known.release(packet_id);
         Some(if is_known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound })
     }
 
@@ -313,11 +304,11 @@ impl Inbox {
             }
             self.first = number + 1;
         }
+        self.aliases.clear();
         self.repeated = 0;
         self.open.clear();
         self.in_flight = 0;
         self.unreleased.clear();
-        self.unreleased_count = 0;
         self.drain_end = u64::MAX;
         self.is_exceeded = false;
     }
@@ -329,53 +320,5 @@ impl Inbox {
         self.refused.clear();
         self.carried.clear();
         self.session = self.session.wrapping_add(1);
-    }
-}
-
-/// A set of packet identifiers that grows with the highest one in it.
-#[derive(Debug)]
-struct IdBits {
-    words: Vec<u64>,
-}
-
-impl IdBits {
-    const fn new() -> IdBits {
-        IdBits { words: Vec::new() }
-    }
-
-    fn position(id: PacketId) -> (usize, u64) {
-        (usize::from(id.get()) / 64, 1 << (id.get() % 64))
-    }
-
-    fn contains(&self, id: PacketId) -> bool {
-        let (word, bit) = IdBits::position(id);
-        self.words.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    /// True if it was not there.
-    fn insert(&mut self, id: PacketId) -> bool {
-        let (word, bit) = IdBits::position(id);
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        let is_new = self.words[word] & bit == 0;
-        self.words[word] |= bit;
-        is_new
-    }
-
-    /// True if it was there.
-    fn remove(&mut self, id: PacketId) -> bool {
-        let (word, bit) = IdBits::position(id);
-        match self.words.get_mut(word) {
-            Some(word) if *word & bit != 0 => {
-                *word &= !bit;
-                true
-            }
-            Some(_) | None => false,
-        }
-    }
-
-    fn clear(&mut self) {
-        self.words.fill(0);
     }
 }

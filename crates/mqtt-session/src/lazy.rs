@@ -1,4 +1,4 @@
-//! Parts that a session makes when it first needs them, so that one which only listens, or only waits, stays small.
+//! Parts that a session makes when it first needs them, so that one which only receives, or only waits, stays small.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -10,7 +10,7 @@ pub(crate) trait Unused: Sized + 'static {
     fn unused() -> &'static Self;
 
     /// One to be used.
-    fn make() -> Self;
+    fn new() -> Self;
 }
 
 /// A part of a session. Reading it never makes it.
@@ -23,13 +23,13 @@ impl<T: Unused> Lazy<T> {
 
     /// The part, which is made if this is its first use.
     #[inline]
-    pub(crate) fn make(&mut self) -> &mut T {
-        self.0.get_or_insert_with(|| Box::new(T::make()))
+    pub(crate) fn get_or_init(&mut self) -> &mut T {
+        self.0.get_or_insert_with(|| Box::new(T::new()))
     }
 
     /// The part, if it was ever used.
     #[inline]
-    pub(crate) fn used(&mut self) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()
     }
 }
@@ -68,7 +68,7 @@ macro_rules! unused {
                 &UNUSED
             }
 
-            fn make() -> Self {
+            fn new() -> Self {
                 $new
             }
         }

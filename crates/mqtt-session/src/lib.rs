@@ -1,18 +1,17 @@
 //! The whole state machine of an MQTT client, without I/O.
 //!
-//! A [`Session`] decides; it moves no byte and watches no clock. A driver tells it what happened and does what it
+//! A [`Session`] decides; it moves no byte and watches no clock. A driver reports what happened and does what it
 //! asks for:
 //!
-//! - in: [`Session::submit`] (what the application wants), [`Session::handle_opened`], [`Session::handle_input`],
-//!   [`Session::handle_closed`], [`Session::handle_timeout`] (what happened outside). No `handle_*` can fail.
+//! - in: [`Session::apply`] takes one [`Input`] after the other: what the application wants, and what happened outside.
 //! - out: [`Session::poll_transport`] (what the link should be), [`Session::poll_transmit`] (bytes to write),
-//!   [`Session::poll_event`] (what the application should know), [`Session::poll_timeout`] (when to call again).
+//!   [`Session::poll_event`] (what the application should know), [`Session::poll_timeout`] (when to come again).
 //!
 //! The same inputs give the same outputs: time is an argument, randomness comes from a seed.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
-//! use mqtt_session::{Command, Config, Event, Instant, Outcome, Publish, Session, Transport, TransmitBuf};
+//! use mqtt_session::{Command, Config, Event, Input, Instant, Outcome, Publish, Session, Transport, TransmitBuf};
 //! use mqtt_proto::{QoS, ReasonCode, TopicName};
 //!
 //! let mut session = Session::new(Config::new("door-7"), 42);
@@ -23,7 +22,7 @@
 //!
 //! // One turn of a driver: dial when asked, then write what there is.
 //! assert!(matches!(session.poll_transport(), Transport::Open { .. }));
-//! session.handle_opened(now);
+//! session.apply(now, Input::Opened)?;
 //! let mut out = TransmitBuf::new();
 //! session.poll_transmit(now, &mut out);
 //! assert_eq!(out.chunks().next().map(|connect| connect[0]), Some(0x10));
@@ -31,9 +30,9 @@
 //!
 //! // The server accepts, the message goes out, the server acknowledges it.
 //! now = Instant::from_millis(10);
-//! session.handle_input(now, &mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..]));
+//! session.apply(now, Input::Bytes(&mut BytesMut::from(&b"\x20\x03\x00\x00\x00"[..])))?;
 //! session.poll_transmit(now, &mut out);
-//! session.handle_input(now, &mut BytesMut::from(&b"\x40\x02\x00\x01"[..]));
+//! session.apply(now, Input::Bytes(&mut BytesMut::from(&b"\x40\x02\x00\x01"[..])))?;
 //! assert!(matches!(session.poll_event(), Some(Event::Online { .. })));
 //! assert!(matches!(session.poll_event(), Some(Event::Ended { .. })));
 //! let done = Event::Ended { ticket, outcome: Outcome::Done(ReasonCode::Success) };
@@ -48,7 +47,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod planted;
 mod lazy;
 mod config;
 mod error;
@@ -57,44 +55,41 @@ mod authentication;
 mod event;
 mod dialogue;
 mod stats;
-mod backoff;
-mod keepalive;
-mod progress;
-mod servers;
+mod liveness;
+mod attempts;
+mod state;
+mod explain;
 mod deadlines;
 mod record;
 mod journal;
+mod input;
 mod requests;
 mod events;
 mod negotiated;
 mod frame;
-mod queue;
 mod outbox;
 mod inbox;
 mod subscriptions;
-mod state;
-mod explain;
 mod session;
 
-#[cfg(feature = "planted")]
-#[doc(hidden)]
-pub use planted::{Planted, plant};
-
+pub use attempts::Target;
 pub use authentication::{AuthAnswer, AuthStage, AuthStep};
-pub use command::{Command, Disconnect, Publish, Refused, Subscribe};
+pub use command::{Command, Disconnect, Publish, RefusedCommand, Subscribe};
 pub use config::{
     Config, Credentials, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, SessionLoss, Will,
 };
 pub use error::{
-    ConnectRefusal, Indeterminate, OfflineCause, PeerFault, RefusalClass, RefusedReason, Rejected,
+    Indeterminate, OfflineCause, PeerFault, Rejected, ServerRefusal, ServerRefusalKind, SessionRefusal,
 };
-pub use event::{Event, Evidence, Message, Outcome, Receipt, Ticket};
+pub use event::{Event, Message, Outcome, QuarantineReport, Receipt, Ticket};
 pub use explain::{Explanation, Waits};
+pub use input::Input;
 pub use journal::Mark;
+#[doc(hidden)]
+pub use mqtt_parts::options;
 pub use mqtt_parts::{Instant, PAYLOAD_COPY_MAX, TransmitBuf};
 pub use negotiated::Negotiated;
 pub use record::{RecordError, RecordErrorKind};
-pub use servers::Target;
 pub use session::{Session, Transport};
 pub use state::Status;
 pub use stats::{Latency, PacketCounts, Stats};

@@ -4,14 +4,13 @@
 
 use alloc::string::String;
 
-use mqtt_parts::{Instant, PacketIds, TransmitBuf};
+use mqtt_parts::{Instant, TransmitBuf};
 use mqtt_proto::{Connack, PACKET_SIZE_MAX, PacketKind, QoS};
 
 use crate::config::Config;
-use crate::error::RefusedReason;
+use crate::error::SessionRefusal;
 use crate::event::{Outcome, Ticket};
 use crate::events::Events;
-use crate::stats::Counters;
 
 /// The terms of the connection that is online.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Negotiated {
     pub(crate) fn from_config(config: &Config) -> Negotiated {
         Negotiated {
             keep_alive_secs: config.keep_alive_secs,
-            in_flight_max: config.in_flight_max(),
+            in_flight_max: config.window(),
             packet_size_max: PACKET_SIZE_MAX,
             qos_max: QoS::ExactlyOnce,
             retain_available: true,
@@ -55,7 +54,7 @@ impl Negotiated {
             shared_available: true,
             subscription_id_available: config.version.has_properties(),
             topic_aliases_max: 0,
-            session_expiry_secs: config.session_expiry_secs(),
+            session_expiry_secs: config.requested_expiry_secs(),
             response_information: None,
             assigned_client_id: None,
         }
@@ -84,20 +83,20 @@ impl Negotiated {
     }
 
     /// Whether these terms let a message be sent at all.
-    pub(crate) fn check_publish(&self, qos: QoS, retain: bool) -> Result<(), RefusedReason> {
+    pub(crate) fn check_publish(&self, qos: QoS, retain: bool) -> Result<(), SessionRefusal> {
         if qos > self.qos_max {
-            return Err(RefusedReason::QoSNotSupported { qos_max: self.qos_max });
+            return Err(SessionRefusal::QoSNotSupported { qos_max: self.qos_max });
         }
         if retain && !self.retain_available {
-            return Err(RefusedReason::RetainNotSupported);
+            return Err(SessionRefusal::RetainNotSupported);
         }
         Ok(())
     }
 
     /// Whether a packet of that size may be sent.
-    pub(crate) fn check_size(&self, size: usize) -> Result<(), RefusedReason> {
+    pub(crate) fn check_size(&self, size: usize) -> Result<(), SessionRefusal> {
         if size > self.packet_size_max as usize {
-            return Err(RefusedReason::PacketTooLarge { size, size_max: self.packet_size_max });
+            return Err(SessionRefusal::PacketTooLarge { size, size_max: self.packet_size_max });
         }
         Ok(())
     }
@@ -110,24 +109,22 @@ pub(crate) struct Emit<'a> {
     pub(crate) terms: &'a Negotiated,
     /// Messages, or requests, that are under way beside those of the machine that is polled.
     pub(crate) others: usize,
-    pub(crate) ids: &'a mut PacketIds,
     pub(crate) out: &'a mut TransmitBuf,
     pub(crate) events: &'a mut Events,
-    pub(crate) counters: &'a mut Counters,
 }
 
 impl Emit<'_> {
     /// A PUBLISH was appended.
     #[inline]
     pub(crate) fn count_publish(&mut self, is_repeated: bool) {
-        self.counters.count_sent(PacketKind::Publish);
-        self.counters.messages_resent += u64::from(is_repeated);
+        self.events.counters.count_sent(PacketKind::Publish);
+        self.events.counters.messages_resent += u64::from(is_repeated);
     }
 
     /// So many PUBLISH were appended for the first time.
     #[inline]
     pub(crate) fn count_publishes(&mut self, count: u64) {
-        self.counters.add_sent(PacketKind::Publish, count);
+        self.events.counters.add_sent(PacketKind::Publish, count);
     }
 
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {

@@ -25,38 +25,71 @@
 //! is acknowledged.
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{
-    Context, DecodeError, Packet, PacketId, PacketKind, Publish, ReasonCode, Sender, Subscribe, TopicFilter,
+    Context, DecodeError, EncodeError, Packet, PacketId, Publish, ReasonCode, Sender, Subscribe, TopicFilter,
     Version, decode,
 };
+use thiserror::Error;
 
 use crate::event::Ticket;
 
 /// Version of the encoding.
 const FORMAT: u8 = 1;
 
-/// A change to be remembered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Record<'a> {
-    Queued { ticket: Ticket, accepted_at: Instant, version: Version, packet: PublishBytes<'a> },
-    Sent { ticket: Ticket, packet_id: PacketId },
-    Released { packet_id: PacketId, reason: ReasonCode },
-    Ended { ticket: Ticket },
-    Forgotten { ticket: Ticket },
-    Reserved { packet_id: PacketId },
-    Taken { packet_id: PacketId, reason: ReasonCode },
-    Completed { packet_id: PacketId },
-    SessionLost,
-    Online { client_id: &'a str },
-    Wanted { ticket: Ticket, version: Version, packet: &'a [u8] },
-    Granted { ticket: Ticket, code: ReasonCode, filter: &'a str },
-    Unwanted { ticket: Ticket, filter: &'a str },
-    Unsubscribed { ticket: Ticket },
-    Dropped { filter: &'a str },
+/// Makes the records from a table: each has its kind and its fields, in the order in which they are written.
+macro_rules! records {
+    ($($kind:literal $name:ident { $($field:ident: $type:ty),* })*) => {
+        /// A change to be remembered.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Record<'a> {
+            $($name { $($field: $type),* },)*
+        }
+
+        impl<'a> Record<'a> {
+            pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Record::$name { $($field),* } => {
+                        out.extend([FORMAT, $kind]);
+                        $($field.put(out);)*
+                    })*
+                }
+            }
+
+            /// What these bytes say; packets in it are looked at later.
+            pub(crate) fn decode(mut bytes: &'a [u8]) -> Result<Record<'a>, RecordErrorKind> {
+                let [format, kind] = take(&mut bytes)?;
+                if format != FORMAT {
+                    return Err(RecordErrorKind::Format(format));
+                }
+                let record = match kind {
+                    $($kind => Record::$name { $($field: Field::read(&mut bytes)?),* },)*
+                    kind => return Err(RecordErrorKind::Kind(kind)),
+                };
+                if bytes.is_empty() { Ok(record) } else { Err(RecordErrorKind::Malformed) }
+            }
+        }
+    };
+}
+
+records! {
+    1 Queued { ticket: Ticket, accepted_at: Instant, version: Version, packet: PublishBytes<'a> }
+    2 Sent { ticket: Ticket, packet_id: PacketId }
+    3 Released { packet_id: PacketId, reason: ReasonCode }
+    4 Ended { ticket: Ticket }
+    5 Forgotten { ticket: Ticket }
+    6 Reserved { packet_id: PacketId }
+    7 Taken { packet_id: PacketId, reason: ReasonCode }
+    8 Completed { packet_id: PacketId }
+    9 SessionLost { }
+    10 Online { client_id: &'a str }
+    11 Wanted { ticket: Ticket, version: Version, packet: &'a [u8] }
+    12 Granted { ticket: Ticket, code: ReasonCode, filter: &'a str }
+    13 Unwanted { ticket: Ticket, filter: &'a str }
+    14 Unsubscribed { ticket: Ticket }
+    15 Dropped { filter: &'a str }
 }
 
 /// A whole PUBLISH, whose payload may lie elsewhere.
@@ -67,7 +100,8 @@ pub(crate) struct PublishBytes<'a> {
 }
 
 /// Why a session cannot be rebuilt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("record {index}: {kind}")]
 pub struct RecordError {
     /// Number of the record, from 0.
     pub index: usize,
@@ -76,158 +110,30 @@ pub struct RecordError {
 }
 
 /// What is wrong with a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordErrorKind {
     /// It was made by another version of this library.
+    #[error("format {0}, and this version of the library reads format {FORMAT}")]
     Format(u8),
     /// It has an unknown kind.
+    #[error("unknown kind {0}")]
     Kind(u8),
     /// It is too short, too long, or has a value that does not exist.
+    #[error("malformed")]
     Malformed,
     /// The packet in it cannot be decoded.
+    #[error("its packet: {0}")]
     Packet(DecodeError),
     /// The packet in it has no encoding in the version of the configuration.
-    Version(mqtt_proto::EncodeError),
+    #[error("its packet in the version of the configuration: {0}")]
+    Version(EncodeError),
     /// It does not follow from the records before it: some are missing, or stand in another order.
+    #[error("it does not follow from those before it; records are missing or out of order")]
     Inconsistent,
 }
 
-impl fmt::Display for RecordErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RecordErrorKind::Format(format) => {
-                write!(f, "format {format}, and this version of the library reads format {FORMAT}")
-            }
-            RecordErrorKind::Kind(kind) => write!(f, "unknown kind {kind}"),
-            RecordErrorKind::Malformed => f.write_str("malformed"),
-            RecordErrorKind::Packet(error) => write!(f, "its packet: {error}"),
-            RecordErrorKind::Version(error) => {
-                write!(f, "its packet in the version of the configuration: {error}")
-            }
-            RecordErrorKind::Inconsistent => {
-                f.write_str("it does not follow from those before it; records are missing or out of order")
-            }
-        }
-    }
-}
-
-impl fmt::Display for RecordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {}: {}", self.index, self.kind)
-    }
-}
-
-impl core::error::Error for RecordError {}
-
 impl Record<'_> {
-    const fn kind(&self) -> u8 {
-        match self {
-            Record::Queued { .. } => 1,
-            Record::Sent { .. } => 2,
-            Record::Released { .. } => 3,
-            Record::Ended { .. } => 4,
-            Record::Forgotten { .. } => 5,
-            Record::Reserved { .. } => 6,
-            Record::Taken { .. } => 7,
-            Record::Completed { .. } => 8,
-            Record::SessionLost => 9,
-            Record::Online { .. } => 10,
-            Record::Wanted { .. } => 11,
-            Record::Granted { .. } => 12,
-            Record::Unwanted { .. } => 13,
-            Record::Unsubscribed { .. } => 14,
-            Record::Dropped { .. } => 15,
-        }
-    }
-
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.extend([FORMAT, self.kind()]);
-        match *self {
-            Record::Queued { ticket, accepted_at, version, packet } => {
-                out.extend(ticket.get().to_be_bytes());
-                out.extend(accepted_at.as_micros().to_be_bytes());
-                out.push(version.level());
-                out.extend_from_slice(packet.head);
-                out.extend_from_slice(packet.payload.map_or(&[], Bytes::as_ref));
-            }
-            Record::Sent { ticket, packet_id } => {
-                out.extend(ticket.get().to_be_bytes());
-                out.extend(packet_id.get().to_be_bytes());
-            }
-            Record::Released { packet_id, reason } | Record::Taken { packet_id, reason } => {
-                out.extend(packet_id.get().to_be_bytes());
-                out.push(reason.byte());
-            }
-            Record::Ended { ticket } | Record::Forgotten { ticket } | Record::Unsubscribed { ticket } => {
-                out.extend(ticket.get().to_be_bytes());
-            }
-            Record::Reserved { packet_id } | Record::Completed { packet_id } => {
-                out.extend(packet_id.get().to_be_bytes());
-            }
-            Record::SessionLost => {}
-            Record::Online { client_id } => out.extend_from_slice(client_id.as_bytes()),
-            Record::Wanted { ticket, version, packet } => {
-                out.extend(ticket.get().to_be_bytes());
-                out.push(version.level());
-                out.extend_from_slice(packet);
-            }
-            Record::Granted { ticket, code, filter } => {
-                out.extend(ticket.get().to_be_bytes());
-                out.push(code.byte());
-                out.extend_from_slice(filter.as_bytes());
-            }
-            Record::Unwanted { ticket, filter } => {
-                out.extend(ticket.get().to_be_bytes());
-                out.extend_from_slice(filter.as_bytes());
-            }
-            Record::Dropped { filter } => out.extend_from_slice(filter.as_bytes()),
-        }
-    }
-
-    /// What these bytes say; packets in it are looked at later.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Record<'_>, RecordErrorKind> {
-        let mut fields = Fields(bytes);
-        match fields.byte()? {
-            FORMAT => {}
-            format => return Err(RecordErrorKind::Format(format)),
-        }
-        let kind = fields.byte()?;
-        let record = match kind {
-            1 => Record::Queued {
-                ticket: fields.ticket()?,
-                accepted_at: Instant::from_micros(fields.number()?),
-                version: fields.version()?,
-                packet: PublishBytes { head: fields.rest(), payload: None },
-            },
-            2 => Record::Sent { ticket: fields.ticket()?, packet_id: fields.packet_id()? },
-            3 => Record::Released {
-                packet_id: fields.packet_id()?,
-                reason: fields.reason(PacketKind::Pubrec)?,
-            },
-            4 => Record::Ended { ticket: fields.ticket()? },
-            5 => Record::Forgotten { ticket: fields.ticket()? },
-            6 => Record::Reserved { packet_id: fields.packet_id()? },
-            7 => Record::Taken { packet_id: fields.packet_id()?, reason: fields.reason(PacketKind::Pubrec)? },
-            8 => Record::Completed { packet_id: fields.packet_id()? },
-            9 => Record::SessionLost,
-            10 => Record::Online { client_id: fields.text()? },
-            11 => {
-                Record::Wanted { ticket: fields.ticket()?, version: fields.version()?, packet: fields.rest() }
-            }
-            12 => Record::Granted {
-                ticket: fields.ticket()?,
-                code: fields.reason(PacketKind::Suback)?,
-                filter: fields.text()?,
-            },
-            13 => Record::Unwanted { ticket: fields.ticket()?, filter: fields.text()? },
-            14 => Record::Unsubscribed { ticket: fields.ticket()? },
-            15 => Record::Dropped { filter: fields.text()? },
-            kind => return Err(RecordErrorKind::Kind(kind)),
-        };
-        if fields.0.is_empty() { Ok(record) } else { Err(RecordErrorKind::Malformed) }
-    }
-
     /// The operation that the record is about.
     pub(crate) const fn ticket(&self) -> Option<Ticket> {
         match self {
@@ -243,7 +149,7 @@ impl Record<'_> {
             | Record::Reserved { .. }
             | Record::Taken { .. }
             | Record::Completed { .. }
-            | Record::SessionLost
+            | Record::SessionLost {}
             | Record::Online { .. }
             | Record::Dropped { .. } => None,
         }
@@ -275,50 +181,70 @@ pub(crate) fn filter(text: &str) -> Result<TopicFilter<'_>, RecordErrorKind> {
     TopicFilter::new(text).map_err(|_| RecordErrorKind::Malformed)
 }
 
-/// What is left of a record.
-struct Fields<'a>(&'a [u8]);
+/// A field of a record. A packet or text takes the rest.
+trait Field<'a>: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn read(rest: &mut &'a [u8]) -> Result<Self, RecordErrorKind>;
+}
 
-impl<'a> Fields<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordErrorKind> {
-        let (first, rest) = self.0.split_first_chunk::<N>().ok_or(RecordErrorKind::Malformed)?;
-        self.0 = rest;
-        Ok(*first)
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RecordErrorKind> {
+    let (first, behind) = rest.split_first_chunk::<N>().ok_or(RecordErrorKind::Malformed)?;
+    *rest = behind;
+    Ok(*first)
+}
+
+/// Implements [`Field`] for what is a number: how it becomes one, and what a number stands for.
+macro_rules! numbers {
+    ($($type:ty as $number:ty: $put:expr, $read:expr;)*) => {
+        $(impl Field<'_> for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                let put: fn(&$type) -> $number = $put;
+                out.extend(put(self).to_be_bytes());
+            }
+
+            fn read(rest: &mut &[u8]) -> Result<$type, RecordErrorKind> {
+                let read: fn($number) -> Option<$type> = $read;
+                read(<$number>::from_be_bytes(take(rest)?)).ok_or(RecordErrorKind::Malformed)
+            }
+        })*
+    };
+}
+
+numbers! {
+    Ticket as u64: |ticket| ticket.get(), Ticket::from_number;
+    Instant as u64: |at| at.as_micros(), |micros| Some(Instant::from_micros(micros));
+    PacketId as u16: |id| id.get(), PacketId::new;
+    ReasonCode as u8: |reason| reason.byte(), |byte| ReasonCode::ALL.iter().copied().find(|code| code.byte() == byte);
+    Version as u8: |version| version.level(), Version::from_level;
+}
+
+impl<'a> Field<'a> for &'a [u8] {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
     }
 
-    fn byte(&mut self) -> Result<u8, RecordErrorKind> {
-        self.array().map(|[byte]| byte)
+    fn read(rest: &mut &'a [u8]) -> Result<&'a [u8], RecordErrorKind> {
+        Ok(core::mem::take(rest))
+    }
+}
+
+impl<'a> Field<'a> for &'a str {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_bytes().put(out);
     }
 
-    fn number(&mut self) -> Result<u64, RecordErrorKind> {
-        self.array().map(u64::from_be_bytes)
+    fn read(rest: &mut &'a [u8]) -> Result<&'a str, RecordErrorKind> {
+        core::str::from_utf8(core::mem::take(rest)).map_err(|_| RecordErrorKind::Malformed)
+    }
+}
+
+impl<'a> Field<'a> for PublishBytes<'a> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.head.put(out);
+        self.payload.map_or(&[][..], Bytes::as_ref).put(out);
     }
 
-    fn ticket(&mut self) -> Result<Ticket, RecordErrorKind> {
-        Ticket::from_number(self.number()?).ok_or(RecordErrorKind::Malformed)
-    }
-
-    fn packet_id(&mut self) -> Result<PacketId, RecordErrorKind> {
-        PacketId::new(self.array().map(u16::from_be_bytes)?).ok_or(RecordErrorKind::Malformed)
-    }
-
-    fn reason(&mut self, kind: PacketKind) -> Result<ReasonCode, RecordErrorKind> {
-        ReasonCode::from_byte(self.byte()?, kind).ok_or(RecordErrorKind::Malformed)
-    }
-
-    fn version(&mut self) -> Result<Version, RecordErrorKind> {
-        match self.byte()? {
-            3 => Ok(Version::V3_1),
-            4 => Ok(Version::V3_1_1),
-            5 => Ok(Version::V5_0),
-            _ => Err(RecordErrorKind::Malformed),
-        }
-    }
-
-    fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.0)
-    }
-
-    fn text(&mut self) -> Result<&'a str, RecordErrorKind> {
-        core::str::from_utf8(self.rest()).map_err(|_| RecordErrorKind::Malformed)
+    fn read(rest: &mut &'a [u8]) -> Result<PublishBytes<'a>, RecordErrorKind> {
+        Ok(PublishBytes { head: core::mem::take(rest), payload: None })
     }
 }

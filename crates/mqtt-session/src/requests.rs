@@ -17,8 +17,8 @@ use crate::lazy::unused;
 /// All requests that have not ended.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    /// Tells the requests of this program from those of an earlier one.
-    nonce: u32,
+    /// Tells the requests of this program from those of an earlier one; none before the first.
+    nonce: Option<u32>,
     /// Where responses come; empty before the first request.
     topic: String,
     /// The subscription to it.
@@ -49,13 +49,13 @@ pub(crate) enum Meaning {
 }
 
 /// Size of the Correlation Data: nonce and ticket.
-pub(crate) const CORRELATION_SIZE: usize = 12;
+const CORRELATION_SIZE: usize = 12;
 
 unused!(Requests, Requests::new());
 
 impl Requests {
     const fn new() -> Requests {
-        Requests { nonce: 0, topic: String::new(), subscription: None, open: BTreeMap::new() }
+        Requests { nonce: None, topic: String::new(), subscription: None, open: BTreeMap::new() }
     }
 
     /// Where responses come; empty before the first request.
@@ -63,25 +63,19 @@ impl Requests {
         &self.topic
     }
 
-    /// The first request fixes where responses come.
-    pub(crate) fn set_topic(&mut self, topic: &str, nonce: u32) {
-        self.topic = topic.into();
-        self.nonce = nonce;
+    pub(crate) fn nonce(&self) -> Option<u32> {
+        self.nonce
     }
 
     pub(crate) fn set_subscription(&mut self, ticket: Ticket) {
         self.subscription = Some(ticket);
     }
 
-    /// What names a request in its response.
-    pub(crate) fn correlation(&self, request: Ticket) -> [u8; CORRELATION_SIZE] {
-        let mut data = [0; CORRELATION_SIZE];
-        data[..4].copy_from_slice(&self.nonce.to_be_bytes());
-        data[4..].copy_from_slice(&request.get().to_be_bytes());
-        data
-    }
-
-    pub(crate) fn open(&mut self, request: Ticket) {
+    /// A request was accepted. The first one fixes where responses come.
+    pub(crate) fn open(&mut self, request: Ticket, topic: &str, nonce: u32) {
+        if self.nonce.replace(nonce).is_none() {
+            self.topic = topic.into();
+        }
         self.open.insert(request, Stage::Sending);
     }
 
@@ -108,14 +102,14 @@ impl Requests {
     /// The request that a response answers, if the application waits for it.
     pub(crate) fn answered_by(&mut self, correlation: Option<&[u8]>) -> Option<Ticket> {
         let (nonce, number) = correlation?.split_first_chunk::<4>()?;
-        if *nonce != self.nonce.to_be_bytes() {
+        if self.nonce != Some(u32::from_be_bytes(*nonce)) {
             return None;
         }
         let request = Ticket::from_number(u64::from_be_bytes(number.try_into().ok()?))?;
         self.is_open(request).then_some(request)
     }
 
-    /// The application is told the end of a request, and waits no longer.
+    /// The end of a request is reported, and the application waits no longer.
     pub(crate) fn settle(&mut self, request: Ticket) {
         match self.open.get_mut(&request) {
             Some(stage @ Stage::Sending) => *stage = Stage::Settled,
@@ -158,6 +152,14 @@ impl Requests {
         let waiting = self.open.iter().filter(|(_, stage)| **stage == Stage::Waiting);
         waiting.map(|(request, _)| *request).collect()
     }
+}
+
+/// The Correlation Data that names a request in its response.
+pub(crate) fn correlation(nonce: u32, request: Ticket) -> [u8; CORRELATION_SIZE] {
+    let mut data = [0; CORRELATION_SIZE];
+    data[..4].copy_from_slice(&nonce.to_be_bytes());
+    data[4..].copy_from_slice(&request.get().to_be_bytes());
+    data
 }
 
 /// How requests end whose responses cannot come.

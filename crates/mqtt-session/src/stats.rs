@@ -6,7 +6,7 @@ use mqtt_parts::Instant;
 use mqtt_proto::{PacketKind, Sender, Version};
 
 use crate::error::OfflineCause;
-use crate::lazy::unused;
+use crate::lazy::{Lazy, unused};
 
 /// What has happened so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +121,7 @@ pub(crate) struct Counters {
     pub(crate) duplicates_dropped: u64,
     pub(crate) responses_dropped: u64,
     pub(crate) acknowledgement_latency: Latency,
+    pub(crate) trouble: Lazy<Trouble>,
     /// By kind: packets sent, or received if only a server sends them; then those received of [`BOTH_WAYS`].
     packets: [u64; 16 + BOTH_WAYS.len()],
 }
@@ -135,8 +136,8 @@ pub(crate) struct Trouble {
     pub(crate) fault: Option<OfflineCause>,
     /// Connections in a row that it ended.
     pub(crate) fault_connections: u32,
-    /// The number of them at which it is told next.
-    pub(crate) fault_told_at: u32,
+    /// The number of them at which it is reported next.
+    pub(crate) fault_reported_at: u32,
 }
 
 unused!(Trouble, Trouble::NONE);
@@ -148,9 +149,12 @@ impl Trouble {
         receive_maximum_exceeded: 0,
         fault: None,
         fault_connections: 0,
-        fault_told_at: 0,
+        fault_reported_at: 0,
     };
 }
+
+/// Connections with the same fault in a row from which on it is reported.
+const FAULTS_REPORTED_FROM: u32 = 3;
 
 /// The kinds of packets that both sides send.
 const BOTH_WAYS: [PacketKind; 7] = [
@@ -190,8 +194,43 @@ impl Counters {
         self.packets[RECEIVED_AT[kind as usize & 15] as usize] += 1;
     }
 
-    /// The same for the application.
-    pub(crate) fn stats(&self, trouble: &Trouble) -> Stats {
+    /// A connection was accepted.
+    pub(crate) fn count_connection(&mut self, now: Instant) {
+        if self.connections == 0 {
+            self.first_connection = now;
+        }
+        self.connections += 1;
+        self.last_connection = now;
+    }
+
+    pub(crate) fn count_acknowledgement(&mut self, is_awaited: bool) {
+        if !is_awaited {
+            self.trouble.get_or_init().acknowledgements_ignored += 1;
+        }
+    }
+
+    /// A connection has ended: how many in a row the same fault has ended, if that is to be reported.
+    pub(crate) fn count_fault(&mut self, cause: OfflineCause) -> Option<u32> {
+        let OfflineCause::PeerFault(_) = cause else {
+            self.trouble.get_mut()?.fault = None;
+            return None;
+        };
+        let trouble = self.trouble.get_or_init();
+        if trouble.fault != Some(cause) {
+            trouble.fault = Some(cause);
+            (trouble.fault_connections, trouble.fault_reported_at) = (0, FAULTS_REPORTED_FROM);
+        }
+        trouble.fault_connections += 1;
+        let is_due = trouble.fault_connections == trouble.fault_reported_at;
+        if is_due {
+            trouble.fault_reported_at = trouble.fault_reported_at.saturating_mul(2);
+        }
+        is_due.then_some(trouble.fault_connections)
+    }
+
+    /// All counters, for the application.
+    pub(crate) fn stats(&self) -> Stats {
+        let trouble = &self.trouble;
         let mut packets_sent = PacketCounts::default();
         let mut packets_received = PacketCounts::default();
         for kind in PacketKind::ALL {

@@ -8,8 +8,8 @@
 mod identifiers;
 mod request;
 mod answers;
-mod stopping;
-mod poison;
+mod ending;
+mod quarantine;
 mod rebuild;
 
 use alloc::collections::VecDeque;
@@ -21,9 +21,10 @@ use mqtt_proto::{
 };
 
 use crate::command::Subscribe;
-use crate::error::{RefusedReason, Rejected};
+use crate::error::{Rejected, SessionRefusal};
 use crate::event::{Event, Outcome, Ticket};
 use crate::events::Events;
+use crate::explain::Waits;
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::record::Record;
@@ -50,7 +51,7 @@ pub enum SubscriptionStatus {
 pub(crate) struct Subscriptions {
     identifiers: Identifiers,
     /// Whether the server's session is older than this one, so that others may have given identifiers out.
-    has_heirloom: bool,
+    is_inherited: bool,
     filters: FilterTrie,
     /// By filter.
     wanted: Vec<Option<Wanted>>,
@@ -59,8 +60,7 @@ pub(crate) struct Subscriptions {
     sent: VecDeque<(PacketId, Vec<Request>)>,
     /// Wanted subscriptions that the server has not answered.
     pending: usize,
-    /// Those that were under way whenever a connection broke.
-    aside: Vec<Request>,
+    quarantined: Vec<Request>,
     /// Repeated alone on this connection, and not answered.
     isolated: Option<PacketId>,
 }
@@ -91,13 +91,13 @@ impl Subscriptions {
     const fn new() -> Subscriptions {
         Subscriptions {
             identifiers: Identifiers::new(),
-            has_heirloom: false,
+            is_inherited: false,
             filters: FilterTrie::new(),
             wanted: Vec::new(),
             queue: VecDeque::new(),
             sent: VecDeque::new(),
             pending: 0,
-            aside: Vec::new(),
+            quarantined: Vec::new(),
             isolated: None,
         }
     }
@@ -120,31 +120,37 @@ impl Subscriptions {
     /// Requests that have not ended.
     pub(crate) fn requests(&self) -> usize {
         self.queue.len()
-            + self.aside.len()
+            + self.quarantined.len()
             + self.sent.iter().map(|(_, requests)| requests.len()).sum::<usize>()
     }
 
-    /// Where the request of a ticket is: how many go before it, or which answer it waits for; none if it has ended.
-    pub(crate) fn place(&self, ticket: Ticket) -> Option<Result<usize, PacketKind>> {
-        let is_meant = |request: &Request| match request.change {
-            Change::Unsubscribe { ticket: owner } => owner == ticket,
-            // An earlier request for the same filter ends with the last one.
-            Change::Subscribe { order } => {
-                let id = self.filters.get(request.filter());
-                let wanted = id.and_then(|id| self.wanted.get(id.index())?.as_ref());
-                wanted.is_some_and(|wanted| wanted.order == order && wanted.tickets.contains(&ticket))
-            }
-        };
+    /// What the request of that ticket waits for; none if it has ended.
+    pub(crate) fn waits(&self, ticket: Ticket) -> Option<Waits> {
+        let is_meant = |request: &Request| self.is_awaited(request, ticket);
         if let Some(ahead) = self.queue.iter().position(is_meant) {
-            return Some(Ok(ahead));
+            return Some(Waits::Turn { ahead, qos: None });
         }
-        let sent = self.sent.iter().flat_map(|(_, requests)| requests).find(|request| is_meant(request))?;
-        Some(Err(if sent.is_subscribe() { PacketKind::Suback } else { PacketKind::Unsuback }))
+        if self.quarantined.iter().any(is_meant) {
+            return Some(Waits::Decision);
+        }
+        let mut sent = self.sent.iter().flat_map(|(_, requests)| requests);
+        sent.find(|request| is_meant(request)).map(|request| Waits::Answer(request.answer()))
     }
 
-    /// Whether a request was sent and is not answered.
-    pub(crate) fn awaits_answer(&self) -> bool {
-        !self.sent.is_empty()
+    /// Whether somebody who has that ticket waits for this request.
+    fn is_awaited(&self, request: &Request, ticket: Ticket) -> bool {
+        match request.change {
+            Change::Unsubscribe { ticket: own } => own == ticket,
+            // An earlier request for the same filter ends with the last one.
+            Change::Subscribe { order } => self.wanted(request.filter()).is_some_and(|wanted| {
+                wanted.order == order && (order == ticket || wanted.tickets.contains(&ticket))
+            }),
+        }
+    }
+
+    fn wanted(&self, filter: TopicFilter<'_>) -> Option<&Wanted> {
+        let id = self.filters.get(filter)?;
+        self.wanted.get(id.index())?.as_ref()
     }
 
     /// Whether no request waits for the server.
@@ -153,24 +159,22 @@ impl Subscriptions {
     }
 
     pub(crate) fn status(&self, filter: TopicFilter<'_>) -> Option<SubscriptionStatus> {
-        let id = self.filters.get(filter)?;
-        Some(self.wanted.get(id.index())?.as_ref()?.status)
+        self.wanted(filter).map(|wanted| wanted.status)
     }
 
     /// What names the subscription to a filter in messages, if the server has identifiers.
     pub(crate) fn identifier(&self, filter: TopicFilter<'_>) -> Option<u32> {
-        let id = self.filters.get(filter)?;
-        self.wanted.get(id.index())?.as_ref()?.identifier
+        self.wanted(filter)?.identifier
     }
 
     /// Whether this identifier was given out, perhaps to a subscription that is not wanted any more.
     pub(crate) fn was_identifier(&self, identifier: u32) -> bool {
-        !self.has_heirloom && self.identifiers.was_counted(identifier)
+        !self.is_inherited && self.identifiers.was_counted(identifier)
     }
 
     /// The server has a session from before: identifiers in it may mean other subscriptions than ours.
-    pub(crate) fn on_heirloom(&mut self) {
-        self.has_heirloom = true;
+    pub(crate) fn on_inherited(&mut self) {
+        self.is_inherited = true;
     }
 
     /// Wants a filter, or wants it with other options.
@@ -181,7 +185,7 @@ impl Subscriptions {
         naming: Naming,
         events: &mut Events,
     ) {
-        self.supersede_aside(subscribe.filter.as_str(), events);
+        self.supersede_quarantined(subscribe.filter.as_str(), events);
         let is_new = self.status(subscribe.filter).is_none();
         let identifier = if is_new { self.identifiers.next(subscribe.filter.as_str(), naming) } else { None };
         self.want(ticket, subscribe, identifier);
@@ -231,7 +235,7 @@ impl Subscriptions {
             let outcome = Outcome::Rejected(Rejected::Superseded);
             events.end_all(wanted.tickets, outcome);
         }
-        self.supersede_aside(filter.as_str(), events);
+        self.supersede_quarantined(filter.as_str(), events);
         events.record(Record::Unwanted { ticket, filter: filter.as_str() });
         self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
     }
@@ -242,7 +246,7 @@ impl Subscriptions {
             events.record(Record::Dropped { filter: filter.as_str() });
             events.end_all(wanted.tickets, Outcome::Rejected(Rejected::Superseded));
         }
-        self.supersede_aside(filter.as_str(), events);
+        self.supersede_quarantined(filter.as_str(), events);
     }
 
     /// Requests to end a subscription that were not answered.
@@ -268,7 +272,7 @@ impl Subscriptions {
     pub(crate) fn poll(&mut self, emit: &mut Emit<'_>) -> bool {
         self.skip_superseded();
         let Some(first) = self.queue.front() else { return false };
-        let is_suspect = emit.config.is_suspect(first.strikes);
+        let is_suspect = emit.config.is_suspect(first.failures);
         let is_quiet = emit.others == 0 && self.sent.is_empty();
         if self.isolated.is_some() || is_suspect && !is_quiet {
             return false;
@@ -290,7 +294,7 @@ impl Subscriptions {
                 .terms
                 .check_size(packet_size(body_len))
                 .and_then(|()| self.check_terms(emit.terms, request));
-            let is_suspect = count > 0 && emit.config.is_suspect(request.strikes);
+            let is_suspect = count > 0 && emit.config.is_suspect(request.failures);
             if request.is_subscribe() != is_subscribe
                 || !self.is_current(request)
                 || is_suspect
@@ -302,15 +306,15 @@ impl Subscriptions {
             count += 1;
         }
         if count == 0 {
-            self.refuse_first(refused.unwrap_or(RefusedReason::Disconnected), emit.events);
+            self.refuse_first(refused.unwrap_or(SessionRefusal::Disconnected), emit.events);
             return true;
         }
-        let Some(packet_id) = emit.ids.take() else { return false };
+        let Some(packet_id) = emit.events.ids.take() else { return false };
         self.isolated = is_suspect.then_some(packet_id);
         let mut requests: Vec<Request> = self.queue.drain(..count).collect();
         self.put(packet_id, &requests, with_identifier, emit);
         let kind = if is_subscribe { PacketKind::Subscribe } else { PacketKind::Unsubscribe };
-        emit.counters.count_sent(kind);
+        emit.events.counters.count_sent(kind);
         for request in &mut requests {
             request.was_sent = true;
             if let (true, Some(wanted)) = (request.is_subscribe(), self.wanted_mut(request.filter())) {
@@ -327,9 +331,7 @@ impl Subscriptions {
         match request.change {
             Change::Unsubscribe { .. } => true,
             Change::Subscribe { order } => {
-                let wanted =
-                    self.filters.get(request.filter()).and_then(|id| self.wanted[id.index()].as_ref());
-                wanted.is_some_and(|wanted| wanted.order == order)
+                self.wanted(request.filter()).is_some_and(|wanted| wanted.order == order)
             }
         }
     }
@@ -340,20 +342,20 @@ impl Subscriptions {
         }
     }
 
-    fn check_terms(&self, terms: &Negotiated, request: &Request) -> Result<(), RefusedReason> {
+    fn check_terms(&self, terms: &Negotiated, request: &Request) -> Result<(), SessionRefusal> {
         let filter = request.filter();
         if request.is_subscribe() && filter.has_wildcard() && !terms.wildcard_available {
-            return Err(RefusedReason::WildcardNotSupported);
+            return Err(SessionRefusal::WildcardNotSupported);
         }
         if request.is_subscribe() && filter.is_shared() && !terms.shared_available {
-            return Err(RefusedReason::SharedNotSupported);
+            return Err(SessionRefusal::SharedNotSupported);
         }
         Ok(())
     }
 
-    fn refuse_first(&mut self, why: RefusedReason, events: &mut Events) {
+    fn refuse_first(&mut self, why: SessionRefusal, events: &mut Events) {
         if let Some(request) = self.queue.pop_front() {
-            self.end_request(&request, Outcome::Rejected(Rejected::Refused(why)), events);
+            self.end_request(&request, Outcome::Rejected(Rejected::BySession(why)), events);
         }
     }
 
@@ -378,11 +380,7 @@ impl Subscriptions {
 
     /// An identifier belongs to all filters of a packet.
     fn put(&self, packet_id: PacketId, requests: &[Request], with_identifier: bool, emit: &mut Emit<'_>) {
-        let options = |filter| {
-            let id = self.filters.get(filter);
-            let wanted = id.and_then(|id| self.wanted[id.index()].as_ref());
-            wanted.map(|wanted| wanted.options).unwrap_or_default()
-        };
+        let options = |filter| self.wanted(filter).map(|wanted| wanted.options).unwrap_or_default();
         let first = requests.first().filter(|_| with_identifier).map(Request::filter);
         let identifier =
             first.and_then(|filter| self.identifier(filter)).map(Property::SubscriptionIdentifier);

@@ -134,7 +134,7 @@ fn greeted(target: &Target, writer: &Peer, filter: &str, payload: &str) -> Outco
 fn will(target: &Target) -> Outcome {
     let watcher = target.connect()?;
     let mut inbox = watcher.subscribe("will/+", QoS::AtLeastOnce)?;
-    let will = Will { qos: QoS::AtLeastOnce, ..Will::new("will/a", "it was cut") };
+    let will = Will::new("will/a", "it was cut").qos(QoS::AtLeastOnce);
     target.connect_with_will(will)?.cut();
     let message = inbox.expect("it was cut")?;
     expect_that(message.qos() == QoS::AtLeastOnce, || format!("the will came with QoS {}", message.qos()))?;

@@ -56,7 +56,7 @@ fn will_at_disconnect(target: &Target) -> Outcome {
     let watcher = target.connect()?;
     let mut inbox = watcher.subscribe("willdisconnect", QoS::AtLeastOnce)?;
     let mortal = target.connect_with_will(Will::new("willdisconnect", "left"))?;
-    let disconnect = Disconnect { with_will: true, ..Disconnect::within(PATIENCE) };
+    let disconnect = Disconnect::within(PATIENCE).with_will(true);
     let token = mortal.client.disconnect_with(disconnect).map_err(|error| error.to_string())?;
     token.wait_for(PATIENCE).map_err(|token| token.explain().to_string())?;
     inbox.expect("left")?;
@@ -212,7 +212,7 @@ fn session_expiry(target: &Target) -> Outcome {
         let again = Peer::connect(options)?;
         let present = again.session_present;
         expect_that(present == is_kept, || format!("{seconds} s: session present is {present}"))?;
-        let end = Disconnect { session_expiry_secs: Some(0), ..Disconnect::within(PATIENCE) };
+        let end = Disconnect::within(PATIENCE).session_expiry_secs(Some(0));
         let token = again.client.disconnect_with(end).map_err(|error| error.to_string())?;
         token.wait_for(PATIENCE).map_err(|token| token.explain().to_string())?;
     }

@@ -1,17 +1,12 @@
-//! A session whose every call is recorded; when a test ends well, what was recorded must replay equal.
+//! A session whose every input is recorded; when a test ends well, what was recorded must replay equal.
 
 use std::ops::Deref;
-use std::time::Duration;
 
-use bytes::BytesMut;
 use mqtt_capture::{End, Recorder, Redact, replay};
-use mqtt_proto::{ReasonCode, Version};
-use mqtt_session::{
-    AuthAnswer, AuthStep, Command, Config, Credentials, Event, Instant, Mark, OfflineCause, Receipt, Refused,
-    RefusedReason, Session, Ticket, TransmitBuf,
-};
+use mqtt_proto::Version;
+use mqtt_session::{Config, Event, Input, Instant, Mark, Session, SessionRefusal, Ticket, TransmitBuf};
 
-/// Has the methods of a session, and makes each call through the recorder.
+/// Applies each input through the recorder.
 #[derive(Debug)]
 pub(super) struct Recorded {
     session: Session,
@@ -34,78 +29,12 @@ impl Recorded {
         self.is_rebuilt = true;
     }
 
-    #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
-    pub(super) fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, Refused<'a>> {
-        self.recorder.submit(&mut self.session, now, command)
-    }
-
-    pub(super) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), RefusedReason> {
-        self.recorder.set_credentials(&mut self.session, credentials)
-    }
-
-    pub(super) fn answer_authentication(
-        &mut self,
-        now: Instant,
-        step: AuthStep,
-        answer: AuthAnswer,
-    ) -> Result<(), RefusedReason> {
-        self.recorder.answer_authentication(&mut self.session, now, step, answer)
-    }
-
-    pub(super) fn acknowledge(&mut self, receipt: Receipt) {
-        self.recorder.acknowledge(&mut self.session, receipt);
-    }
-
-    pub(super) fn leave(&mut self, receipt: Receipt) {
-        self.recorder.leave(&mut self.session, receipt);
-    }
-
-    pub(super) fn fetch_left(&mut self, now: Instant) {
-        self.recorder.fetch_left(&mut self.session, now);
-    }
-
-    pub(super) fn acknowledge_with(
-        &mut self,
-        receipt: Receipt,
-        reason: ReasonCode,
-    ) -> Result<(), RefusedReason> {
-        self.recorder.acknowledge_with(&mut self.session, receipt, reason)
-    }
-
-    pub(super) fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: Duration) {
-        self.recorder.set_timeout(&mut self.session, now, ticket, timeout);
-    }
-
-    pub(super) fn retry(&mut self, ticket: Ticket) -> bool {
-        self.recorder.retry(&mut self.session, ticket)
-    }
-
-    pub(super) fn give_up(&mut self, ticket: Ticket) -> bool {
-        self.recorder.give_up(&mut self.session, ticket)
-    }
-
-    pub(super) fn handle_opened(&mut self, now: Instant) {
-        self.recorder.handle_opened(&mut self.session, now);
-    }
-
-    pub(super) fn handle_input(&mut self, now: Instant, input: &mut BytesMut) {
-        self.recorder.handle_input(&mut self.session, now, input);
-    }
-
-    pub(super) fn handle_written(&mut self, now: Instant) {
-        self.recorder.handle_written(&mut self.session, now);
-    }
-
-    pub(super) fn handle_unread(&mut self, now: Instant) {
-        self.recorder.handle_unread(&mut self.session, now);
-    }
-
-    pub(super) fn handle_closed(&mut self, now: Instant, cause: OfflineCause) {
-        self.recorder.handle_closed(&mut self.session, now, cause);
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.recorder.handle_timeout(&mut self.session, now);
+    pub(super) fn apply(&mut self, now: Instant, input: Input<'_>) -> Result<Option<Ticket>, SessionRefusal> {
+        match input {
+            // Only rebuilt sessions have a store, and they are not recorded.
+            Input::Stored(_) => self.session.apply(now, input),
+            input => self.recorder.apply(&mut self.session, now, input),
+        }
     }
 
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut TransmitBuf) -> bool {
@@ -118,10 +47,6 @@ impl Recorded {
 
     pub(super) fn poll_record(&mut self, out: &mut Vec<u8>) -> Option<Mark> {
         self.session.poll_record(out)
-    }
-
-    pub(super) fn handle_stored(&mut self, mark: Mark) {
-        self.session.handle_stored(mark);
     }
 }
 

@@ -137,14 +137,14 @@ pub(crate) fn render_event(event: &Event) -> String {
         Event::Ended { ticket, outcome } => format!("ended {} {}", ticket.get(), render_outcome(*outcome)),
         Event::Message(message) => render_message("message", message),
         Event::Response { ticket, message } => render_message(&format!("response {}", ticket.get()), message),
-        Event::SetAside { ticket, evidence } => {
-            let alone = if evidence.was_alone { " alone" } else { "" };
+        Event::Quarantined { ticket, report } => {
+            let alone = if report.was_alone { " alone" } else { "" };
             format!(
-                "aside {} {} {}{alone}: {}",
+                "quarantined {} {} {}{alone}: {}",
                 ticket.get(),
-                evidence.packet,
-                evidence.closes,
-                evidence.last_cause
+                report.packet,
+                report.failures,
+                report.last_cause
             )
         }
         Event::Authentication { step, stage } => {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mqtt_broker::{Broker, ConnectionId};
-use mqtt_proto::{QoS, SubscribeOptions, TopicFilter, TopicName, Version};
+use mqtt_proto::{QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
 use mqtt_session::{
-    Command, Config, Event, Instant, Mark, OfflineCause, Publish, Reconnect, Session, Subscribe,
-    SubscriptionStatus, TransmitBuf, Transport,
+    Command, Config, Event, Input, Instant, Mark, OfflineCause, Publish, Receipt, Reconnect, Session,
+    Subscribe, SubscriptionStatus, TransmitBuf, Transport,
 };
 
 /// A small generator of its own, so that runs do not depend on anybody else's.
@@ -62,21 +62,14 @@ struct World {
 const STEPS: usize = 60;
 
 fn config(name: &str, version: Version) -> Config {
-    let reconnect = Reconnect {
-        after: Duration::ZERO,
-        after_max: Duration::ZERO,
-        retry_first: true,
-        ..Reconnect::default()
-    };
-    Config {
-        version,
-        clean_session: false,
-        reconnect,
-        keep_alive_secs: 0,
-        in_flight_max: NonZeroU16::new(3),
-        receive_maximum: NonZeroU16::new(3).expect("not 0"),
-        ..Config::new(name)
-    }
+    let reconnect = Reconnect::default().after(Duration::ZERO).after_max(Duration::ZERO).retry_first(true);
+    Config::new(name)
+        .version(version)
+        .clean_session(false)
+        .reconnect(reconnect)
+        .keep_alive_secs(0)
+        .in_flight_max(NonZeroU16::new(3))
+        .receive_maximum(NonZeroU16::new(3).expect("not 0"))
 }
 
 impl End {
@@ -87,13 +80,13 @@ impl End {
 
     /// Opens or drops the link as the session wants it.
     fn follow(&mut self, now: Instant, broker: &mut Broker) {
-        self.session.handle_timeout(now);
+        self.session.apply(now, Input::Timeout).expect("it only happens");
         match self.session.poll_transport() {
             Transport::Open { attempt } if attempt != self.attempt => {
                 self.drop_link(now, broker);
                 self.attempt = attempt;
                 self.link = Some(broker.handle_opened(now));
-                self.session.handle_opened(now);
+                self.session.apply(now, Input::Opened).expect("it only happens");
             }
             Transport::Open { .. } | Transport::Flush => {}
             Transport::Closed => self.drop_link(now, broker),
@@ -126,7 +119,7 @@ impl End {
         while broker.poll_transmit(now, link, &mut out) {}
         out.chunks().for_each(|chunk| self.input.extend_from_slice(chunk));
         let has_read = !self.input.is_empty();
-        self.session.handle_input(now, &mut self.input);
+        self.session.apply(now, Input::Bytes(&mut self.input)).expect("it only happens");
         has_read
     }
 }
@@ -163,7 +156,10 @@ impl World {
             while let Some(event) = self.peer.session.poll_event() {
                 if let Event::Message(message) = event {
                     self.heard.push(String::from_utf8_lossy(message.payload()).into_owned());
-                    message.receipt().into_iter().for_each(|receipt| self.peer.session.acknowledge(receipt));
+                    message
+                        .receipt()
+                        .into_iter()
+                        .for_each(|receipt| acknowledge(&mut self.peer.session, self.now, receipt));
                 }
             }
             if !has_moved {
@@ -177,7 +173,7 @@ impl World {
         let mut record = Vec::new();
         while let Some(mark) = self.client.session.poll_record(&mut record) {
             self.log.push(std::mem::take(&mut record));
-            self.client.session.handle_stored(mark);
+            self.client.session.apply(self.now, Input::Stored(mark)).expect("it only happens");
             if let Some(crash) = self.crash.filter(|crash| crash.records == self.log.len()) {
                 if crash.lets_bytes_out {
                     self.client.write(self.now, &mut self.broker);
@@ -230,7 +226,7 @@ impl World {
             if let Event::Message(message) = event {
                 let text = String::from_utf8_lossy(message.payload()).into_owned();
                 let receipt = message.receipt().expect("there is no QoS 0");
-                self.client.session.acknowledge(receipt);
+                acknowledge(&mut self.client.session, self.now, receipt);
                 let mark = self.client.session.mark().filter(|_| message.qos() == QoS::ExactlyOnce);
                 self.taken.push((mark, text));
             }
@@ -267,7 +263,10 @@ impl World {
             }
             _ => {
                 self.client.drop_link(self.now, &mut self.broker);
-                self.client.session.handle_closed(self.now, OfflineCause::TransportClosed);
+                self.client
+                    .session
+                    .apply(self.now, Input::Closed(OfflineCause::TransportClosed))
+                    .expect("it only happens");
             }
         }
         self.client.follow(self.now, &mut self.broker);
@@ -370,4 +369,8 @@ fn a_crash_at_any_record_loses_and_doubles_nothing() {
     let points = crash_everywhere(0..seeds);
     println!("{points} crash points of {} runs: nothing lost, nothing doubled", 2 * seeds);
     assert!(points as u64 >= 50 * seeds, "the runs have grown too short to tell anything: {points}");
+}
+
+fn acknowledge(session: &mut Session, now: Instant, receipt: Receipt) {
+    session.apply(now, Input::Acknowledge { receipt, reason: ReasonCode::Success }).expect("it is taken");
 }

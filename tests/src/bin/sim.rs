@@ -1,8 +1,14 @@
 //! Simulates seeds: `cargo xtask sim` runs it.
 
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
+use mqtt_capture::ReplayError;
+use tests::recording::record_simulation;
 use tests::sim;
 
 /// What is to be done.
@@ -13,7 +19,8 @@ struct Arguments {
     minutes: Option<u64>,
     clients: Option<usize>,
     shows_trace: bool,
-    shows_planted: bool,
+    record: Option<PathBuf>,
+    replay: Option<PathBuf>,
     shows_fleet: bool,
 }
 
@@ -31,8 +38,9 @@ fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         let mut number = || {
-            let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
+            let value = value()?;
             value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"))
         };
         match word.as_str() {
@@ -40,7 +48,8 @@ fn arguments() -> Result<Arguments, String> {
             "--count" => arguments.count = Some(number()?),
             "--minutes" => arguments.minutes = Some(number()?),
             "--clients" => arguments.clients = Some(number()? as usize),
-            "--planted" => arguments.shows_planted = true,
+            "--record" => arguments.record = Some(value()?.into()),
+            "--replay" => arguments.replay = Some(value()?.into()),
             "--fleet" => arguments.shows_fleet = true,
             "--trace" => arguments.shows_trace = true,
             _ => return Err(format!("`{word}` is unknown")),
@@ -50,13 +59,16 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn simulate(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { seed, count, minutes, clients, shows_trace, shows_planted, shows_fleet } = arguments;
+    let Arguments { seed, count, minutes, clients, record, replay, shows_trace, shows_fleet } = arguments;
     if *shows_fleet {
         tests::fleet::print(clients.unwrap_or(FLEET_SIZE));
         return Ok(());
     }
-    if *shows_planted {
-        return planted();
+    if let Some(folder) = record {
+        return record_captures(folder).map_err(|error| format!("{}: {error}", folder.display()));
+    }
+    if let Some(folder) = replay {
+        return replay_captures(folder);
     }
     if let (Some(seed), true) = (seed, shows_trace) {
         print!("{}", sim::trace(*seed, *clients));
@@ -95,14 +107,37 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
     if failed == 0 { Ok(()) } else { Err(format!("{failed} seeds broke a promise")) }
 }
 
-#[cfg(feature = "planted")]
-fn planted() -> Result<(), String> {
-    tests::planted::table()
+/// Captures of all clients of some simulations.
+fn record_captures(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for seed in 1..=CAPTURED_SEEDS {
+        for (client, log) in record_simulation(seed).1.into_iter().enumerate() {
+            fs::write(folder.join(format!("{seed:03}-{client:03}.mqttcap")), log)?;
+        }
+    }
+    Ok(())
 }
 
-#[cfg(not(feature = "planted"))]
-fn planted() -> Result<(), String> {
-    Err("built without the feature `planted`".into())
+/// Prints the first capture that this build replays otherwise, and fails then.
+fn replay_captures(folder: &Path) -> Result<(), String> {
+    let problem = |error: io::Error| format!("{}: {error}", folder.display());
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut paths: Vec<PathBuf> = entries.map_err(problem)?.iter().map(fs::DirEntry::path).collect();
+    paths.sort();
+    for path in paths {
+        let log = fs::read(&path).map_err(problem)?;
+        let seen = match catch_unwind(AssertUnwindSafe(|| mqtt_capture::replay(&log))) {
+            Ok(Ok(_)) => continue,
+            Ok(Err(ReplayError::Differs(found))) => {
+                format!("{} → {} instead of {}", found.call, found.found, found.expected)
+            }
+            Ok(Err(error)) => return Err(format!("{}: {error}", path.display())),
+            Err(_) => "an assertion of the session".into(),
+        };
+        println!("seed {}: {seen}", path.file_stem().unwrap_or_default().display());
+        return Err("a capture replays otherwise".into());
+    }
+    Ok(())
 }
 
 fn report(verdict: &sim::Verdict, clients: Option<usize>) {
@@ -121,8 +156,11 @@ fn fresh_seed() -> u64 {
     since.as_nanos() as u64 >> 8
 }
 
+/// Simulations whose clients are captured.
+const CAPTURED_SEEDS: u64 = 40;
+
 /// Failing seeds after which the run ends.
 const FAILURES_MAX: u64 = 10;
 
-/// Sessions of a fleet, unless said.
+/// Sessions of a fleet by default.
 const FLEET_SIZE: usize = 100_000;

@@ -211,7 +211,7 @@ impl Model {
                         continue;
                     }
                     PublishError::Rejected(_)
-                    | PublishError::Refused(_)
+                    | PublishError::NotAccepted(_)
                     | PublishError::TimedOut { withdrawn: true } => message,
                     _ => continue,
                 },

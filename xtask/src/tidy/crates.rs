@@ -17,15 +17,17 @@ const LAYERS: [Layer; 17] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
+    // thiserror writes the texts of errors and links nothing; serde only as an optional feature, for the options.
     Layer {
         package: "mqtt-session",
         members: Only(&["mqtt-proto", "mqtt-parts"]),
-        outside: Only(&["bytes", "zeroize"]),
+        outside: Only(&["bytes", "serde", "thiserror", "zeroize"]),
     },
+    // The bytes of a log are postcard's, which has a specification of its own.
     Layer {
         package: "mqtt-capture",
         members: Only(&["mqtt-proto", "mqtt-session"]),
-        outside: Only(&["bytes"]),
+        outside: Only(&["bytes", "postcard", "serde", "thiserror"]),
     },
     Layer { package: "mqtt-broker", members: Only(&["mqtt-proto", "mqtt-parts"]), outside: Only(&["bytes"]) },
     // Cryptography only.

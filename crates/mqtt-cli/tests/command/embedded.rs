@@ -98,7 +98,7 @@ fn the_exit_code_says_what_went_wrong() {
     let nobody = format!("mqtt://{}", free.local_addr().expect("it has an address"));
     drop(free);
     let users = vec![User { name: "user".into(), password: b"secret".to_vec() }];
-    let config = Config { users, allows_anonymous: false, ..Config::default() };
+    let config = Config::default().users(users).allows_anonymous(false);
     let broker = broker::start_with("127.0.0.1:0", config).expect("there is a free port");
     let guarded = broker.url();
     let open = start_broker().handle().url();

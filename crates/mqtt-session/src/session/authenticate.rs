@@ -6,32 +6,27 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{Auth, Connack, Packet, PacketKind, Properties, Property, ReasonCode};
 
-use super::{Farewell, Session};
+use super::Session;
 use crate::authentication::{AuthAnswer, AuthStage, AuthStep};
 use crate::dialogue::{Dialogue, Turn};
-use crate::error::{OfflineCause, PeerFault, RefusedReason, Rejected};
+use crate::error::{OfflineCause, PeerFault, Rejected, SessionRefusal};
 use crate::event::{Event, Outcome, Ticket};
-use crate::state::State;
+use crate::state::{DisconnectReason, State};
 
 impl Session {
-    /// What the application answers to [`Event::Authentication`].
-    ///
-    /// Fails if that step is not waited for, if the answer is none to its question, or if it has no encoding; then
-    /// nothing has changed. After [`AuthAnswer::Accept`] what is left of the input is handled by another call of
-    /// [`Session::handle_input`]. [5.0 MQTT-4.12.0-3]
-    pub fn answer_authentication(
+    pub(super) fn authenticate(
         &mut self,
         now: Instant,
         step: AuthStep,
         answer: AuthAnswer,
-    ) -> Result<(), RefusedReason> {
+    ) -> Result<(), SessionRefusal> {
         if !self.dialogue.asks(step) {
-            return Err(RefusedReason::AuthenticationStep);
+            return Err(SessionRefusal::AuthenticationStep);
         }
         match (self.dialogue.turn(), answer) {
             (_, AuthAnswer::Abort) => {
-                let farewell = Farewell { reason: ReasonCode::UnspecifiedError, session_expiry_secs: None };
-                self.lose(now, OfflineCause::AuthenticationAborted, Some(farewell));
+                let disconnect = DisconnectReason::new(ReasonCode::UnspecifiedError);
+                self.disconnect(now, OfflineCause::AuthenticationAborted, disconnect);
                 Ok(())
             }
             (Turn::Begin, AuthAnswer::Data(data)) if self.dialogue.is_repeated() => {
@@ -45,65 +40,61 @@ impl Session {
                 self.accept_server(now);
                 Ok(())
             }
-            _ => Err(RefusedReason::AuthenticationStep),
+            _ => Err(SessionRefusal::AuthenticationStep),
         }
     }
 
     /// A link is being opened, and its CONNECT is to begin a dialogue.
     pub(super) fn ask_first_word(&mut self) {
         if self.config.authentication_method.is_some() {
-            let step = self.dialogue.make().begin(None);
+            let step = self.dialogue.get_or_init().begin(None);
             self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
         }
     }
 
     /// [5.0 MQTT-4.12.1-1]
-    pub(super) fn submit_reauthenticate(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-    ) -> Result<(), RefusedReason> {
-        self.check_not_closing()?;
+    pub(super) fn reauthenticate(&mut self, now: Instant, ticket: Ticket) -> Result<(), SessionRefusal> {
+        self.check_not_stopping()?;
         if self.config.authentication_method.is_none() {
-            return Err(RefusedReason::NoAuthenticationMethod);
+            return Err(SessionRefusal::NoAuthenticationMethod);
         }
         if !self.connection.is_online() {
-            return Err(RefusedReason::Offline);
+            return Err(SessionRefusal::Offline);
         }
         if self.dialogue.turn() != Turn::Nobody {
-            return Err(RefusedReason::AuthenticationUnderWay);
+            return Err(SessionRefusal::AuthenticationUnderWay);
         }
-        let step = self.dialogue.make().begin(Some(ticket));
+        let step = self.dialogue.get_or_init().begin(Some(ticket));
         self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
         self.events.set_deadline(ticket, now + self.config.network_timeout);
         Ok(())
     }
 
-    fn say_first(&mut self, data: Vec<u8>) -> Result<(), RefusedReason> {
-        self.put_connect(true, &data, &mut Vec::new()).map_err(RefusedReason::Config)?;
-        self.dialogue.make().say_first(data);
+    fn say_first(&mut self, data: Vec<u8>) -> Result<(), SessionRefusal> {
+        self.put_connect(true, &data, &mut Vec::new()).map_err(SessionRefusal::Config)?;
+        self.dialogue.get_or_init().say_first(data);
         self.connect_if_ready();
         Ok(())
     }
 
-    fn put_auth(&mut self, reason: ReasonCode, data: &[u8]) -> Result<(), RefusedReason> {
+    fn put_auth(&mut self, reason: ReasonCode, data: &[u8]) -> Result<(), SessionRefusal> {
         let method = self.config.authentication_method.as_deref().unwrap_or_default();
         let said = [Property::AuthenticationMethod(method), Property::AuthenticationData(data)];
         let said = if data.is_empty() { &said[..1] } else { &said[..] };
         let packet = Packet::Auth(Auth { reason, properties: Properties::new(said) });
-        let size = packet.encoded_len(self.config.version).map_err(RefusedReason::Encode)?;
+        let size = packet.encoded_len(self.config.version).map_err(SessionRefusal::Encode)?;
         if self.connection.is_online() {
-            self.terms.check_size(size)?;
+            self.negotiated.check_size(size)?;
         }
-        packet.encode(self.config.version, &mut self.control).map_err(RefusedReason::Encode)?;
-        self.counters.count_sent(PacketKind::Auth);
-        self.dialogue.make().pass_on();
+        packet.encode(self.config.version, &mut self.control).map_err(SessionRefusal::Encode)?;
+        self.events.counters.count_sent(PacketKind::Auth);
+        self.dialogue.get_or_init().pass_on();
         Ok(())
     }
 
     /// The application has accepted what the server has said last.
     fn accept_server(&mut self, now: Instant) {
-        if let Some(ticket) = self.dialogue.used().and_then(Dialogue::end) {
+        if let Some(ticket) = self.dialogue.get_mut().and_then(Dialogue::end) {
             self.events.end(ticket, Outcome::Done(ReasonCode::Success));
         }
         if let State::Verifying { session_present, .. } = self.connection.state() {
@@ -130,7 +121,7 @@ impl Session {
     }
 
     fn ask(&mut self, turn: Turn, stage: AuthStage) {
-        let step = self.dialogue.make().ask(turn);
+        let step = self.dialogue.get_or_init().ask(turn);
         self.events.push(Event::Authentication { step, stage });
     }
 
@@ -157,7 +148,7 @@ impl Session {
 
     /// The connection has ended, and the dialogue with it.
     pub(super) fn end_dialogue(&mut self, cause: OfflineCause) {
-        let ticket = self.dialogue.used().and_then(Dialogue::end);
+        let ticket = self.dialogue.get_mut().and_then(Dialogue::end);
         if let Some(ticket) = ticket {
             self.events.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
         }

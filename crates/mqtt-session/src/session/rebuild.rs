@@ -10,8 +10,7 @@ use mqtt_proto::{QoS, SubscribeFilter};
 use super::{Session, TRANSMIT_BATCH};
 use crate::command::{Publish, Subscribe};
 use crate::config::{Config, Lost, SessionLoss};
-use crate::error::RefusedReason;
-use crate::events::Events;
+use crate::error::SessionRefusal;
 use crate::journal::{Journal, Mark};
 use crate::record::{self, Record, RecordError, RecordErrorKind};
 
@@ -19,7 +18,7 @@ impl Session {
     /// A session that keeps a journal, rebuilt from the records of an earlier one; a new one if there are none.
     ///
     /// From then on each change that must survive the program becomes a record ([`Session::poll_record`]), and no
-    /// byte that follows from a record leaves before it is stored ([`Session::handle_stored`]). A crash between any
+    /// byte that follows from a record leaves before it is stored ([`crate::Input::Stored`]). A crash between any
     /// two records loses and doubles nothing: QoS 1 arrives at least once, QoS 2 exactly once, in order. What the
     /// application stores of its own belongs to the record of [`Session::mark`]: a QoS 2 message that it has taken
     /// and acknowledged is known as taken from that record on, and comes again without it.
@@ -35,15 +34,15 @@ impl Session {
         records: impl IntoIterator<Item = R>,
     ) -> Result<Session, RecordError> {
         let mut session = Session::new(config, seed);
-        // What was to be told belonged to the earlier program.
-        let mut told = Events::new();
         let mut count = 0;
         for (index, bytes) in records.into_iter().enumerate() {
             let record = Record::decode(bytes.as_ref());
-            let applied = record.and_then(|record| session.apply(&record, &mut told));
+            let applied = record.and_then(|record| session.apply_record(&record));
             applied.map_err(|kind| RecordError { index, kind })?;
             count += 1;
         }
+        // What was to be reported belonged to the earlier program.
+        session.events.discard();
         session.events.keep_journal(Box::new(Journal::behind(count)));
         Ok(session)
     }
@@ -54,8 +53,7 @@ impl Session {
         self.events.journal_mut()?.poll(out)
     }
 
-    /// All records up to that one are stored, as safely as they have to be. What waited for them may be sent.
-    pub fn handle_stored(&mut self, mark: Mark) {
+    pub(super) fn on_stored(&mut self, mark: Mark) {
         if let Some(journal) = self.events.journal_mut() {
             journal.on_stored(mark);
         }
@@ -68,7 +66,7 @@ impl Session {
 
     /// Fills a batch, and appends to `out` those batches whose records are stored.
     pub(super) fn fill_behind_records(&mut self, now: mqtt_parts::Instant, out: &mut TransmitBuf) {
-        let has_link = self.has_link();
+        let has_link = self.connection.has_link();
         let Some(journal) = self.events.journal_mut() else { return };
         if !has_link {
             journal.forget_batches();
@@ -90,46 +88,49 @@ impl Session {
         self.events.journal().is_some_and(|journal| journal.held() > 0)
     }
 
-    fn apply(&mut self, record: &Record<'_>, told: &mut Events) -> Result<(), RecordErrorKind> {
+    fn apply_record(&mut self, record: &Record<'_>) -> Result<(), RecordErrorKind> {
         if let Some(ticket) = record.ticket() {
             self.tickets = self.tickets.max(ticket.get());
         }
         match *record {
             Record::Queued { .. } => return self.apply_queued(record),
             Record::Sent { ticket, packet_id } => {
-                let is_known = self.outbox.make().rebuild_sent(ticket, packet_id, &mut self.ids);
+                let is_known =
+                    self.outbox.get_or_init().rebuild_sent(ticket, packet_id, &mut self.events.ids);
                 return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
             }
             Record::Released { packet_id, reason } => {
-                let is_known = self.outbox.make().rebuild_released(packet_id, reason);
+                let is_known = self.outbox.get_or_init().rebuild_released(packet_id, reason);
                 return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
             }
-            Record::Ended { ticket } => self.outbox.make().rebuild_ended(ticket, &mut self.ids),
+            Record::Ended { ticket } => self.outbox.get_or_init().rebuild_ended(ticket, &mut self.events.ids),
             Record::Forgotten { ticket } => {
-                if let Some(outbox) = self.outbox.used() {
+                if let Some(outbox) = self.outbox.get_mut() {
                     outbox.forget(ticket);
                 }
-                if let Some(subscriptions) = self.subscriptions.used() {
+                if let Some(subscriptions) = self.subscriptions.get_mut() {
                     subscriptions.forget(ticket);
                 }
             }
-            Record::Reserved { packet_id } => self.outbox.make().rebuild_reserved(packet_id, &mut self.ids),
-            Record::Taken { packet_id, reason } => self.inbox.make().rebuild_taken(packet_id, reason),
-            Record::Completed { packet_id } => self.inbox.make().rebuild_completed(packet_id),
-            Record::SessionLost => {
-                self.inbox.make().on_session_lost();
+            Record::Reserved { packet_id } => {
+                self.outbox.get_or_init().rebuild_reserved(packet_id, &mut self.events.ids);
+            }
+            Record::Taken { packet_id, reason } => self.inbox.get_or_init().rebuild_taken(packet_id, reason),
+            Record::Completed { packet_id } => self.inbox.get_or_init().rebuild_completed(packet_id),
+            Record::SessionLost {} => {
+                self.inbox.get_or_init().on_session_lost();
                 // What was not to be sent anew has ended before.
                 let policy = SessionLoss {
                     never_sent: Lost::Resend,
                     at_least_once: Lost::Resend,
                     exactly_once: Lost::Resend,
                 };
-                self.outbox.make().on_session_lost(policy, &mut self.ids, told);
-                self.subscriptions.make().on_session_lost(told);
+                self.outbox.get_or_init().on_session_lost(policy, &mut self.events);
+                self.subscriptions.get_or_init().on_session_lost(&mut self.events);
             }
             Record::Online { client_id } => {
                 self.client_id = client_id.into();
-                self.was_online = true;
+                self.connection.rebuild_online();
             }
             Record::Wanted { ticket, version, packet } => {
                 let subscribe = record::subscribe(packet, version)?;
@@ -141,16 +142,22 @@ impl Session {
                 let identifier = subscribe.properties.subscription_identifiers().next();
                 let subscribe = Subscribe { filter, options };
                 let naming = self.naming();
-                self.subscriptions.make().rebuild_wanted(ticket, &subscribe, identifier, naming);
+                self.subscriptions.get_or_init().rebuild_wanted(ticket, &subscribe, identifier, naming);
             }
             Record::Granted { ticket, code, filter } => {
-                self.subscriptions.make().rebuild_granted(ticket, code, record::filter(filter)?);
+                self.subscriptions.get_or_init().rebuild_granted(ticket, code, record::filter(filter)?);
             }
             Record::Unwanted { ticket, filter } => {
-                self.subscriptions.make().unsubscribe(ticket, record::filter(filter)?, told);
+                self.subscriptions.get_or_init().unsubscribe(
+                    ticket,
+                    record::filter(filter)?,
+                    &mut self.events,
+                );
             }
-            Record::Unsubscribed { ticket } => self.subscriptions.make().rebuild_unsubscribed(ticket),
-            Record::Dropped { filter } => self.subscriptions.make().rebuild_dropped(record::filter(filter)?),
+            Record::Unsubscribed { ticket } => self.subscriptions.get_or_init().rebuild_unsubscribed(ticket),
+            Record::Dropped { filter } => {
+                self.subscriptions.get_or_init().rebuild_dropped(record::filter(filter)?);
+            }
         }
         Ok(())
     }
@@ -172,9 +179,9 @@ impl Session {
             timeout: None,
         };
         let config = &self.config;
-        let pushed = self.outbox.make().rebuild_queued(ticket, &publish, accepted_at, config.version);
+        let pushed = self.outbox.get_or_init().rebuild_queued(ticket, &publish, accepted_at, config.version);
         pushed.map_err(|reason| match reason {
-            RefusedReason::Encode(error) => RecordErrorKind::Version(error),
+            SessionRefusal::Encode(error) => RecordErrorKind::Version(error),
             _ => RecordErrorKind::Inconsistent,
         })
     }

@@ -2,8 +2,7 @@
 
 use alloc::vec::Vec;
 
-use mqtt_parts::PacketIds;
-use mqtt_proto::{PacketId, QoS, ReasonCode, ReasonCodes, Version};
+use mqtt_proto::{PacketId, QoS, ReasonCode, Suback, Unsuback, Version};
 
 use super::request::{Change, Request};
 use super::{SubscriptionStatus, Subscriptions};
@@ -14,17 +13,12 @@ use crate::record::Record;
 
 impl Subscriptions {
     /// The answer to a SUBSCRIBE; false if nobody waits for it.
-    pub(crate) fn on_suback(
-        &mut self,
-        packet_id: PacketId,
-        codes: ReasonCodes<'_>,
-        ids: &mut PacketIds,
-        events: &mut Events,
-    ) -> Result<bool, PeerFault> {
-        let Some(requests) = self.take_sent(packet_id, true, Some(codes.len()), ids)? else {
+    pub(crate) fn on_suback(&mut self, suback: &Suback<'_>, events: &mut Events) -> Result<bool, PeerFault> {
+        let codes_len = Some(suback.codes.len());
+        let Some(requests) = self.take_sent(suback.packet_id, true, codes_len, events)? else {
             return Ok(false);
         };
-        for (request, code) in requests.iter().zip(codes.iter()) {
+        for (request, code) in requests.iter().zip(suback.codes.iter()) {
             if !self.is_current(request) {
                 continue;
             }
@@ -48,18 +42,18 @@ impl Subscriptions {
     /// The answer to an UNSUBSCRIBE, false if nobody waits for it; before 5.0 it has no codes and means success.
     pub(crate) fn on_unsuback(
         &mut self,
-        packet_id: PacketId,
-        codes: ReasonCodes<'_>,
+        unsuback: &Unsuback<'_>,
         version: Version,
-        ids: &mut PacketIds,
         events: &mut Events,
     ) -> Result<bool, PeerFault> {
-        let codes_len = version.has_properties().then_some(codes.len());
-        let Some(requests) = self.take_sent(packet_id, false, codes_len, ids)? else { return Ok(false) };
-        let codes = codes.iter().map(Some).chain(core::iter::repeat(None));
+        let codes_len = version.has_properties().then_some(unsuback.codes.len());
+        let Some(requests) = self.take_sent(unsuback.packet_id, false, codes_len, events)? else {
+            return Ok(false);
+        };
+        let codes = unsuback.codes.iter().chain(core::iter::repeat(ReasonCode::Success));
         for (request, code) in requests.iter().zip(codes) {
             let Change::Unsubscribe { ticket } = request.change else { continue };
-            let outcome = match code.unwrap_or(ReasonCode::Success) {
+            let outcome = match code {
                 code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
                 code => Outcome::Done(code),
             };
@@ -76,7 +70,7 @@ impl Subscriptions {
         packet_id: PacketId,
         is_subscribe: bool,
         codes: Option<usize>,
-        ids: &mut PacketIds,
+        events: &mut Events,
     ) -> Result<Option<Vec<Request>>, PeerFault> {
         let index = self.sent.iter().position(|(id, requests)| {
             *id == packet_id && requests.iter().all(|request| request.is_subscribe() == is_subscribe)
@@ -87,7 +81,7 @@ impl Subscriptions {
         }
         let found = index.and_then(|index| self.sent.remove(index));
         let Some((_, requests)) = found else { return Ok(None) };
-        ids.release(packet_id);
+        events.ids.release(packet_id);
         self.isolated.take_if(|isolated| *isolated == packet_id);
         Ok(Some(requests))
     }

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use mqtt_proto::TopicFilter;
+use mqtt_proto::{PacketKind, TopicFilter};
 
 use crate::event::Ticket;
 
@@ -13,7 +13,7 @@ pub(super) struct Request {
     /// Whether the server may know of it.
     pub(super) was_sent: bool,
     /// Connections in a row that broke while it was under way.
-    pub(super) strikes: u8,
+    pub(super) failures: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +39,16 @@ impl Change {
 
 impl Request {
     pub(super) fn new(filter: &str, change: Change) -> Request {
-        Request { filter: filter.into(), change, was_sent: false, strikes: 0 }
+        Request { filter: filter.into(), change, was_sent: false, failures: 0 }
     }
 
     pub(super) fn filter(&self) -> TopicFilter<'_> {
         TopicFilter::new(&self.filter).expect("it was a filter when it was accepted")
+    }
+
+    /// The packet by which the server answers.
+    pub(super) fn answer(&self) -> PacketKind {
+        if self.is_subscribe() { PacketKind::Suback } else { PacketKind::Unsuback }
     }
 
     pub(super) fn is_subscribe(&self) -> bool {

@@ -1,0 +1,522 @@
+//! Outgoing messages that have not ended, in the order of their tickets.
+//!
+//! Each message is one entry, and its [`Place`] says where it is: waiting, sent, released, quarantined, or ended and a
+//! tombstone. Frames lie one behind the other in one piece of memory and stay there until the message ends, so that
+//! sending copies nothing. What ends at the front is taken off at once; what ends in the middle leaves a tombstone, and
+//! once these are the greater part the store closes up. So every operation costs the same, however many messages
+//! there are, and memory of messages that have ended is used again.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use mqtt_parts::Instant;
+use mqtt_proto::{PacketId, PropertyBuf, QoS, ReasonCode, Version};
+
+use crate::command::Publish;
+use crate::error::SessionRefusal;
+use crate::event::Ticket;
+use crate::frame::{Frame, Shape, encode};
+
+/// The messages, and their packet identifiers.
+pub(super) struct Store {
+    entries: VecDeque<Entry>,
+    /// Position of the first entry. Those of later ones follow, until the store closes up.
+    first: u64,
+    frames: Vec<u8>,
+    /// What the first byte of `frames` is numbered, in the count that [`Entry::frame_at`] goes by.
+    frames_from: u32,
+    /// Bytes of frames whose messages need them no more, behind that of the first entry.
+    unused: usize,
+    /// By packet identifier: the position of its message, or [`RESERVED`], or [`NOBODY`].
+    by_id: Vec<u32>,
+    /// By [`Place::kind`].
+    counts: [usize; 5],
+    /// Bytes of all waiting messages, and [`OVERHEAD`] for each.
+    waiting_bytes: usize,
+    /// Waiting messages of QoS 0.
+    waiting_qos0: usize,
+    /// No entry in front of this position waits.
+    waiting_from: u64,
+    /// No entry of QoS 0 in front of this position waits.
+    waiting_qos0_from: u64,
+    /// No entry in front of this position is to be repeated.
+    due_from: u64,
+    /// Memory to put properties in order.
+    scratch: PropertyBuf,
+}
+
+/// One message.
+pub(super) struct Entry {
+    pub(super) ticket: Ticket,
+    place: Place,
+    pub(super) qos: QoS,
+    /// Whether somebody waits for its end.
+    pub(super) is_awaited: bool,
+    /// Connections in a row that broke while it was under way.
+    pub(super) failures: u8,
+    /// When it first went out.
+    pub(super) sent_at: Instant,
+    frame_at: u32,
+    frame_len: u32,
+    shape: Shape,
+    payload: Option<Bytes>,
+}
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// To be sent; `was_sent` in a session that the server has lost since.
+    Waiting { was_sent: bool },
+    /// Sent and not answered; `is_due` to be repeated on this connection.
+    Sent { packet_id: PacketId, is_due: bool },
+    /// QoS 2 between PUBREC and PUBCOMP; `is_due` if its PUBREL is to be repeated on this connection.
+    Released { packet_id: PacketId, is_due: bool, release: Release },
+    /// Under way whenever a connection broke. It keeps its identifier, until the server has lost the session.
+    Quarantined { packet_id: Option<PacketId>, release: Option<Release> },
+    /// Ended.
+    Tombstone,
+}
+
+/// A PUBREC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    /// Counts PUBRECs, so that PUBRELs are repeated in their order.
+    pub(super) order: u32,
+    /// Says whether there were subscribers.
+    pub(super) reason: ReasonCode,
+}
+
+impl Place {
+    /// Its number among the places.
+    const fn kind(self) -> usize {
+        match self {
+            Place::Waiting { .. } => WAITING,
+            Place::Sent { .. } => SENT,
+            Place::Released { .. } => RELEASED,
+            Place::Quarantined { .. } => QUARANTINED,
+            Place::Tombstone => TOMBSTONE,
+        }
+    }
+
+    pub(super) const fn packet_id(self) -> Option<PacketId> {
+        match self {
+            Place::Sent { packet_id, .. } | Place::Released { packet_id, .. } => Some(packet_id),
+            Place::Quarantined { packet_id, .. } => packet_id,
+            Place::Waiting { .. } | Place::Tombstone => None,
+        }
+    }
+
+    /// Whether the frame is not needed any more.
+    const fn is_without_frame(self) -> bool {
+        matches!(
+            self,
+            Place::Released { .. } | Place::Quarantined { release: Some(_), .. } | Place::Tombstone
+        )
+    }
+}
+
+const WAITING: usize = 0;
+const SENT: usize = 1;
+const RELEASED: usize = 2;
+const QUARANTINED: usize = 3;
+const TOMBSTONE: usize = 4;
+
+/// A message counts as so many bytes more than its packet has.
+pub(super) const OVERHEAD: usize = size_of::<Entry>();
+
+/// Positions are kept by so many of their bits: enough to tell all entries from each other.
+const POSITION_BITS: u32 = u32::MAX >> 1;
+
+/// Stands for an identifier whose message was given up while the server may know it.
+const RESERVED: u32 = POSITION_BITS + 1;
+
+/// Stands for an identifier that no message has.
+const NOBODY: u32 = RESERVED + 1;
+
+/// Tombstones that are left alone, and bytes of memory that no message needs.
+const TOMBSTONES_MIN: usize = 64;
+const UNUSED_MIN: usize = 65_536;
+
+impl Entry {
+    pub(super) const fn place(&self) -> Place {
+        self.place
+    }
+
+    fn packet_size(&self) -> usize {
+        self.frame_len as usize + self.payload.as_ref().map_or(0, Bytes::len)
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.place, Place::Waiting { .. })
+    }
+
+    /// Whether it is to be repeated on this connection.
+    pub(super) const fn is_due(&self) -> bool {
+        matches!(self.place, Place::Sent { is_due: true, .. } | Place::Released { is_due: true, .. })
+    }
+}
+
+/// Shows the messages: where they lie changes nothing that a session does.
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.entries.iter().filter(|entry| entry.place != Place::Tombstone))
+            .finish()?;
+        let reserved = self.by_id.iter().enumerate().filter(|(_, position)| **position == RESERVED);
+        f.debug_list().entries(reserved.map(|(id, _)| id)).finish()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entry { ticket, place, qos, is_awaited, failures, sent_at, frame_len, .. } = self;
+        write!(f, "{ticket:?} {place:?} {qos} {is_awaited} {failures} {sent_at:?} {frame_len}")
+    }
+}
+
+impl Store {
+    pub(super) const fn new() -> Store {
+        Store {
+            entries: VecDeque::new(),
+            first: 0,
+            frames: Vec::new(),
+            frames_from: 0,
+            unused: 0,
+            by_id: Vec::new(),
+            counts: [0; 5],
+            waiting_bytes: 0,
+            waiting_qos0: 0,
+            waiting_from: 0,
+            waiting_qos0_from: 0,
+            due_from: 0,
+            scratch: PropertyBuf::new(),
+        }
+    }
+
+    /// Messages that are to be sent.
+    pub(super) const fn waiting(&self) -> usize {
+        self.counts[WAITING]
+    }
+
+    /// What [`Store::waiting`] messages count as, in bytes.
+    pub(super) const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Messages that have an identifier and are not quarantined.
+    pub(super) const fn under_way(&self) -> usize {
+        self.counts[SENT] + self.counts[RELEASED]
+    }
+
+    pub(super) const fn released(&self) -> usize {
+        self.counts[RELEASED]
+    }
+
+    pub(super) const fn quarantined(&self) -> usize {
+        self.counts[QUARANTINED]
+    }
+
+    /// Takes a message in if `check` agrees to its frame.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        publish: &Publish<'_>,
+        version: Version,
+        check: impl FnOnce(&Frame<'_>) -> Result<(), SessionRefusal>,
+    ) -> Result<(), SessionRefusal> {
+        debug_assert!(self.entries.back().is_none_or(|last| last.ticket < ticket), "tickets count up");
+        let start = self.frames.len();
+        let encoded = encode(publish, now, version, &mut self.scratch, &mut self.frames);
+        let (shape, payload) = encoded.inspect_err(|_| self.frames.truncate(start))?;
+        let checked = match u32::try_from(self.frames.len()) {
+            Ok(_) => check(&Frame { bytes: &self.frames[start..], payload: payload.as_ref(), shape }),
+            Err(_) => Err(SessionRefusal::QueueBytesFull { bytes_max: u32::MAX as usize }),
+        };
+        if let Err(reason) = checked {
+            self.frames.truncate(start);
+            return Err(reason);
+        }
+        let entry = Entry {
+            ticket,
+            place: Place::Waiting { was_sent: false },
+            qos: publish.qos,
+            is_awaited: true,
+            failures: 0,
+            sent_at: Instant::ORIGIN,
+            frame_at: self.frames_from.wrapping_add(start as u32),
+            frame_len: (self.frames.len() - start) as u32,
+            shape,
+            payload,
+        };
+        self.counts[WAITING] += 1;
+        self.waiting_bytes += entry.packet_size() + OVERHEAD;
+        self.waiting_qos0 += usize::from(publish.qos == QoS::AtMostOnce);
+        self.entries.push_back(entry);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn get(&self, index: usize) -> &Entry {
+        &self.entries[index]
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: usize) -> &mut Entry {
+        &mut self.entries[index]
+    }
+
+    /// Entries, tombstones among them.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    fn frame_start(&self, entry: &Entry) -> usize {
+        entry.frame_at.wrapping_sub(self.frames_from) as usize
+    }
+
+    #[inline]
+    pub(super) fn frame(&self, index: usize) -> Frame<'_> {
+        let entry = &self.entries[index];
+        debug_assert!(!entry.place.is_without_frame(), "its frame is not kept");
+        let start = self.frame_start(entry);
+        let bytes = &self.frames[start..start + entry.frame_len as usize];
+        Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }
+    }
+
+    /// Where the message of that ticket is, if it has not ended.
+    pub(super) fn find(&self, ticket: Ticket) -> Option<usize> {
+        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
+        (self.entries[index].place != Place::Tombstone).then_some(index)
+    }
+
+    /// Where the message is that has this identifier.
+    #[inline]
+    pub(super) fn find_id(&self, id: PacketId) -> Option<usize> {
+        let position = *self.by_id.get(usize::from(id.get()))?;
+        (position < RESERVED).then(|| (position.wrapping_sub(self.first as u32) & POSITION_BITS) as usize)
+    }
+
+    /// The first message that waits.
+    #[inline]
+    pub(super) fn first_waiting(&mut self) -> Option<usize> {
+        if self.counts[WAITING] == 0 {
+            return None;
+        }
+        let mut index = self.index_of(self.waiting_from);
+        while !self.entries[index].is_waiting() {
+            index += 1;
+        }
+        self.waiting_from = self.first + index as u64;
+        Some(index)
+    }
+
+    /// The first message of QoS 0 that waits.
+    pub(super) fn first_waiting_qos0(&mut self) -> Option<usize> {
+        if self.waiting_qos0 == 0 {
+            return None;
+        }
+        let mut index = self.index_of(self.waiting_qos0_from);
+        while !self.entries[index].is_waiting() || self.entries[index].qos != QoS::AtMostOnce {
+            index += 1;
+        }
+        self.waiting_qos0_from = self.first + index as u64;
+        Some(index)
+    }
+
+    /// The first message that is to be repeated.
+    pub(super) fn first_due(&mut self) -> Option<usize> {
+        let start = self.index_of(self.due_from);
+        let found = self.entries.range(start..).position(Entry::is_due);
+        let index = found.map(|ahead| start + ahead);
+        self.due_from = self.first + index.unwrap_or(self.entries.len()) as u64;
+        index
+    }
+
+    #[inline]
+    fn index_of(&self, position: u64) -> usize {
+        position.max(self.first).wrapping_sub(self.first) as usize
+    }
+
+    /// Messages of QoS 0 from this one on whose bytes go out as they are, as far as `is_taken` wants them with their
+    /// flags and sizes: how many there are, and their bytes.
+    #[inline]
+    pub(super) fn qos0_run(
+        &self,
+        index: usize,
+        mut is_taken: impl FnMut(u8, usize) -> bool,
+    ) -> (usize, &[u8]) {
+        let start = self.frame_start(&self.entries[index]);
+        let mut end = start;
+        let mut count = 0;
+        for entry in self.entries.range(index..) {
+            let is_plain = entry.qos == QoS::AtMostOnce && entry.payload.is_none() && !entry.shape.expires();
+            let len = entry.frame_len as usize;
+            if !is_plain || !entry.is_waiting() || !is_taken(self.frames[end], len) {
+                break;
+            }
+            end += len;
+            count += 1;
+        }
+        (count, &self.frames[start..end])
+    }
+
+    /// A message is somewhere else from now on. One that ends may move others: indices found before are void then.
+    #[inline]
+    pub(super) fn set_place(&mut self, index: usize, place: Place) {
+        if self.mark(index, place) {
+            self.reclaim();
+        }
+    }
+
+    /// True if memory has become free.
+    #[inline]
+    fn mark(&mut self, index: usize, place: Place) -> bool {
+        let position = self.first + index as u64;
+        let entry = &mut self.entries[index];
+        let old = core::mem::replace(&mut entry.place, place);
+        debug_assert!(old != Place::Tombstone, "a message ends once");
+        let size = entry.packet_size() + OVERHEAD;
+        let is_qos0 = usize::from(entry.qos == QoS::AtMostOnce);
+        let loses_frame = place.is_without_frame() && !old.is_without_frame();
+        if loses_frame {
+            entry.payload = None;
+            self.unused += entry.frame_len as usize;
+        }
+        self.counts[old.kind()] -= 1;
+        self.counts[place.kind()] += 1;
+        if let Place::Waiting { .. } = old {
+            self.waiting_bytes -= size;
+            self.waiting_qos0 -= is_qos0;
+        }
+        if let Place::Waiting { .. } = place {
+            debug_assert!(!old.is_without_frame(), "its frame is not kept");
+            self.waiting_bytes += size;
+            self.waiting_qos0 += is_qos0;
+            self.waiting_from = self.waiting_from.min(position);
+        }
+        if let Place::Sent { is_due: true, .. } | Place::Released { is_due: true, .. } = place {
+            self.due_from = self.due_from.min(position);
+        }
+        if old.packet_id() != place.packet_id() {
+            old.packet_id().into_iter().for_each(|id| self.name(id, NOBODY));
+            place.packet_id().into_iter().for_each(|id| self.name(id, position as u32 & POSITION_BITS));
+        }
+        loses_frame || place == Place::Tombstone
+    }
+
+    /// Looks at each message in order, which is where `look` says from then on.
+    pub(super) fn visit(&mut self, mut look: impl FnMut(&mut Entry) -> Place) {
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.place != Place::Tombstone {
+                let place = look(entry);
+                self.mark(index, place);
+            }
+        }
+        self.reclaim();
+    }
+
+    /// What an identifier stands for.
+    #[inline]
+    fn name(&mut self, id: PacketId, position: u32) {
+        let at = usize::from(id.get());
+        if self.by_id.len() <= at {
+            self.by_id.resize(at + 1, NOBODY);
+        }
+        debug_assert!(position >= RESERVED || self.by_id[at] >= RESERVED, "no identifier has two messages");
+        self.by_id[at] = position;
+    }
+
+    /// No other message may have that identifier, whose message was given up.
+    pub(super) fn reserve(&mut self, id: PacketId) {
+        self.name(id, RESERVED);
+    }
+
+    /// The identifiers that were reserved may be used again.
+    pub(super) fn release_reserved(&mut self) -> impl Iterator<Item = PacketId> {
+        let reserved = self.by_id.iter_mut().enumerate().filter(|(_, position)| **position == RESERVED);
+        reserved.filter_map(|(id, position)| {
+            *position = NOBODY;
+            PacketId::new(id as u16)
+        })
+    }
+
+    /// `count` waiting messages of QoS 0 have ended, from this one on.
+    #[inline]
+    pub(super) fn end_run(&mut self, index: usize, count: usize, mut ended: impl FnMut(Ticket)) {
+        if index == 0 {
+            // Under load this is the way of most messages.
+            for entry in self.entries.drain(..count) {
+                self.waiting_bytes -= entry.frame_len as usize + OVERHEAD;
+                ended(entry.ticket);
+            }
+            self.first += count as u64;
+            self.counts[WAITING] -= count;
+            self.waiting_qos0 -= count;
+        } else {
+            for index in index..index + count {
+                ended(self.entries[index].ticket);
+                self.mark(index, Place::Tombstone);
+            }
+        }
+        self.reclaim();
+    }
+
+    /// Takes ended messages off the front, and closes up if too much memory is not needed any more.
+    fn reclaim(&mut self) {
+        while let Some(front) = self.entries.front().filter(|front| front.place == Place::Tombstone) {
+            self.unused -= front.frame_len as usize;
+            self.counts[TOMBSTONE] -= 1;
+            self.first += 1;
+            self.entries.pop_front();
+        }
+        let Some(front) = self.entries.front() else {
+            debug_assert_eq!(self.unused, 0, "no message, no memory");
+            self.frames.clear();
+            return;
+        };
+        let start = self.frame_start(front);
+        if start >= UNUSED_MIN && start * 2 > self.frames.len() {
+            self.frames.drain(..start);
+            self.frames_from = self.frames_from.wrapping_add(start as u32);
+        }
+        let tombstones = self.counts[TOMBSTONE];
+        let is_sparse = tombstones > TOMBSTONES_MIN && tombstones * 2 > self.entries.len();
+        if is_sparse || self.unused > UNUSED_MIN && self.unused * 2 > self.frames.len() {
+            self.close_up();
+        }
+    }
+
+    fn close_up(&mut self) {
+        let Store { entries, frames, frames_from, by_id, .. } = self;
+        let (mut position, mut end) = (self.first, 0);
+        entries.retain_mut(|entry| {
+            if entry.place == Place::Tombstone {
+                return false;
+            }
+            let start = entry.frame_at.wrapping_sub(*frames_from) as usize;
+            let len = if entry.place.is_without_frame() { 0 } else { entry.frame_len as usize };
+            frames.copy_within(start..start + len, end);
+            entry.frame_at = frames_from.wrapping_add(end as u32);
+            entry.frame_len = len as u32;
+            if let Some(id) = entry.place.packet_id() {
+                by_id[usize::from(id.get())] = position as u32 & POSITION_BITS;
+            }
+            end += len;
+            position += 1;
+            true
+        });
+        frames.truncate(end);
+        self.unused = 0;
+        self.counts[TOMBSTONE] = 0;
+        (self.waiting_from, self.waiting_qos0_from, self.due_from) = (self.first, self.first, self.first);
+    }
+}
