@@ -49,7 +49,7 @@ struct Tasks {
 struct Slot {
     /// None while the task runs, and after its end.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    alarm: Arc<TaskWaker>,
+    waker: Arc<TaskWaker>,
 }
 
 #[derive(Debug)]
@@ -110,12 +110,12 @@ impl Executor {
             None => {
                 let id = tasks.slots.len();
                 let ready = Arc::clone(&self.ready);
-                let alarm = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready });
-                tasks.slots.push(Slot { future, alarm });
+                let waker = Arc::new(TaskWaker { id, is_queued: AtomicBool::new(false), ready });
+                tasks.slots.push(Slot { future, waker });
                 id
             }
         };
-        tasks.slots[id].alarm.wake_by_ref();
+        tasks.slots[id].waker.wake_by_ref();
     }
 
     /// Runs everything until `future` is ready, nothing more can happen, or the limit is reached.
@@ -128,9 +128,9 @@ impl Executor {
         let _running = Running(&self.is_running);
         let mut main = pin!(future);
         let ready = Arc::clone(&self.ready);
-        let alarm = Arc::new(TaskWaker { id: MAIN, is_queued: AtomicBool::new(false), ready });
-        alarm.wake_by_ref();
-        let waker = Waker::from(Arc::clone(&alarm));
+        let main_waker = Arc::new(TaskWaker { id: MAIN, is_queued: AtomicBool::new(false), ready });
+        main_waker.wake_by_ref();
+        let waker = Waker::from(Arc::clone(&main_waker));
         let mut steps = 0;
         loop {
             while let Some(id) = self.ready.pop() {
@@ -140,7 +140,7 @@ impl Executor {
                     self.step(id);
                     continue;
                 }
-                alarm.is_queued.store(false, Ordering::Relaxed);
+                main_waker.is_queued.store(false, Ordering::Relaxed);
                 if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
                     return Ok(output);
                 }
@@ -151,15 +151,15 @@ impl Executor {
     }
 
     fn step(&self, id: usize) {
-        let (future, alarm) = {
+        let (future, waker) = {
             let mut tasks = self.tasks.borrow_mut();
             // A wake that a former run of this world left behind.
             let Some(slot) = tasks.slots.get_mut(id) else { return };
-            slot.alarm.is_queued.store(false, Ordering::Relaxed);
-            (slot.future.take(), Arc::clone(&slot.alarm))
+            slot.waker.is_queued.store(false, Ordering::Relaxed);
+            (slot.future.take(), Arc::clone(&slot.waker))
         };
         let Some(mut future) = future else { return };
-        let waker = Waker::from(alarm);
+        let waker = Waker::from(waker);
         let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
         let mut tasks = self.tasks.borrow_mut();
         match poll {
@@ -219,52 +219,54 @@ impl fmt::Debug for Executor {
     }
 }
 
-/// One timer for deadlines that move; a deadline that moves away leaves it where it is, and it rings early.
+/// One timer of a world.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(crate) struct Timer {
     executor: Rc<Executor>,
-    armed: Option<(Instant, u64)>,
+    /// When it is due, and its place among those of that moment.
+    set_to: Option<(Instant, u64)>,
 }
 
-impl Alarm {
-    pub(crate) fn new(executor: &Rc<Executor>) -> Alarm {
-        Alarm { executor: Rc::clone(executor), armed: None }
+impl Timer {
+    pub(crate) fn new(executor: &Rc<Executor>) -> Timer {
+        Timer { executor: Rc::clone(executor), set_to: None }
     }
 
-    /// Ready once the deadline has passed, or an earlier one.
-    pub(crate) fn poll(&mut self, deadline: Option<Instant>, context: &Context<'_>) -> Poll<()> {
-        let now = self.executor.now();
-        if deadline.is_some_and(|deadline| deadline <= now) || self.armed.is_some_and(|(at, _)| at <= now) {
-            self.disarm();
-            return Poll::Ready(());
-        }
-        let Some(deadline) = deadline else { return Poll::Pending };
-        if self.armed.is_none_or(|(at, _)| deadline < at) {
-            self.disarm();
-            let mut timers = self.executor.timers.borrow_mut();
-            timers.set += 1;
-            self.armed = Some((deadline, timers.set));
-        }
-        if let Some(key) = self.armed {
-            let mut timers = self.executor.timers.borrow_mut();
-            match timers.entries.get_mut(&key) {
-                Some(waker) => waker.clone_from(context.waker()),
-                None => drop(timers.entries.insert(key, context.waker().clone())),
-            }
-        }
-        Poll::Pending
-    }
-
-    fn disarm(&mut self) {
-        if let Some(key) = self.armed.take() {
+    fn take_back(&mut self) {
+        if let Some(key) = self.set_to.take() {
             self.executor.timers.borrow_mut().entries.remove(&key);
         }
     }
 }
 
-impl Drop for Alarm {
+impl mqtt_transport::Timer for Timer {
+    const YIELDS_BEFORE_WAIT: bool = true;
+
+    fn set(&mut self, at: Instant) {
+        self.take_back();
+        let mut timers = self.executor.timers.borrow_mut();
+        timers.set += 1;
+        self.set_to = Some((at, timers.set));
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(key) = self.set_to else { return Poll::Pending };
+        if key.0 <= self.executor.now() {
+            self.take_back();
+            return Poll::Ready(());
+        }
+        let mut timers = self.executor.timers.borrow_mut();
+        match timers.entries.get_mut(&key) {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => drop(timers.entries.insert(key, context.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
     fn drop(&mut self) {
-        self.disarm();
+        self.take_back();
     }
 }
 

@@ -32,7 +32,7 @@ mod pipe;
 mod link;
 mod server;
 mod network;
-mod drive;
+mod runtime;
 mod task;
 mod world;
 

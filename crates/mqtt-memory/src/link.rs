@@ -1,6 +1,6 @@
 //! A link: two directions, their faults, and the two ends that a client's driver and the broker hold.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use mqtt_client::{Instant, Link, Version};
 use mqtt_parts::Rng;
 use mqtt_proto::{Context as PacketContext, Packet, Sender, decode, frame_len};
+use mqtt_transport::Readiness;
 
 use crate::executor::Executor;
 use crate::fault::{Plan, Tamper};
@@ -118,30 +119,10 @@ pub(crate) fn ends(wire: Wire, executor: &Rc<Executor>, trace: &Rc<RefCell<Trace
 }
 
 impl End {
-    /// Ready when something can be read, or written, if that is wanted; otherwise when that may be so, as far as it
-    /// is known, and the task is woken if it comes otherwise.
-    pub(crate) fn poll_ready(
-        &self,
-        wants_read: bool,
-        wants_write: bool,
-        context: &Context<'_>,
-    ) -> Result<(), Option<Instant>> {
-        let now = self.executor.now();
-        let mut wire = self.wire.borrow_mut();
-        let (own, other) = (self.side as usize, 1 - self.side as usize);
-        let readable_at = wire.pipes[other].readable_at().filter(|_| wants_read);
-        // As with a socket, whoever waits for nothing does not learn that the link is broken.
-        let broken_at = wire.broken_at[own].filter(|_| wants_read || wants_write);
-        let next = [readable_at, broken_at].into_iter().flatten().min();
-        let is_writable = wants_write && wire.pipes[own].room() > 0;
-        if is_writable || next.is_some_and(|at| at <= now) {
-            return Ok(());
-        }
-        wire.pipes[other].reader = Some(context.waker().clone());
-        if wants_write {
-            wire.pipes[own].writer = Some(context.waker().clone());
-        }
-        Err(next)
+    /// What this end is waited for with.
+    pub(crate) fn watch(&self) -> Watch {
+        let (wire, executor) = (Rc::clone(&self.wire), Rc::clone(&self.executor));
+        Watch { wire, side: self.side, executor, next: Cell::new(None) }
     }
 
     fn check_broken(&self, wire: &Wire, now: Instant) -> io::Result<()> {
@@ -172,6 +153,50 @@ impl End {
             let event = Event::Packet { link, point, version, frame };
             self.trace.borrow_mut().push(self.executor.now(), event);
         }
+    }
+}
+
+/// What one end of a link is waited for with.
+pub(crate) struct Watch {
+    wire: Rc<RefCell<Wire>>,
+    side: Side,
+    executor: Rc<Executor>,
+    /// When something is known to arrive.
+    next: Cell<Option<Instant>>,
+}
+
+impl Watch {
+    fn poll_at(&self, at: Option<Instant>) -> Poll<()> {
+        if at.is_some_and(|at| at <= self.executor.now()) {
+            return Poll::Ready(());
+        }
+        self.next.set(self.next.get().into_iter().chain(at).min());
+        Poll::Pending
+    }
+}
+
+/// As with a socket, whoever waits for nothing does not learn that the link is broken.
+impl Readiness for Watch {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut wire = self.wire.borrow_mut();
+        let pipe = &mut wire.pipes[1 - self.side as usize];
+        pipe.reader = Some(context.waker().clone());
+        let readable_at = pipe.readable_at();
+        self.poll_at(readable_at.into_iter().chain(wire.broken_at[self.side as usize]).min())
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut wire = self.wire.borrow_mut();
+        let pipe = &mut wire.pipes[self.side as usize];
+        if pipe.room() > 0 {
+            return Poll::Ready(());
+        }
+        pipe.writer = Some(context.waker().clone());
+        self.poll_at(wire.broken_at[self.side as usize])
+    }
+
+    fn ready_at(&self) -> Option<Instant> {
+        self.next.take()
     }
 }
 
@@ -269,34 +294,8 @@ impl fmt::Debug for End {
     }
 }
 
-/// Waits as an adapter does: for the link, for the alarm, or until `is_called` is ready.
-///
-/// If there is nothing to wait for, the others who can run at this moment come first all the same.
-pub(crate) async fn wait(
-    end: Option<&End>,
-    wants_read: bool,
-    wants_write: bool,
-    alarm: &mut crate::executor::Alarm,
-    deadline: Option<Instant>,
-    mut is_called: impl FnMut(&mut Context<'_>) -> Poll<()>,
-) {
-    let (mut is_first, mut is_ready) = (true, false);
-    std::future::poll_fn(|context| {
-        if !is_ready {
-            let is_called = is_called(context).is_ready();
-            let link = end.map_or(Err(None), |end| end.poll_ready(wants_read, wants_write, context));
-            let next = link.err().flatten();
-            let deadline = deadline.into_iter().chain(next).min();
-            is_ready = is_called || link.is_ok() || alarm.poll(deadline, context).is_ready();
-        }
-        match (is_ready, std::mem::replace(&mut is_first, false)) {
-            (true, false) => Poll::Ready(()),
-            (true, true) => {
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-            (false, _) => Poll::Pending,
-        }
-    })
-    .await;
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("side", &self.side).finish_non_exhaustive()
+    }
 }

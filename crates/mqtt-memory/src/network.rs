@@ -9,8 +9,9 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use mqtt_parts::Rng;
+use mqtt_transport::Waiter;
 
-use crate::executor::{Alarm, Executor};
+use crate::executor::{Executor, Timer};
 use crate::fault::{Dial, Faults, Plan};
 use crate::link::{End, Wire, ends};
 use crate::server::Server;
@@ -211,8 +212,8 @@ impl Network {
 
     pub(crate) async fn sleep(&self, long: Duration) {
         let deadline = Some(self.executor.now() + long);
-        let mut alarm = Alarm::new(&self.executor);
-        poll_fn(|context| alarm.poll(deadline, context)).await;
+        let mut waiter = Waiter::new(Timer::new(&self.executor));
+        poll_fn(|context| waiter.poll(deadline, context)).await;
     }
 }
 

@@ -12,10 +12,11 @@ use mqtt_broker::{Broker, Config, ConnectionId};
 use mqtt_client::{Instant, Link, Version};
 use mqtt_parts::{Rng, TransmitBuf};
 use mqtt_proto::{PacketKind, ReasonCode, frame_len};
+use mqtt_transport::{Interest, Waiter};
 
-use crate::executor::{Alarm, Executor};
+use crate::executor::{Executor, Timer};
 use crate::fault::{Tamper, hits};
-use crate::link::{End, wait};
+use crate::link::{End, Watch};
 use crate::trace::{Event, Point, Side, Trace};
 
 /// The broker, and who is to be called when it has something to send.
@@ -138,10 +139,11 @@ impl Server {
     pub(crate) async fn serve(self: Rc<Server>, end: End, rng: Rng) {
         let id = self.change(Broker::handle_opened);
         self.state.borrow_mut().calls.insert(id, Call::default());
-        let mut alarm = Alarm::new(&self.executor);
+        let mut waiter = Waiter::new(Timer::new(&self.executor));
         let mut served = Served {
             server: Rc::clone(&self),
             id,
+            watch: end.watch(),
             end,
             input: BytesMut::new(),
             transmit: TransmitBuf::new(),
@@ -152,7 +154,7 @@ impl Server {
             is_shut_down: false,
         };
         // An error says only that the link is gone, which the broker is told below.
-        let _ = served.run(&mut alarm).await;
+        let _ = served.run(&mut waiter).await;
         let _ = self.state.borrow_mut().calls.remove(&id);
         self.change(|broker, now| broker.handle_closed(now, id));
     }
@@ -160,13 +162,12 @@ impl Server {
 
 /// Tells the broker the time when it wants to know.
 async fn keep_time(server: Rc<Server>) {
-    let mut alarm = Alarm::new(&server.executor);
+    let mut waiter = Waiter::new(Timer::new(&server.executor));
     loop {
         server.change(Broker::handle_timeout);
         let deadline = server.change(|broker, _| broker.poll_timeout());
         server.state.borrow_mut().deadline = deadline;
-        let mut is_called = |context: &mut Context<'_>| server.state.borrow_mut().clock.poll(context);
-        wait(None, false, false, &mut alarm, deadline, &mut is_called).await;
+        waiter.wait(deadline, |context| server.state.borrow_mut().clock.poll(context).is_ready()).await;
     }
 }
 
@@ -175,6 +176,7 @@ struct Served {
     server: Rc<Server>,
     id: ConnectionId,
     end: End,
+    watch: Watch,
     input: BytesMut,
     /// Memory that is used again.
     transmit: TransmitBuf,
@@ -199,7 +201,7 @@ const OUTPUT_LOW: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(5);
 
 impl Served {
-    async fn run(&mut self, alarm: &mut Alarm) -> io::Result<()> {
+    async fn run(&mut self, waiter: &mut Waiter<Timer>) -> io::Result<()> {
         let server = Rc::clone(&self.server);
         loop {
             let is_cut = server.call_of(self.id, |call| call.is_cut).unwrap_or(true);
@@ -228,12 +230,12 @@ impl Served {
                 }
             }
             let deadline = self.held.front().map(|(at, _)| *at).into_iter().chain(self.closes_at).min();
-            let wants_write = !self.output.is_empty();
             let id = self.id;
-            wait(Some(&self.end), true, wants_write, alarm, deadline, |context| {
-                server.call_of(id, |call| call.poll(context)).unwrap_or(Poll::Ready(()))
-            })
-            .await;
+            let interest = Interest { read: true, write: !self.output.is_empty() };
+            let is_called = |context: &mut Context<'_>| {
+                server.call_of(id, |call| call.poll(context).is_ready()).unwrap_or(true)
+            };
+            waiter.wait_for(&self.watch, interest, deadline, is_called).await;
         }
     }
 

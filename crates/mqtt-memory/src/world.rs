@@ -9,11 +9,12 @@ use std::time::Duration;
 use mqtt_broker::Broker;
 use mqtt_client::{Client, ConnectError, Instant, Options};
 use mqtt_parts::Rng;
+use mqtt_transport::drive;
 
-use crate::drive::drive;
 use crate::executor::{Executor, Halt};
 use crate::fault::Faults;
 use crate::network::Network;
+use crate::runtime::Memory;
 use crate::server::Server;
 use crate::task::Task;
 use crate::trace::{Event, Record, Trace};
@@ -121,7 +122,7 @@ impl World {
         let Inner { executor, network, .. } = &*self.inner;
         let name = Rc::from(options.config.client_id.as_str());
         let (client, driver) = Client::new(options, executor.clock.clone(), network.next_seed());
-        executor.spawn(drive(Rc::clone(network), name, driver));
+        executor.spawn(drive(Memory { network: Rc::clone(network), name }, driver));
         client
     }
 

@@ -23,8 +23,9 @@ use std::time::Duration;
 
 use async_executor::Executor;
 use async_io::{Async, Timer};
+use mqtt_transport::Waiter;
 
-use crate::wait::{Alarm, wait};
+use crate::runtime;
 use connection::serve_connection;
 use shared::Shared;
 
@@ -150,7 +151,7 @@ impl Drop for Running {
 /// Takes connections in; a failure to accept, such as too many open files, is tried again after a while.
 async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Weak<Executor<'static>>) {
     loop {
-        let accepted = listener.accept().await;
+        let accepted = listener.read_with(TcpListener::accept).await;
         let Some(executor) = executor.upgrade() else { return };
         match accepted {
             Ok((stream, _)) => executor.spawn(serve_connection(Arc::clone(&shared), stream)).detach(),
@@ -164,10 +165,10 @@ async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Wea
 
 /// Tells the broker the time when it wants to know.
 async fn keep_time(shared: Arc<Shared>) {
-    let mut alarm = Alarm::new();
+    let mut waiter = Waiter::new(runtime::Timer::new());
     loop {
         let deadline = shared.handle_timeout();
-        wait(None, &mut alarm, deadline, |context| shared.poll_clock(context)).await;
+        waiter.wait(deadline, |context| shared.poll_clock(context).is_ready()).await;
     }
 }
 

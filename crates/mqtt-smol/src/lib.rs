@@ -16,15 +16,15 @@
 
 #![forbid(unsafe_code)]
 
-mod dial;
-mod wait;
+mod runtime;
 mod drive;
 #[cfg(feature = "broker")]
 pub mod broker;
 
-pub use drive::{Drive, client, connect};
+pub use drive::{client, connect};
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;
+pub use mqtt_transport::Drive;
 
 /// The examples of the project's front page, compiled.
 #[cfg(doctest)]

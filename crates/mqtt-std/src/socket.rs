@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use mqtt_client::Link;
-use mqtt_transport::{SockRef, hasten_acknowledgement};
+use mqtt_transport::{SockRef, quickack};
 
 /// A socket that is registered with a poll for as long as it lives. Clones are the same one: a connection has one
 /// descriptor.
@@ -81,7 +81,7 @@ impl Link for Socket {
 
     fn hasten(&mut self) {
         match &self.0.stream {
-            Stream::Tcp(stream) => hasten_acknowledgement(SockRef::from(stream)),
+            Stream::Tcp(stream) => quickack(SockRef::from(stream)),
             #[cfg(unix)]
             Stream::Unix(_) => {}
         }

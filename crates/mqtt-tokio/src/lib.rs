@@ -17,10 +17,10 @@
 
 #![forbid(unsafe_code)]
 
-mod dial;
-mod wait;
+mod runtime;
 mod drive;
 
-pub use drive::{Drive, client, connect};
+pub use drive::{client, connect};
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;
+pub use mqtt_transport::Drive;

@@ -1,5 +1,10 @@
 //! What stands between an MQTT client and a socket, whatever the runtime: TLS, WebSocket and proxies as layers over
-//! any link, the addresses of a host and the choice among them, and how sockets are set up.
+//! any link, the addresses of a host and the choice among them, how sockets are set up, and the loop that moves the
+//! bytes.
+//!
+//! [`drive`] is that loop, over what a [`Runtime`] supplies: connections, a timer, and a way to let others run.
+//! [`open`] dials on every runtime that registers sockets. The adapters are little more than their `Runtime`, and so is
+//! an adapter of your own.
 //!
 //! A layer takes bytes from the link below and gives bytes to the one above; it has no socket and never waits. So
 //! all adapters share it, and it can be used over a link in memory just as well.
@@ -21,17 +26,25 @@ mod tls;
 #[cfg(feature = "websocket")]
 mod websocket;
 mod defaults;
+mod runtime;
+mod waiter;
+mod dial;
+mod drive;
 
 pub use defaults::with_defaults;
+pub use dial::{Socket, SystemSocket, open};
+pub use drive::{Drive, client, drive};
 pub use lookup::{LookUp, look_up};
 pub use proxy::{HttpConnect, Socks5};
 pub use race::{race, take_turns};
+pub use runtime::{Connection, Interest, Readiness, Runtime, Timer};
 #[cfg(unix)]
 pub use socket::{UNIX_PAUSE, connect_unix};
-pub use socket::{hasten_acknowledgement, is_connected, open_socket, start_connect};
-pub use socket2::SockRef;
+pub use socket::{is_connected, open_socket, quickack, start_connect};
+pub use socket2::{self, SockRef};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};
+pub use waiter::Waiter;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
 

@@ -50,15 +50,15 @@ pub fn connect_unix(path: &str) -> io::Result<Option<UnixStream>> {
 #[cfg(unix)]
 pub const UNIX_PAUSE: Duration = Duration::from_millis(20);
 
-/// Has the system acknowledge what it has received at once; a failure costs only time.
+/// Sets the option of that name, so that the system acknowledges what it has received at once; a failure costs only time.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn hasten_acknowledgement(socket: SockRef<'_>) {
+pub fn quickack(socket: SockRef<'_>) {
     let _ = socket.set_tcp_quickack(true);
 }
 
-/// Other systems cannot be told to acknowledge at once.
+/// Other systems have no such option.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn hasten_acknowledgement(_: SockRef<'_>) {}
+pub fn quickack(_: SockRef<'_>) {}
 
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]

@@ -47,7 +47,14 @@ const LAYERS: [Layer; 17] = [
     // Simulation: the client and the broker in one thread.
     Layer {
         package: "mqtt-memory",
-        members: Only(&["mqtt-client", "mqtt-capture", "mqtt-broker", "mqtt-proto", "mqtt-parts"]),
+        members: Only(&[
+            "mqtt-client",
+            "mqtt-transport",
+            "mqtt-capture",
+            "mqtt-broker",
+            "mqtt-proto",
+            "mqtt-parts",
+        ]),
         outside: Only(&["bytes"]),
     },
     // The broker only to serve it on sockets, as an optional feature.

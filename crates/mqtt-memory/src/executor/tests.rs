@@ -5,12 +5,14 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
+use mqtt_transport::Waiter;
+
 use super::*;
 
 async fn sleep(executor: Rc<Executor>, millis: u64) {
     let deadline = executor.now() + Duration::from_millis(millis);
-    let mut alarm = Alarm::new(&executor);
-    poll_fn(|context| alarm.poll(Some(deadline), context)).await;
+    let mut waiter = Waiter::new(Timer::new(&executor));
+    poll_fn(|context| waiter.poll(Some(deadline), context)).await;
 }
 
 fn never() -> Instant {

@@ -4,31 +4,28 @@
 //! ended is gone after [`LINGER`], whatever the other side does.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
-use async_io::Async;
 use bytes::BytesMut;
 use futures_lite::future::yield_now;
 use mqtt_broker::ConnectionId;
-use mqtt_client::{Clock, Instant, Link, SystemClock};
+use mqtt_client::{Clock, Instant, SystemClock};
 use mqtt_parts::TransmitBuf;
+use mqtt_transport::{Interest, Socket as _, Waiter};
 
 use super::shared::Shared;
-use crate::dial::Socket;
-use crate::wait::{Alarm, Ready, wait};
+use crate::runtime::{Socket, Timer};
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: Async<TcpStream>) {
-    if stream.get_ref().set_nodelay(true).is_err() {
-        return;
-    }
-    let link = Socket::Tcp(Arc::new(stream));
+pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: TcpStream) {
+    let Ok(socket) = stream.set_nodelay(true).and_then(|()| Socket::accepted(stream)) else { return };
     let id = shared.open();
     let mut connection = Connection {
         guard: Guard { shared, id },
-        link,
+        socket,
         input: BytesMut::new(),
         output: TransmitBuf::new(),
         sent: 0,
@@ -41,7 +38,7 @@ pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: Async<TcpStrea
 
 struct Connection {
     guard: Guard,
-    link: Socket,
+    socket: Socket,
     /// The beginning of a packet whose rest has not arrived.
     input: BytesMut,
     output: TransmitBuf,
@@ -94,7 +91,7 @@ impl Connection {
             // One too many, to whom nothing is said.
             return Ok(());
         }
-        let mut alarm = Alarm::new();
+        let mut waiter = Waiter::new(Timer::new());
         loop {
             let read = self.read()?;
             let written = self.write()?;
@@ -108,7 +105,7 @@ impl Connection {
                 }
                 if written == Turn::Wait && self.output.is_empty() && !self.is_shut_down {
                     self.is_shut_down = true;
-                    self.link.shutdown()?;
+                    self.socket.as_sock_ref().shutdown(Shutdown::Write)?;
                 }
             }
             if read == Turn::Again || written == Turn::Again {
@@ -119,16 +116,15 @@ impl Connection {
                 (self.output, self.sent) = (TransmitBuf::new(), 0);
             }
             // It reads on although the other side does not, so that the two never wait for one another.
-            let wants_write = !self.output.is_empty();
-            let ready = Ready { socket: &self.link, wants_read: true, wants_write };
-            wait(Some(ready), &mut alarm, self.closes_at, |context| shared.poll_connection(id, context))
-                .await;
+            let interest = Interest { read: true, write: !self.output.is_empty() };
+            let is_called = |context: &mut Context<'_>| shared.poll_connection(id, context).is_ready();
+            waiter.wait_for(&self.socket, interest, self.closes_at, is_called).await;
         }
     }
 
     fn read(&mut self) -> io::Result<Turn> {
         let mut scratch = [0; READ_SIZE];
-        match self.link.try_read(&mut scratch) {
+        match self.socket.try_read(&mut scratch) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(len) => {
                 let Connection { guard, input, .. } = self;
@@ -156,7 +152,7 @@ impl Connection {
                 *slot = IoSlice::new(chunk);
                 count += 1;
             }
-            match self.link.try_write(&chunks[..count]) {
+            match self.socket.try_write(&chunks[..count]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(len) => {
                     self.output.advance(len);
