@@ -51,22 +51,28 @@ pub fn client(options: impl IntoOptions) -> Result<(Client, Driver), OptionsErro
 /// Moves a client's bytes until all its handles are gone and everything has ended.
 ///
 /// A turn costs no allocation of its own; a dial is boxed.
-pub async fn drive<R: Runtime>(runtime: R, mut driver: Driver) {
-    let mut waiter = Waiter::new(runtime.timer());
-    loop {
-        match driver.goal() {
-            Goal::Finished => return,
-            Goal::Idle { deadline } => {
-                waiter.wait(deadline, |context| driver.poll_woken(context).is_ready()).await;
-            }
-            Goal::Link { attempt, .. } => match dial(&runtime, &mut driver, &mut waiter, attempt).await {
-                Some(Ok(connection)) => {
-                    driver.on_opened(attempt);
-                    run(&runtime, &mut driver, &mut waiter, connection).await;
+#[expect(
+    clippy::manual_async_fn,
+    reason = "it would keep room for its arguments beside that for its variables"
+)]
+pub fn drive<R: Runtime>(runtime: R, mut driver: Driver) -> impl Future<Output = ()> {
+    async move {
+        let mut waiter = Waiter::new(runtime.timer());
+        loop {
+            match driver.goal() {
+                Goal::Finished => return,
+                Goal::Idle { deadline } => {
+                    waiter.wait(deadline, |context| driver.poll_woken(context).is_ready()).await;
                 }
-                Some(Err(error)) => driver.on_dial_failed(attempt, error),
-                None => {}
-            },
+                Goal::Link { attempt, .. } => match dial(&runtime, &mut driver, &mut waiter, attempt).await {
+                    Some(Ok(connection)) => {
+                        driver.on_opened(attempt);
+                        run(&runtime, &mut driver, &mut waiter, connection).await;
+                    }
+                    Some(Err(error)) => driver.on_dial_failed(attempt, error),
+                    None => {}
+                },
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Waits of one task, with one timer for deadlines that move with every packet.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 
 use mqtt_client::Instant;
@@ -43,39 +43,37 @@ impl<T: Timer> Waiter<T> {
     /// Waits until `is_woken` says so, or the deadline has passed, or an earlier one that was waited for before.
     ///
     /// `is_woken` is asked whenever the task is woken, and sees to it that the task is woken when its answer may change.
-    pub async fn wait(
+    pub fn wait(
         &mut self,
         deadline: Option<Instant>,
         mut is_woken: impl FnMut(&mut Context<'_>) -> bool,
-    ) {
-        let look = |context: &mut Context<'_>| if is_woken(context) { Ok(()) } else { Err(None) };
-        self.wait_until(deadline, look).await;
+    ) -> impl Future<Output = ()> {
+        self.wait_until(deadline, move |context| if is_woken(context) { Ok(()) } else { Err(None) })
     }
 
     /// Waits for a socket, too.
-    pub async fn wait_for<S: Readiness>(
+    pub fn wait_for<S: Readiness>(
         &mut self,
         socket: &S,
         interest: Interest,
         deadline: Option<Instant>,
         mut is_woken: impl FnMut(&mut Context<'_>) -> bool,
-    ) {
-        let look = |context: &mut Context<'_>| {
+    ) -> impl Future<Output = ()> {
+        self.wait_until(deadline, move |context| {
             // Both are asked, so that each knows whom to wake.
             let is_over = is_woken(context) | socket.is_ready(interest, context);
             if is_over { Ok(()) } else { Err(socket.ready_at()) }
-        };
-        self.wait_until(deadline, look).await;
+        })
     }
 
     /// `look` says that the wait is over, or when it may be by the clock. A timer that is not needed is not polled.
-    async fn wait_until(
+    fn wait_until(
         &mut self,
         deadline: Option<Instant>,
         mut look: impl FnMut(&mut Context<'_>) -> Result<(), Option<Instant>>,
-    ) {
+    ) -> impl Future<Output = ()> {
         let (mut is_first, mut is_over) = (true, false);
-        poll_fn(|context| {
+        poll_fn(move |context| {
             is_over = is_over
                 || match look(context) {
                     Ok(()) => true,
@@ -89,7 +87,6 @@ impl<T: Timer> Waiter<T> {
             }
             Poll::Pending
         })
-        .await;
     }
 }
 

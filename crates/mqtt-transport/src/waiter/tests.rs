@@ -1,7 +1,6 @@
 //! How often a timer is set, and when a wait is over.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Waker;
