@@ -1,16 +1,15 @@
 //! Clients whose bytes are moved by threads that nobody sees.
 
-use mqtt_client::{Client, ConnectError, IntoOptions, Options, SystemClock};
-use mqtt_transport::with_defaults;
+use mqtt_client::{Client, ConnectError, IntoOptions};
 
 use crate::worker::register;
 
 /// A client whose bytes are moved by a thread that it shares with others, for options or a URL. Nothing is connected
 /// yet.
 pub fn client(options: impl IntoOptions) -> Result<Client, ConnectError> {
-    let options: Options = with_defaults(options.into_options()?)?;
+    let options = options.into_options()?;
     let server = options.server.to_string();
-    let (client, driver) = Client::new(options, SystemClock, fastrand::u64(..));
+    let (client, driver) = mqtt_transport::client(options)?;
     register(driver).map_err(|error| ConnectError::unavailable(server, error))?;
     Ok(client)
 }

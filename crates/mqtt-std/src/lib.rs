@@ -21,7 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod socket;
-mod dial;
+mod runtime;
 mod worker;
 mod drive;
 

@@ -1,22 +1,28 @@
 //! Threads that move the bytes of clients: one for each core at the most, each with many clients, so that a
 //! connection costs no thread of its own.
 //!
-//! A client stays with its worker. It is looked at when its socket changes, when it is called, or at its deadline.
+//! A worker is a small executor: each client is a task, the loop that all adapters share, and stays with its worker. It is
+//! polled when it is woken, by its socket, a timer or the application. What wakes it on the worker's own thread costs no
+//! system call.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use mio::{Events, Registry, Token};
-use mqtt_client::{Clock, Driver, Goal, Instant, SystemClock, Turn};
+use mio::{Events, Token};
+use mqtt_client::{Clock, Driver, SystemClock};
+use mqtt_transport::drive;
 
-use crate::dial::{Connection, Dialing, Place};
+use crate::runtime::{Reactor, Std};
 
 /// Has a worker move the bytes of a client from now on, until all its handles are gone and everything has ended.
 pub(crate) fn register(driver: Driver) -> io::Result<()> {
@@ -60,11 +66,16 @@ struct Alert {
     called: Mutex<Vec<usize>>,
 }
 
-/// Calls a worker for one of its clients.
+/// Calls a worker for one of its tasks.
 struct Call {
     alert: Arc<Alert>,
-    index: usize,
+    task: usize,
     is_called: AtomicBool,
+}
+
+thread_local! {
+    /// The alert of the worker that runs on this thread.
+    static OWN_ALERT: Cell<*const Alert> = const { Cell::new(std::ptr::null()) };
 }
 
 impl Wake for Call {
@@ -74,9 +85,12 @@ impl Wake for Call {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.is_called.swap(true, Ordering::AcqRel) {
-            lock(&self.alert.called).push(self.index);
-            // It fails only if the poll is gone, and then nobody sleeps there.
-            let _ = self.alert.waker.wake();
+            lock(&self.alert.called).push(self.task);
+            // The worker itself looks before it sleeps.
+            if OWN_ALERT.get() != Arc::as_ptr(&self.alert) {
+                // It fails only if the poll is gone, and then nobody sleeps there.
+                let _ = self.alert.waker.wake();
+            }
         }
     }
 }
@@ -88,66 +102,39 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What a worker knows of its clients.
 struct Worker {
     poll: mio::Poll,
+    reactor: Rc<Reactor>,
     alert: Arc<Alert>,
     incoming: Receiver<Driver>,
-    slots: Vec<Option<Slot>>,
-    /// Those to be looked at, each once.
-    due: VecDeque<usize>,
-    deadlines: BTreeSet<(Instant, usize)>,
-    /// Those whose links are left alone for a moment, since more is about to come.
-    resting: Vec<usize>,
-    rest: Duration,
+    tasks: Vec<Option<Task>>,
 }
 
-struct Slot {
-    driver: Driver,
-    state: State,
+struct Task {
+    drive: Pin<Box<dyn Future<Output = ()>>>,
     call: Arc<Call>,
     waker: Waker,
-    deadline: Option<Instant>,
-    is_due: bool,
 }
 
-enum State {
-    Idle,
-    Dialing { attempt: u64, dialing: Box<Dialing> },
-    Serving { connection: Connection },
-}
-
-/// What comes next for a client.
-enum Next {
-    /// It is looked at again soon; others may go first.
-    Again,
-    Wait {
-        deadline: Option<Instant>,
-    },
-    /// It is looked at again after that time, whatever happens to its socket.
-    Rest(Duration),
-    Finished,
-}
-
-/// The token of the alert; those of sockets count down from it.
+/// The token of the alert; those of sockets count up from 0.
 const ALERT: Token = Token(usize::MAX);
+
+/// A timer that is due so soon has the thread sleep: the system's poll counts milliseconds, and a coalescing delay is
+/// shorter. What others want meanwhile waits no longer than that.
+const SLEEP_MAX: Duration = Duration::from_micros(100);
 
 impl Worker {
     fn start() -> io::Result<WorkerHandle> {
         let poll = mio::Poll::new()?;
+        let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(poll.registry(), ALERT)?;
         let alert = Arc::new(Alert { waker, called: Mutex::default() });
         let (sender, incoming) = mpsc::channel();
         let handle = WorkerHandle { incoming: sender, alert: Arc::clone(&alert) };
-        let slots = Vec::new();
-        let worker = Worker {
-            poll,
-            alert,
-            incoming,
-            slots,
-            due: VecDeque::new(),
-            deadlines: BTreeSet::new(),
-            resting: Vec::new(),
-            rest: Duration::ZERO,
+        let run = move || {
+            OWN_ALERT.set(Arc::as_ptr(&alert));
+            let reactor = Rc::new(Reactor::new(registry));
+            Worker { poll, reactor, alert, incoming, tasks: Vec::new() }.run();
         };
-        thread::Builder::new().name("mqtt-client".into()).spawn(move || worker.run())?;
+        thread::Builder::new().name("mqtt-client".into()).spawn(run)?;
         Ok(handle)
     }
 
@@ -156,198 +143,71 @@ impl Worker {
         let mut called = Vec::new();
         loop {
             self.accept_incoming();
+            while let Some(task) = self.reactor.pop_due() {
+                self.wake(task);
+            }
             std::mem::swap(&mut *lock(&self.alert.called), &mut called);
-            for index in called.drain(..) {
-                self.on_called(index);
+            for task in called.drain(..) {
+                self.poll_task(task);
             }
-            self.look_at_overdue();
-            for _slot in 0..self.due.len() {
-                self.look_at_next();
-            }
-            self.end_rest();
             // An error is an interruption, after which everything is looked at again.
             let _ = self.poll.poll(&mut events, self.timeout());
             for event in events.iter().filter(|event| event.token() != ALERT) {
-                self.on_socket(event.token().0, event.is_read_closed() || event.is_error());
+                if let Some(task) = self.reactor.on_event(event) {
+                    self.wake(task);
+                }
             }
         }
     }
 
     fn accept_incoming(&mut self) {
         while let Ok(driver) = self.incoming.try_recv() {
-            let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-            let alert = Arc::clone(&self.alert);
-            let call = Arc::new(Call { alert, index, is_called: AtomicBool::new(false) });
+            let task = self.tasks.iter().position(Option::is_none).unwrap_or(self.tasks.len());
+            let call =
+                Arc::new(Call { alert: Arc::clone(&self.alert), task, is_called: AtomicBool::new(false) });
             let waker = Waker::from(Arc::clone(&call));
-            let slot = Slot { driver, state: State::Idle, call, waker, deadline: None, is_due: false };
-            if index == self.slots.len() {
-                self.slots.push(None);
+            let drive = Box::pin(drive(Std { reactor: Rc::clone(&self.reactor), task }, driver));
+            waker.wake_by_ref();
+            if task == self.tasks.len() {
+                self.tasks.push(None);
             }
-            self.slots[index] = Some(slot);
-            self.set_due(index);
+            self.tasks[task] = Some(Task { drive, call, waker });
         }
     }
 
-    /// Late news of a client that has ended reach the one in its place, who finds nothing new.
-    fn on_called(&mut self, index: usize) {
-        if let Some(slot) = self.slots.get(index).and_then(Option::as_ref) {
-            slot.call.is_called.store(false, Ordering::Release);
-            self.set_due(index);
+    fn wake(&self, task: usize) {
+        if let Some(task) = self.tasks.get(task).and_then(Option::as_ref) {
+            task.waker.wake_by_ref();
         }
     }
 
-    /// One of a client's sockets has changed. That nothing more comes is reported only once; a late report about a socket
-    /// that is gone costs the next one a read.
-    fn on_socket(&mut self, index: usize, is_read_closed: bool) {
-        if let Some(slot) = self.slots.get(index).and_then(Option::as_ref).filter(|_| is_read_closed) {
-            match &slot.state {
-                State::Idle => {}
-                State::Dialing { dialing, .. } => dialing.set_read_closed(),
-                State::Serving { connection } => connection.socket.set_read_closed(),
-            }
-        }
-        self.set_due(index);
-    }
-
-    fn set_due(&mut self, index: usize) {
-        if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
-            if !std::mem::replace(&mut slot.is_due, true) {
-                self.due.push_back(index);
-            }
-        }
-    }
-
-    fn look_at_overdue(&mut self) {
-        while let Some(&(at, index)) = self.deadlines.first() {
-            if at > SystemClock.now() {
-                return;
-            }
-            self.deadlines.pop_first();
-            self.set_due(index);
-        }
-    }
-
-    fn look_at_next(&mut self) {
-        let Some(index) = self.due.pop_front() else { return };
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        slot.is_due = false;
-        if let Some(deadline) = slot.deadline.take() {
-            self.deadlines.remove(&(deadline, index));
-        }
-        let registry = self.poll.registry();
+    /// A late call for a task that has ended reaches the one in its place, which finds nothing new.
+    fn poll_task(&mut self, index: usize) {
+        let Some(task) = self.tasks.get_mut(index).and_then(Option::as_mut) else { return };
+        task.call.is_called.store(false, Ordering::Release);
+        let mut context = Context::from_waker(&task.waker);
         // Code of the application that panics takes its own client with it, and no other.
-        let next = catch_unwind(AssertUnwindSafe(|| slot.advance(registry, index)));
-        match next.unwrap_or(Next::Finished) {
-            Next::Again => self.set_due(index),
-            Next::Wait { deadline } => {
-                slot.deadline = deadline;
-                self.deadlines.extend(deadline.map(|deadline| (deadline, index)));
-            }
-            Next::Rest(rest) => {
-                self.rest = rest;
-                self.resting.push(index);
-            }
-            Next::Finished => self.slots[index] = None,
+        let polled = catch_unwind(AssertUnwindSafe(|| task.drive.as_mut().poll(&mut context).is_ready()));
+        if polled.unwrap_or(true) {
+            self.tasks[index] = None;
         }
     }
 
-    /// The system's poll knows no times as short as a rest, so that the thread sleeps; what others want meanwhile waits
-    /// no longer than that.
-    fn end_rest(&mut self) {
-        if !self.resting.is_empty() {
-            if self.due.is_empty() {
-                thread::sleep(self.rest);
-            }
-            for index in std::mem::take(&mut self.resting) {
-                self.set_due(index);
-            }
-        }
-    }
-
+    /// How long the poll may wait for events. A timer that is due very soon is waited for here.
     fn timeout(&self) -> Option<Duration> {
-        if !self.due.is_empty() {
+        if !lock(&self.alert.called).is_empty() {
             return Some(Duration::ZERO);
         }
-        self.deadlines.first().map(|(deadline, _)| round_up(deadline.since(SystemClock.now())))
+        let left = self.reactor.next_due()?.since(SystemClock.now());
+        if left <= SLEEP_MAX {
+            thread::sleep(left);
+            return Some(Duration::ZERO);
+        }
+        Some(round_up(left))
     }
 }
 
 /// The system waits in whole milliseconds; waiting too short would turn in circles.
 fn round_up(duration: Duration) -> Duration {
     duration.checked_add(Duration::from_micros(999)).unwrap_or(duration)
-}
-
-impl Slot {
-    /// Goes on as far as it gets without waiting.
-    fn advance(&mut self, registry: &Registry, index: usize) -> Next {
-        loop {
-            let deadline = match std::mem::replace(&mut self.state, State::Idle) {
-                State::Idle => match self.driver.goal() {
-                    Goal::Finished => return Next::Finished,
-                    Goal::Idle { deadline } => deadline,
-                    Goal::Link { attempt, .. } => {
-                        let dialing = Box::new(Dialing::new(self.driver.route()));
-                        self.state = State::Dialing { attempt, dialing };
-                        continue;
-                    }
-                },
-                State::Dialing { attempt, dialing } => match self.driver.goal() {
-                    Goal::Link { attempt: wanted, deadline } if wanted == attempt => {
-                        match self.dial(registry, index, attempt, dialing) {
-                            Poll::Ready(()) => continue,
-                            Poll::Pending => deadline.into_iter().chain(self.dial_deadline()).min(),
-                        }
-                    }
-                    Goal::Link { .. } | Goal::Idle { .. } | Goal::Finished => continue,
-                },
-                State::Serving { mut connection } => {
-                    let turn = self.driver.turn(&mut connection.link);
-                    if turn == Turn::Drop {
-                        continue;
-                    }
-                    self.state = State::Serving { connection };
-                    match turn {
-                        // Both directions are announced once each, so nothing need be said about what is wanted.
-                        Turn::Wait { rest: Some(rest), .. } => return Next::Rest(rest),
-                        Turn::Wait { deadline, .. } => deadline,
-                        Turn::Again | Turn::Drop => return Next::Again,
-                    }
-                }
-            };
-            let mut context = Context::from_waker(&self.waker);
-            if self.driver.poll_woken(&mut context).is_pending() {
-                return Next::Wait { deadline };
-            }
-        }
-    }
-
-    /// Goes on with a dial; ready once it has ended.
-    fn dial(
-        &mut self,
-        registry: &Registry,
-        index: usize,
-        attempt: u64,
-        mut dialing: Box<Dialing>,
-    ) -> Poll<()> {
-        let place = Place { registry, token: Token(index), now: SystemClock.now() };
-        match dialing.poll(place, &mut Context::from_waker(&self.waker)) {
-            Poll::Ready(Ok(connection)) => {
-                self.driver.on_opened(attempt);
-                self.state = State::Serving { connection };
-            }
-            Poll::Ready(Err(error)) => self.driver.on_dial_failed(attempt, error),
-            Poll::Pending => {
-                self.state = State::Dialing { attempt, dialing };
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
-    }
-
-    fn dial_deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Dialing { dialing, .. } => dialing.deadline(),
-            State::Idle | State::Serving { .. } => None,
-        }
-    }
 }

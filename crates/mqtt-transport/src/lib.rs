@@ -36,11 +36,11 @@ pub use dial::{Socket, SystemSocket, open};
 pub use drive::{Drive, client, drive};
 pub use lookup::{LookUp, look_up};
 pub use proxy::{HttpConnect, Socks5};
-pub use race::{race, take_turns};
+pub use race::race;
 pub use runtime::{Connection, Interest, Readiness, Runtime, Timer};
 #[cfg(unix)]
 pub use socket::{UNIX_PAUSE, connect_unix};
-pub use socket::{is_connected, open_socket, quickack, start_connect};
+pub use socket::{quickack, start_connect};
 pub use socket2::{self, SockRef};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder, TlsError};

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use mqtt_client::ADDRESS_HEAD_START;
 
-/// Addresses of both families in turns, so that a family that leads nowhere costs one head start.
-pub fn take_turns(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+/// Addresses of both families, alternating, so that a family that leads nowhere costs one head start.
+fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = addresses.into_iter().peekable();
     let is_first_v6 = addresses.peek().is_some_and(SocketAddr::is_ipv6);
     let (mut first, mut second): (VecDeque<_>, VecDeque<_>) =
@@ -35,7 +35,7 @@ where
     C: Future<Output = io::Result<T>>,
     P: Future,
 {
-    let mut waiting: VecDeque<SocketAddr> = take_turns(addresses).into();
+    let mut waiting: VecDeque<SocketAddr> = interleave(addresses).into();
     let mut running: Vec<Pin<Box<C>>> = Vec::new();
     let mut head_start: Option<Pin<Box<P>>> = None;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");

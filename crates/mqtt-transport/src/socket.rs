@@ -9,26 +9,14 @@ use std::time::Duration;
 use mqtt_client::SocketOptions;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// A TCP connection to that address that is under way or open; [`is_connected`] says how far it is.
+/// A TCP connection to that address that never blocks, and is under way or open. It can be written once it is open or has
+/// failed; then [`SockRef::take_error`] tells which.
 pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
     let socket = open_socket(address, options)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if !is_under_way(&error) => Err(error),
         Ok(()) | Err(_) => Ok(socket.into()),
-    }
-}
-
-/// Whether a connection that was started is open; an error if it failed. Before it is open, the socket cannot be
-/// written.
-pub fn is_connected(socket: SockRef<'_>) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
-    match socket.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected || is_under_way(&error) => Ok(false),
-        Err(error) => Err(error),
     }
 }
 
@@ -83,7 +71,7 @@ fn bound_unsent(socket: &Socket) {
 fn bound_unsent(_: &Socket) {}
 
 /// A TCP socket for a connection to that address, set up and not yet connected.
-pub fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+fn open_socket(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(options.nodelay)?;
     bound_unsent(&socket);
