@@ -11,8 +11,14 @@ pub(crate) enum Adapter {
     Smol,
     Tokio,
     Std,
+    /// The one of the guide to runtimes of one's own.
+    #[cfg(unix)]
+    Own,
 }
 
+#[cfg(unix)]
+pub(crate) const ALL: [Adapter; 4] = [Adapter::Smol, Adapter::Tokio, Adapter::Std, Adapter::Own];
+#[cfg(not(unix))]
 pub(crate) const ALL: [Adapter; 3] = [Adapter::Smol, Adapter::Tokio, Adapter::Std];
 
 /// A runtime with one thread, for all tests of the process.
@@ -39,6 +45,8 @@ impl Adapter {
                 Ok(client)
             }
             Adapter::Std => mqtt_std::client(options),
+            #[cfg(unix)]
+            Adapter::Own => Ok(crate::own_runtime::client(options)?),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Every adapter, the same scenarios: over real sockets against the embedded broker and mosquitto, through every
 //! transport; and what the client says on the wire is the same for all.
 
+#[cfg(unix)]
+mod own_runtime;
 mod adapter;
 mod arrival;
 mod arrival_scripted;

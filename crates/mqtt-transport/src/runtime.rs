@@ -14,7 +14,7 @@ use mqtt_client::{BoxedLink, Instant, Link, Route};
 ///
 /// Three types make an adapter: the runtime, its [`Socket`](crate::Socket) and its [`Timer`]. The runtime opens
 /// connections and makes timers; the loop, name lookups, racing of addresses, proxies, TLS and WebSocket come with this
-/// crate.
+/// crate. A complete adapter of some two hundred lines is in the project's guide `docs/your-own-runtime.md`.
 ///
 /// The future of [`drive`](crate::drive) is `Send` if the runtime, its timers, its connections and the future of
 /// [`Runtime::dial`] are. A runtime that keeps its tasks on one thread needs none of this.
