@@ -2,7 +2,8 @@
 //!
 //! MQTT 3.1, 3.1.1 and 5.0. [`Broker`] is one machine for all connections: bytes and points in time go in, bytes go
 //! out, and nothing in it knows a socket, a clock or a thread. The same inputs with the same seed give the same
-//! outputs, byte for byte. A driver owns the sockets and turns like this:
+//! outputs, byte for byte. A driver owns the sockets and turns like this; [`host`] is most of it for drivers that serve each
+//! connection by a task:
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -53,6 +54,7 @@ mod fault;
 mod control;
 mod connection;
 mod broker;
+pub mod host;
 
 pub use access::{Deny, Rule, User};
 pub use authentication::{Authenticator, Dialogue, Step};

@@ -1,14 +1,15 @@
 //! The broker of a world: one task for each link, one that keeps time, and the mistakes that a plan has it make.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use mqtt_broker::{Broker, Config, ConnectionId};
+use bytes::{Bytes, BytesMut};
+use mqtt_broker::host::{Access, Host, OUTPUT_LOW, Peer, Served, Turn};
+use mqtt_broker::{Config, ConnectionId};
 use mqtt_client::{Instant, Link, Version};
 use mqtt_parts::{Rng, TransmitBuf};
 use mqtt_proto::{PacketKind, ReasonCode, frame_len};
@@ -16,47 +17,26 @@ use mqtt_transport::{Interest, Waiter};
 
 use crate::executor::{Executor, Timer};
 use crate::fault::{Tamper, hits};
-use crate::link::{End, Watch};
+use crate::link::End;
 use crate::trace::{Event, Point, Side, Trace};
 
-/// The broker, and who is to be called when it has something to send.
+/// The broker, and whether links are accepted.
 #[derive(Debug)]
 pub(crate) struct Server {
-    state: RefCell<State>,
+    host: RefCell<Host>,
     is_up: Cell<bool>,
     executor: Rc<Executor>,
     trace: Rc<RefCell<Trace>>,
 }
 
-#[derive(Debug)]
-struct State {
-    broker: Broker,
-    calls: BTreeMap<ConnectionId, Call>,
-    clock: Call,
-    /// The deadline that the clock knows of.
-    deadline: Option<Instant>,
-}
-
-/// Calls one task; a call that comes while the task is busy is remembered.
-#[derive(Debug, Default)]
-struct Call {
-    is_due: bool,
-    is_cut: bool,
-    waker: Option<Waker>,
-}
-
-impl Call {
-    fn call(&mut self) -> Option<Waker> {
-        self.is_due = true;
-        self.waker.take()
-    }
-
-    fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.is_due) {
-            return Poll::Ready(());
-        }
-        self.waker = Some(context.waker().clone());
-        Poll::Pending
+impl Access for Server {
+    fn access<T>(&self, f: impl FnOnce(&mut Host, Instant) -> T) -> T {
+        let mut host = self.host.borrow_mut();
+        let result = f(&mut host, self.executor.now());
+        let wakers = host.take_wakers();
+        drop(host);
+        wakers.into_iter().for_each(Waker::wake);
+        result
     }
 }
 
@@ -67,14 +47,8 @@ impl Server {
         executor: &Rc<Executor>,
         trace: &Rc<RefCell<Trace>>,
     ) -> Rc<Server> {
-        let state = State {
-            broker: Broker::new(config, seed),
-            calls: BTreeMap::new(),
-            clock: Call::default(),
-            deadline: None,
-        };
         let server = Rc::new(Server {
-            state: RefCell::new(state),
+            host: RefCell::new(Host::new(config, seed)),
             is_up: Cell::new(true),
             executor: Rc::clone(executor),
             trace: Rc::clone(trace),
@@ -88,42 +62,18 @@ impl Server {
         self.is_up.get()
     }
 
-    /// Looks at the broker, or changes it now.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Broker, Instant) -> T) -> T {
-        let mut state = self.state.borrow_mut();
-        let State { broker, calls, clock, deadline } = &mut *state;
-        let result = change(broker, self.executor.now());
-        let mut wakers = Vec::new();
-        while let Some(id) = broker.poll_ready() {
-            wakers.extend(calls.get_mut(&id).and_then(Call::call));
-        }
-        let next = broker.poll_timeout();
-        if next.is_some_and(|next| deadline.is_none_or(|known| next < known)) {
-            *deadline = next;
-            wakers.extend(clock.call());
-        }
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-        result
-    }
-
-    /// Ends without a farewell: all links break, and none is accepted.
+    /// Ends without a DISCONNECT: all links break, and none is accepted.
     pub(crate) fn stop(&self, keeps_sessions: bool) {
         if !self.is_up.replace(false) {
             return;
         }
         let now = self.executor.now();
         self.trace.borrow_mut().push(now, Event::BrokerStopped { keeps_sessions });
-        let mut wakers = Vec::new();
-        for call in self.state.borrow_mut().calls.values_mut() {
-            call.is_cut = true;
-            wakers.extend(call.call());
-        }
+        self.access(|host, _| host.cut(|_| true));
         self.change(|broker, now| {
             broker.handle_timeout(now);
             broker.restart(keeps_sessions);
         });
-        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Accepts links again.
@@ -131,32 +81,36 @@ impl Server {
         self.is_up.set(true);
     }
 
-    fn call_of<T>(&self, id: ConnectionId, ask: impl FnOnce(&mut Call) -> T) -> Option<T> {
-        self.state.borrow_mut().calls.get_mut(&id).map(ask)
-    }
-
     /// Serves one link until either side closes it.
     pub(crate) async fn serve(self: Rc<Server>, end: End, rng: Rng) {
-        let id = self.change(Broker::handle_opened);
-        self.state.borrow_mut().calls.insert(id, Call::default());
-        let mut waiter = Waiter::new(Timer::new(&self.executor));
-        let mut served = Served {
+        let id = self.access(Host::handle_opened);
+        let watch = end.watch();
+        let mut link = ServedLink {
             server: Rc::clone(&self),
-            id,
-            watch: end.watch(),
             end,
-            input: BytesMut::new(),
             transmit: TransmitBuf::new(),
-            output: BytesMut::new(),
             held: VecDeque::new(),
             rng,
-            closes_at: None,
-            is_shut_down: false,
         };
-        // An error says only that the link is gone, which the broker is told below.
-        let _ = served.run(&mut waiter).await;
-        let _ = self.state.borrow_mut().calls.remove(&id);
-        self.change(|broker, now| broker.handle_closed(now, id));
+        let mut waiter = Waiter::new(Timer::new(&self.executor));
+        let mut served = Served::new(id, LINGER);
+        loop {
+            let turn = served.turn(&*self, &mut link, &mut [0; READ_SIZE]);
+            match turn {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Wait { wants_write, deadline }) => {
+                    let interest = Interest { read: true, write: wants_write };
+                    let is_due = |context: &mut Context<'_>| {
+                        self.access(|host, _| host.poll_due(id, context)).is_ready()
+                    };
+                    waiter.wait_for(&watch, interest, deadline, is_due).await;
+                }
+                Ok(Turn::Cut) => break link.cut(),
+                // An error says only that the link is gone, which the broker is told below.
+                Ok(Turn::Closed) | Err(_) => break,
+            }
+        }
+        self.access(|host, now| host.handle_closed(now, id));
     }
 }
 
@@ -164,124 +118,115 @@ impl Server {
 async fn keep_time(server: Rc<Server>) {
     let mut waiter = Waiter::new(Timer::new(&server.executor));
     loop {
-        server.change(Broker::handle_timeout);
-        let deadline = server.change(|broker, _| broker.poll_timeout());
-        server.state.borrow_mut().deadline = deadline;
-        waiter.wait(deadline, |context| server.state.borrow_mut().clock.poll(context).is_ready()).await;
+        let deadline = server.access(Host::handle_timeout);
+        waiter.wait(deadline, |context| server.access(|host, _| host.poll_clock(context)).is_ready()).await;
     }
 }
 
-/// One link, as the broker sees it.
-struct Served {
+/// One link, as the broker sees it, with the mistakes that the broker makes there.
+struct ServedLink {
     server: Rc<Server>,
-    id: ConnectionId,
     end: End,
-    watch: Watch,
-    input: BytesMut,
     /// Memory that is used again.
     transmit: TransmitBuf,
-    /// What is to be written.
-    output: BytesMut,
     /// Acknowledgements that are held back, and until when.
     held: VecDeque<(Instant, Bytes)>,
     rng: Rng,
-    /// When a link that the broker has ended is let go, whatever the other side does.
-    closes_at: Option<Instant>,
-    is_shut_down: bool,
 }
 
 /// Bytes that are read at once.
 const READ_SIZE: usize = 4096;
 
-/// While more bytes than this wait to be written, what the broker has for the client stays there, where it is bounded.
-const OUTPUT_LOW: usize = 64 * 1024;
-
 /// How long, in virtual time, the other side may take to read the last bytes, and to close a link that the broker has
 /// ended.
 const LINGER: Duration = Duration::from_secs(5);
 
-impl Served {
-    async fn run(&mut self, waiter: &mut Waiter<Timer>) -> io::Result<()> {
-        let server = Rc::clone(&self.server);
-        loop {
-            let is_cut = server.call_of(self.id, |call| call.is_cut).unwrap_or(true);
-            if is_cut {
-                let mut wakers = Vec::new();
-                self.end.wire.borrow_mut().cut(server.executor.now(), Side::Broker, &mut wakers);
-                wakers.into_iter().for_each(Waker::wake);
-                return Ok(());
-            }
-            let is_more = self.read()?;
-            self.gather();
-            self.release_held();
-            self.write()?;
-            if is_more {
-                continue;
-            }
-            let now = server.executor.now();
-            let is_closing = server.change(|broker, _| broker.is_closing(self.id));
-            if is_closing {
-                if *self.closes_at.get_or_insert(now + LINGER) <= now {
-                    return Ok(());
-                }
-                if self.output.is_empty() && self.held.is_empty() && !self.is_shut_down {
-                    self.is_shut_down = true;
-                    self.end.shutdown()?;
-                }
-            }
-            let deadline = self.held.front().map(|(at, _)| *at).into_iter().chain(self.closes_at).min();
-            let id = self.id;
-            let interest = Interest { read: true, write: !self.output.is_empty() };
-            let is_called = |context: &mut Context<'_>| {
-                server.call_of(id, |call| call.poll(context).is_ready()).unwrap_or(true)
-            };
-            waiter.wait_for(&self.watch, interest, deadline, is_called).await;
-        }
+impl Peer for ServedLink {
+    type Error = io::Error;
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        unless_blocked(self.end.try_read(buf))
     }
 
-    /// Whether there may be more to read. It is read although the other side does not read, so that the two never wait
-    /// for one another.
-    fn read(&mut self) -> io::Result<bool> {
-        let mut scratch = [0; READ_SIZE];
-        match self.end.try_read(&mut scratch) {
-            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(len) => {
-                self.input.extend_from_slice(&scratch[..len]);
-                self.take_packets();
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
+    fn write(&mut self, output: &TransmitBuf) -> io::Result<Option<usize>> {
+        // There is one, since no payload is left where it lies.
+        let chunks: Vec<IoSlice<'_>> = output.chunks().map(IoSlice::new).collect();
+        unless_blocked(self.end.try_write(&chunks))
+    }
+
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.end.shutdown()
+    }
+
+    fn short_read_is_all(&self) -> bool {
+        false
     }
 
     /// Hands the broker one packet after the other, and notes each.
-    fn take_packets(&mut self) {
+    fn pass_in(&mut self, host: &impl Access, id: ConnectionId, input: &mut BytesMut, bytes: &[u8]) {
+        input.extend_from_slice(bytes);
         loop {
-            let is_closing = self.server.change(|broker, _| broker.is_closing(self.id));
-            let mut packet = match frame_len(&self.input, u32::MAX) {
-                Ok(Some(len)) if len <= self.input.len() => {
-                    let packet = self.input.split_to(len);
+            let is_closing = host.change(|broker, _| broker.is_closing(id));
+            let mut packet = match frame_len(input, u32::MAX) {
+                Ok(Some(len)) if len <= input.len() => {
+                    let packet = input.split_to(len);
                     if !is_closing {
                         self.note(Point::BrokerIn, packet.clone().freeze());
                     }
                     packet
                 }
                 // Too long or no packet at all: the broker says so. The rest of a packet may still come.
-                Ok(_) | Err(_) if is_closing => return self.input.clear(),
-                Ok(_) | Err(_) => {
-                    let (server, id, input) = (&self.server, self.id, &mut self.input);
-                    return server.change(|broker, now| broker.handle_input(now, id, input));
-                }
+                Ok(_) | Err(_) if is_closing => return input.clear(),
+                Ok(_) | Err(_) => return host.change(|broker, now| broker.handle_input(now, id, input)),
             };
-            let was_closing = is_closing;
-            let id = self.id;
-            self.server.change(|broker, now| broker.handle_input(now, id, &mut packet));
-            if !was_closing && self.server.change(|broker, _| broker.is_closing(id)) {
+            host.change(|broker, now| broker.handle_input(now, id, &mut packet));
+            if !is_closing && host.change(|broker, _| broker.is_closing(id)) {
                 let link = self.end.wire.borrow().number;
                 self.push(Event::Refused { link });
             }
         }
+    }
+
+    /// Takes one packet after the other from the broker, and then what is held back no longer.
+    fn pass_out(&mut self, host: &impl Access, id: ConnectionId, output: &mut TransmitBuf) {
+        while output.len() < OUTPUT_LOW {
+            if !host.change(|broker, now| broker.poll_transmit(now, id, &mut self.transmit)) {
+                break;
+            }
+            let mut bytes = BytesMut::with_capacity(self.transmit.len());
+            self.transmit.chunks().for_each(|chunk| bytes.extend_from_slice(chunk));
+            self.transmit.clear();
+            let mut bytes = bytes.freeze();
+            while let Ok(Some(len)) = frame_len(&bytes, u32::MAX) {
+                let frame = bytes.split_to(len);
+                self.send(frame, output);
+            }
+        }
+        let now = self.server.executor.now();
+        while self.held.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, frame)) = self.held.pop_front() else { break };
+            output.put_encoded(&frame);
+        }
+    }
+
+    fn holds_until(&self) -> Option<Instant> {
+        self.held.front().map(|(at, _)| *at)
+    }
+}
+
+fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+impl ServedLink {
+    /// Breaks the link, as the end of a process does.
+    fn cut(&self) {
+        let mut wakers = Vec::new();
+        self.end.wire.borrow_mut().cut(self.server.executor.now(), Side::Broker, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn push(&self, event: Event) {
@@ -295,27 +240,8 @@ impl Served {
         self.push(Event::Packet { link, point, version, frame });
     }
 
-    /// Takes what the broker has to send, as far as it is likely to go out.
-    fn gather(&mut self) {
-        let id = self.id;
-        while self.output.len() < OUTPUT_LOW {
-            let Served { server, transmit, .. } = self;
-            if !server.change(|broker, now| broker.poll_transmit(now, id, transmit)) {
-                break;
-            }
-            let mut bytes = BytesMut::with_capacity(self.transmit.len());
-            self.transmit.chunks().for_each(|chunk| bytes.extend_from_slice(chunk));
-            self.transmit.clear();
-            let mut bytes = bytes.freeze();
-            while let Ok(Some(len)) = frame_len(&bytes, u32::MAX) {
-                let frame = bytes.split_to(len);
-                self.send(frame);
-            }
-        }
-    }
-
     /// Queues one packet, with the mistakes that the plan demands.
-    fn send(&mut self, frame: Bytes) {
+    fn send(&mut self, frame: Bytes, output: &mut TransmitBuf) {
         self.note(Point::BrokerOut, frame.clone());
         let Tamper { duplicate, wrong_code, hold_max } = self.end.wire.borrow().tamper;
         let version = self.end.wire.borrow().version;
@@ -338,38 +264,16 @@ impl Served {
             self.held.push_back((until, frame));
             return;
         }
-        self.output.extend_from_slice(&frame);
+        output.put_encoded(&frame);
         if is_publish && qos > 0 && hits(&mut self.rng, duplicate) {
             self.fault("the broker repeats a message");
-            let start = self.output.len();
-            self.output.extend_from_slice(&frame);
-            self.output[start] |= DUP;
+            output.put_encoded(&frame)[0] |= DUP;
         }
     }
 
     fn fault(&self, text: &'static str) {
         let link = Some(self.end.wire.borrow().number);
         self.push(Event::Fault { link, text });
-    }
-
-    fn release_held(&mut self) {
-        let now = self.server.executor.now();
-        while self.held.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, frame)) = self.held.pop_front() else { break };
-            self.output.extend_from_slice(&frame);
-        }
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        while !self.output.is_empty() {
-            match self.end.try_write(&[IoSlice::new(&self.output)]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(len) => self.output.advance(len),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 }
 

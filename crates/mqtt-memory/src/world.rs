@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mqtt_broker::Broker;
+use mqtt_broker::host::Access;
 use mqtt_client::{Client, ConnectError, Instant, Options};
 use mqtt_parts::Rng;
 use mqtt_transport::drive;

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use async_executor::Executor;
 use async_io::{Async, Timer};
+use mqtt_broker::host::{Access, Host};
 use mqtt_transport::Waiter;
 
 use crate::runtime;
@@ -104,17 +105,17 @@ impl Handle {
 
     /// Counters of the broker.
     pub fn stats(&self) -> Stats {
-        self.shared.lock().broker.stats()
+        self.shared.access(|host, _| host.broker().stats())
     }
 
     /// Cuts the connection of a client as an outage would: without a packet. False if it has none.
     pub fn cut(&self, client_id: &str) -> bool {
-        self.shared.cut(|id| id == client_id) > 0
+        self.shared.access(|host, _| host.cut(|id| id == Some(client_id))) > 0
     }
 
     /// Cuts all connections as an outage would, and says how many there were.
     pub fn cut_all(&self) -> usize {
-        self.shared.cut(|_| true)
+        self.shared.access(|host, _| host.cut(|id| id.is_some()))
     }
 
     /// Ends all connections without a packet and serves no more.
@@ -167,8 +168,8 @@ async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Wea
 async fn keep_time(shared: Arc<Shared>) {
     let mut waiter = Waiter::new(runtime::Timer::new());
     loop {
-        let deadline = shared.handle_timeout();
-        waiter.wait(deadline, |context| shared.poll_clock(context).is_ready()).await;
+        let deadline = shared.access(Host::handle_timeout);
+        waiter.wait(deadline, |context| shared.access(|host, _| host.poll_clock(context)).is_ready()).await;
     }
 }
 

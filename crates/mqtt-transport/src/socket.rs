@@ -10,7 +10,7 @@ use mqtt_client::SocketOptions;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A TCP connection to that address that never blocks, and is under way or open. It can be written once it is open or has
-/// failed; then [`SockRef::take_error`] tells which.
+/// failed; then `take_error` of its [`SockRef`] tells which.
 pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
     let socket = open_socket(address, options)?;
     socket.set_nonblocking(true)?;
