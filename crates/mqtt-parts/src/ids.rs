@@ -37,6 +37,7 @@ impl PacketIds {
     }
 
     /// Whether this one is taken.
+    #[inline]
     pub fn contains(&self, id: PacketId) -> bool {
         let (word, bit) = position(id);
         self.words.get(word).is_some_and(|word| word & bit != 0)
@@ -64,10 +65,11 @@ impl PacketIds {
     }
 
     /// Takes this identifier; false if it is taken already.
+    #[inline]
     pub fn claim(&mut self, id: PacketId) -> bool {
         let (word, bit) = position(id);
-        while self.words.len() <= word {
-            self.words.push(u64::from(self.words.is_empty()));
+        if self.words.len() <= word {
+            self.grow_to(word);
         }
         let is_free = self.words[word] & bit == 0;
         self.words[word] |= bit;
@@ -76,12 +78,11 @@ impl PacketIds {
     }
 
     /// Frees an identifier; false if it was free. [3.1.1 MQTT-2.3.1-3]
+    #[inline]
     pub fn release(&mut self, id: PacketId) -> bool {
-        if !self.contains(id) {
-            return false;
-        }
         let (word, bit) = position(id);
-        self.words[word] &= !bit;
+        let Some(word) = self.words.get_mut(word).filter(|word| **word & bit != 0) else { return false };
+        *word &= !bit;
         self.taken -= 1;
         true
     }
@@ -100,6 +101,13 @@ impl PacketIds {
             *first = 1;
         }
         self.taken = 0;
+    }
+
+    #[cold]
+    fn grow_to(&mut self, word: usize) {
+        while self.words.len() <= word {
+            self.words.push(u64::from(self.words.is_empty()));
+        }
     }
 
     fn is_full(&self) -> bool {

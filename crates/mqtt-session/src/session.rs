@@ -108,7 +108,8 @@ impl Session {
     ///
     /// A command that is accepted has a ticket; no other input has. Fails if the application asks for what cannot be
     /// done; then nothing has changed.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where the input is known, the choice costs nothing")]
+    #[inline(always)]
     pub fn apply(&mut self, now: Instant, input: Input<'_>) -> Result<Option<Ticket>, SessionRefusal> {
         match input {
             Input::Opened => self.on_opened(now),

@@ -376,15 +376,15 @@ impl Store {
         }
     }
 
-    /// True if memory has become free.
-    #[inline]
+    /// True if memory is to be reclaimed.
+    #[expect(clippy::inline_always, reason = "where the place is known, most of it falls away")]
+    #[inline(always)]
     fn mark(&mut self, index: usize, place: Place) -> bool {
         let position = self.first + index as u64;
         let entry = &mut self.entries[index];
         let old = core::mem::replace(&mut entry.place, place);
         debug_assert!(old != Place::Tombstone, "a message ends once");
         let size = entry.packet_size() + OVERHEAD;
-        let is_qos0 = usize::from(entry.qos == QoS::AtMostOnce);
         let loses_frame = place.is_without_frame() && !old.is_without_frame();
         if loses_frame {
             entry.payload = None;
@@ -392,15 +392,18 @@ impl Store {
         }
         self.counts[old.kind()] -= 1;
         self.counts[place.kind()] += 1;
-        if let Place::Waiting { .. } = old {
-            self.waiting_bytes -= size;
-            self.waiting_qos0 -= is_qos0;
-        }
-        if let Place::Waiting { .. } = place {
-            debug_assert!(!old.is_without_frame(), "its frame is not kept");
-            self.waiting_bytes += size;
-            self.waiting_qos0 += is_qos0;
-            self.waiting_from = self.waiting_from.min(position);
+        match (old, place) {
+            (Place::Waiting { .. }, Place::Waiting { .. }) => {}
+            (Place::Waiting { .. }, _) => {
+                self.waiting_bytes -= size;
+                self.waiting_qos0 -= usize::from(entry.qos == QoS::AtMostOnce);
+            }
+            (_, Place::Waiting { .. }) => {
+                debug_assert!(!old.is_without_frame() && entry.qos > QoS::AtMostOnce, "it can be sent again");
+                self.waiting_bytes += size;
+                self.waiting_from = self.waiting_from.min(position);
+            }
+            _ => {}
         }
         if let Place::Sent { is_due: true, .. } | Place::Released { is_due: true, .. } = place {
             self.due_from = self.due_from.min(position);
@@ -409,7 +412,7 @@ impl Store {
             old.packet_id().into_iter().for_each(|id| self.name(id, NOBODY));
             place.packet_id().into_iter().for_each(|id| self.name(id, position as u32 & POSITION_BITS));
         }
-        loses_frame || place == Place::Tombstone
+        place == Place::Tombstone || loses_frame && self.unused > UNUSED_MIN
     }
 
     /// Looks at each message in order, which is where `look` says from then on.
@@ -470,7 +473,7 @@ impl Store {
         self.reclaim();
     }
 
-    /// Takes ended messages off the front, and closes up if too much memory is not needed any more.
+    /// Takes ended messages off both ends, and closes up if too much memory is not needed any more.
     fn reclaim(&mut self) {
         while let Some(front) = self.entries.front().filter(|front| front.place == Place::Tombstone) {
             self.unused -= front.frame_len as usize;
@@ -484,14 +487,33 @@ impl Store {
             return;
         };
         let start = self.frame_start(front);
+        if self.counts[TOMBSTONE] == 0 && self.unused == 0 && start < UNUSED_MIN {
+            return;
+        }
         if start >= UNUSED_MIN && start * 2 > self.frames.len() {
             self.frames.drain(..start);
             self.frames_from = self.frames_from.wrapping_add(start as u32);
         }
+        self.reclaim_back();
         let tombstones = self.counts[TOMBSTONE];
         let is_sparse = tombstones > TOMBSTONES_MIN && tombstones * 2 > self.entries.len();
         if is_sparse || self.unused > UNUSED_MIN && self.unused * 2 > self.frames.len() {
             self.close_up();
+        }
+    }
+
+    fn reclaim_back(&mut self) {
+        while let Some(back) = self.entries.back().filter(|back| back.place == Place::Tombstone) {
+            let start = self.frame_start(back);
+            self.unused -= back.frame_len as usize;
+            self.counts[TOMBSTONE] -= 1;
+            self.frames.truncate(start);
+            self.entries.pop_back();
+        }
+        // What comes next has the positions of what was taken off.
+        let end = self.first + self.entries.len() as u64;
+        for from in [&mut self.waiting_from, &mut self.waiting_qos0_from, &mut self.due_from] {
+            *from = end.min(*from);
         }
     }
 
