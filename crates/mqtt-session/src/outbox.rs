@@ -5,8 +5,10 @@
 //! the session still there, a walk over the store repeats what was sent or released, in original order and before
 //! anything new.
 
+mod entry;
 mod store;
 mod window;
+mod answers;
 mod ending;
 mod quarantine;
 mod rebuild;
@@ -26,7 +28,9 @@ use crate::frame::{Frame, Sending};
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::record::{PublishBytes, Record};
-use store::{OVERHEAD, Place, Release, Store};
+pub(crate) use answers::{Ended, Unknown};
+use entry::{OVERHEAD, Place};
+use store::Store;
 use window::Window;
 
 /// All messages that were accepted and have not ended.
@@ -49,19 +53,6 @@ enum Repeat {
 }
 
 unused!(Outbox, Outbox::new());
-
-/// How a message ended that somebody waits for.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) ticket: Ticket,
-    pub(crate) outcome: Outcome,
-    /// When it was sent.
-    pub(crate) sent_at: Instant,
-}
-
-/// An acknowledgement of something that is not under way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unknown;
 
 impl Outbox {
     const fn new() -> Outbox {
@@ -193,7 +184,7 @@ impl Outbox {
         let releases = self.releases;
         let entries =
             self.store.iter().filter(|entry| entry.is_due() && !emit.config.is_suspect(entry.failures));
-        let due = entries.filter_map(|entry| match entry.place() {
+        let due = entries.filter_map(|entry| match entry.place {
             Place::Released { packet_id, release, .. } => {
                 Some((releases.wrapping_sub(release.order), packet_id))
             }
@@ -208,7 +199,7 @@ impl Outbox {
     }
 
     fn repeat_pubrel(&mut self, index: usize, emit: &mut Emit<'_>) {
-        if let Place::Released { packet_id, release, .. } = self.store.get(index).place() {
+        if let Place::Released { packet_id, release, .. } = self.store.get(index).place {
             self.store.set_place(index, Place::Released { packet_id, is_due: false, release });
             self.window.repeat();
             let pubrel = Packet::Pubrel(Ack::success(packet_id));
@@ -232,10 +223,10 @@ impl Outbox {
         };
         let entry = self.store.get(index);
         let is_suspect = emit.config.is_suspect(entry.failures);
-        let Some(packet_id) = entry.place().packet_id().filter(|_| self.admits(is_suspect, emit)) else {
+        let Some(packet_id) = entry.place.packet_id().filter(|_| self.admits(is_suspect, emit)) else {
             return false;
         };
-        if let Place::Sent { .. } = entry.place() {
+        if let Place::Sent { .. } = entry.place {
             if self.window.in_flight() >= usize::from(emit.terms.in_flight_max) {
                 return false;
             }
@@ -300,7 +291,7 @@ impl Outbox {
     fn send_next(&mut self, emit: &mut Emit<'_>) -> bool {
         let Some(index) = self.store.first_waiting() else { return false };
         let (entry, frame) = (self.store.get(index), self.store.frame(index));
-        let was_sent = entry.place() == Place::Waiting { was_sent: true };
+        let was_sent = entry.place == Place::Waiting { was_sent: true };
         if let Err(why) = check(emit, &frame) {
             match was_sent {
                 true => self.give_up(index, Indeterminate::SessionLost, emit.events),
@@ -344,87 +335,12 @@ impl Outbox {
         true
     }
 
-    /// The answer to a QoS 1 message; an error if no such message is under way.
-    pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
-        match self.find(ack.packet_id) {
-            Some((index, Place::Sent { .. })) if self.store.get(index).qos == QoS::AtLeastOnce => {
-                Ok(self.end_exchange(index, outcome_of(ack.reason), events))
-            }
-            _ => Err(Unknown),
-        }
-    }
-
-    /// The first answer to a QoS 2 message; an error if no such message is under way.
-    ///
-    /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
-    pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
-        match self.find(ack.packet_id) {
-            Some((index, Place::Sent { .. })) if self.store.get(index).qos == QoS::ExactlyOnce => {
-                if ack.reason.is_error() {
-                    return Ok(self.end_exchange(index, outcome_of(ack.reason), events));
-                }
-                if self.store.get(index).is_due() {
-                    // A server may answer before it gets the repetition.
-                    self.window.enter();
-                }
-                self.release(index, ack.packet_id, ack.reason);
-                events.record(Record::Released { packet_id: ack.packet_id, reason: ack.reason });
-                Ok(None)
-            }
-            // The server repeats its PUBREC: the PUBREL is repeated too.
-            Some((_, Place::Released { .. })) if !ack.reason.is_error() => Ok(None),
-            _ => Err(Unknown),
-        }
-    }
-
-    /// The last answer to a QoS 2 message; an error if no such message is released.
-    ///
-    /// That the server does not know the identifier any more means that it has completed the exchange.
-    pub(crate) fn on_pubcomp(
-        &mut self,
-        ack: &Ack<'_>,
-        events: &mut Events,
-    ) -> Result<Option<Ended>, Unknown> {
-        match self.find(ack.packet_id) {
-            Some((index, Place::Released { release, .. })) => {
-                Ok(self.end_exchange(index, Outcome::Done(release.reason), events))
-            }
-            _ => Err(Unknown),
-        }
-    }
-
-    #[inline]
-    fn find(&self, id: PacketId) -> Option<(usize, Place)> {
-        self.store.find_id(id).map(|index| (index, self.store.get(index).place()))
-    }
-
-    /// The server has taken a QoS 2 message.
-    fn release(&mut self, index: usize, packet_id: PacketId, reason: ReasonCode) {
-        let release = Release { order: self.releases, reason };
-        self.releases = self.releases.wrapping_add(1);
-        self.store.set_place(index, Place::Released { packet_id, is_due: false, release });
-    }
-
-    /// An exchange is over; none if its end was reported before.
-    fn end_exchange(&mut self, index: usize, outcome: Outcome, events: &mut Events) -> Option<Ended> {
-        let entry = self.store.get(index);
-        let (ticket, sent_at, is_awaited) = (entry.ticket, entry.sent_at, entry.is_awaited);
-        let is_released = matches!(entry.place(), Place::Released { .. });
-        if let Some(packet_id) = entry.place().packet_id() {
-            self.window.leave(packet_id, is_released, entry.is_due());
-            events.ids.release(packet_id);
-        }
-        self.store.set_place(index, Place::Tombstone);
-        events.record(Record::Ended { ticket });
-        is_awaited.then_some(Ended { ticket, outcome, sent_at })
-    }
-
     /// What becomes of a message is unknown from now on. A server that may know its identifier as one of QoS 2 would
     /// take another message under it for a repetition: it is used again in the next session only.
     fn give_up(&mut self, index: usize, why: Indeterminate, events: &mut Events) {
         let entry = self.store.get(index);
         let (ticket, qos, is_awaited) = (entry.ticket, entry.qos, entry.is_awaited);
-        let packet_id = entry.place().packet_id();
+        let packet_id = entry.place.packet_id();
         self.store.set_place(index, Place::Tombstone);
         events.record(Record::Ended { ticket });
         match packet_id {
@@ -442,8 +358,7 @@ impl Outbox {
     /// Takes a message back that was never sent; false if it was, or has ended.
     pub(crate) fn withdraw(&mut self, ticket: Ticket, events: &mut Events) -> bool {
         let index = self.store.find(ticket);
-        let index =
-            index.filter(|index| self.store.get(*index).place() == Place::Waiting { was_sent: false });
+        let index = index.filter(|index| self.store.get(*index).place == Place::Waiting { was_sent: false });
         if let Some(index) = index {
             self.store.set_place(index, Place::Tombstone);
             events.record(Record::Ended { ticket });
@@ -477,7 +392,7 @@ impl Outbox {
     pub(crate) fn waits(&self, ticket: Ticket) -> Option<Waits> {
         let index = self.store.find(ticket)?;
         let entry = self.store.get(index);
-        Some(match entry.place() {
+        Some(match entry.place {
             Place::Waiting { was_sent: true } => Waits::SendingAnew,
             Place::Waiting { was_sent: false } => {
                 let in_front = self.store.iter().take(index);
@@ -506,9 +421,4 @@ fn check(emit: &Emit<'_>, frame: &Frame<'_>) -> Result<(), Rejected> {
         return Err(Rejected::Expired);
     }
     frame.check_terms(emit.terms).map_err(Rejected::BySession)
-}
-
-/// What the server's reason code means for the operation. "No matching subscribers" is success.
-fn outcome_of(reason: ReasonCode) -> Outcome {
-    if reason.is_error() { Outcome::Rejected(Rejected::ByServer(reason)) } else { Outcome::Done(reason) }
 }

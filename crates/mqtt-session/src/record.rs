@@ -28,10 +28,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use mqtt_parts::Instant;
-use mqtt_proto::{
-    Context, DecodeError, EncodeError, Packet, PacketId, Publish, ReasonCode, Sender, Subscribe, TopicFilter,
-    Version, decode,
-};
+use mqtt_proto::{Context, DecodeError, EncodeError, Packet, PacketId, ReasonCode, Sender, Version, decode};
 use thiserror::Error;
 
 use crate::event::Ticket;
@@ -156,29 +153,9 @@ impl Record<'_> {
     }
 }
 
-/// The PUBLISH in a record.
-pub(crate) fn publish(packet: &[u8], version: Version) -> Result<Publish<'_>, RecordErrorKind> {
-    match decode(packet, Context { version, sender: Some(Sender::Client) })
-        .map_err(RecordErrorKind::Packet)?
-    {
-        Packet::Publish(publish) => Ok(publish),
-        _ => Err(RecordErrorKind::Malformed),
-    }
-}
-
-/// The SUBSCRIBE in a record.
-pub(crate) fn subscribe(packet: &[u8], version: Version) -> Result<Subscribe<'_>, RecordErrorKind> {
-    match decode(packet, Context { version, sender: Some(Sender::Client) })
-        .map_err(RecordErrorKind::Packet)?
-    {
-        Packet::Subscribe(subscribe) => Ok(subscribe),
-        _ => Err(RecordErrorKind::Malformed),
-    }
-}
-
-/// The filter in a record.
-pub(crate) fn filter(text: &str) -> Result<TopicFilter<'_>, RecordErrorKind> {
-    TopicFilter::new(text).map_err(|_| RecordErrorKind::Malformed)
+/// The packet in a record.
+pub(crate) fn packet(bytes: &[u8], version: Version) -> Result<Packet<'_>, RecordErrorKind> {
+    decode(bytes, Context { version, sender: Some(Sender::Client) }).map_err(RecordErrorKind::Packet)
 }
 
 /// A field of a record. A packet or text takes the rest.

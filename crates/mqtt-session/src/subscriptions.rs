@@ -191,18 +191,6 @@ impl Subscriptions {
         self.want(ticket, subscribe, identifier);
     }
 
-    /// What an earlier program has wanted, under the identifier that it has given.
-    pub(crate) fn rebuild_wanted(
-        &mut self,
-        ticket: Ticket,
-        subscribe: &Subscribe<'_>,
-        identifier: Option<u32>,
-        naming: Naming,
-    ) {
-        identifier.into_iter().for_each(|identifier| self.identifiers.rebuild(identifier, naming));
-        self.want(ticket, subscribe, identifier);
-    }
-
     /// A filter that is new has that identifier.
     fn want(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, identifier: Option<u32>) {
         let id = self.filters.insert(subscribe.filter);

@@ -2,7 +2,7 @@
 
 use mqtt_proto::QoS;
 
-use super::store::{Entry, Place};
+use super::entry::{Entry, Place};
 use super::window::Window;
 use super::{Outbox, Repeat};
 use crate::config::{Lost, QueuePolicy, SessionLoss};
@@ -38,7 +38,7 @@ impl Outbox {
 
     /// Whether what was sent or released is to be repeated.
     fn set_due(&mut self, is_due: bool) {
-        self.store.visit(|entry| match entry.place() {
+        self.store.visit(|entry| match entry.place {
             Place::Sent { packet_id, .. } => Place::Sent { packet_id, is_due },
             Place::Released { packet_id, release, .. } => Place::Released { packet_id, is_due, release },
             place @ (Place::Waiting { .. } | Place::Quarantined { .. } | Place::Tombstone) => place,
@@ -46,7 +46,7 @@ impl Outbox {
     }
 
     fn end_never_sent(&mut self, is_meant: impl Fn(QoS) -> bool, why: Rejected, events: &mut Events) {
-        self.store.visit(|entry| match entry.place() {
+        self.store.visit(|entry| match entry.place {
             Place::Waiting { was_sent: false } if is_meant(entry.qos) => end_never_sent(entry, why, events),
             place => place,
         });
@@ -65,7 +65,7 @@ impl Outbox {
         self.forget_connection();
         events.ids.release_all(self.store.release_reserved());
         self.store.visit(|entry| {
-            let place = entry.place();
+            let place = entry.place;
             events.ids.release_all(place.packet_id());
             let fate = match entry.qos {
                 QoS::ExactlyOnce => policy.exactly_once,
@@ -99,7 +99,7 @@ impl Outbox {
     pub(crate) fn on_stopped(&mut self, is_persistent: bool, events: &mut Events) {
         self.forget_connection();
         self.store.visit(|entry| {
-            let place = match entry.place() {
+            let place = match entry.place {
                 Place::Waiting { was_sent: false } => {
                     return end_never_sent(entry, Rejected::Disconnected, events);
                 }

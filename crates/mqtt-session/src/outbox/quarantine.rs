@@ -6,7 +6,7 @@
 
 use mqtt_proto::PacketKind;
 
-use super::store::Place;
+use super::entry::Place;
 use super::{Outbox, Repeat};
 use crate::error::Indeterminate;
 use crate::event::{Break, Event, Ticket};
@@ -16,7 +16,7 @@ impl Outbox {
     /// A connection ended abruptly: a failure of all that was under way on it.
     pub(crate) fn count_failure(&mut self, limit: u8, broken: Break, events: &mut Events) {
         self.store.visit(|entry| {
-            let (packet, packet_id, release) = match entry.place() {
+            let (packet, packet_id, release) = match entry.place {
                 Place::Sent { packet_id, .. } => (PacketKind::Publish, packet_id, None),
                 Place::Released { packet_id, release, .. } => (PacketKind::Pubrel, packet_id, Some(release)),
                 place @ (Place::Waiting { .. } | Place::Quarantined { .. } | Place::Tombstone) => {
@@ -24,11 +24,11 @@ impl Outbox {
                 }
             };
             if entry.is_due() {
-                return entry.place();
+                return entry.place;
             }
             entry.failures += 1;
             if entry.failures < limit {
-                return entry.place();
+                return entry.place;
             }
             let ticket = events.open_requests().request_of(entry.ticket);
             events.push(Event::Quarantined { ticket, report: broken.report(packet, entry.failures) });
@@ -39,17 +39,17 @@ impl Outbox {
     /// A connection ended in good order: nobody is suspected any more.
     pub(crate) fn clear_suspects(&mut self) {
         self.store.visit(|entry| {
-            if !matches!(entry.place(), Place::Quarantined { .. }) {
+            if !matches!(entry.place, Place::Quarantined { .. }) {
                 entry.failures = 0;
             }
-            entry.place()
+            entry.place
         });
     }
 
     /// Where a message is quarantined.
     fn find_quarantined(&self, ticket: Ticket) -> Option<usize> {
         let is_quarantined =
-            |index: &usize| matches!(self.store.get(*index).place(), Place::Quarantined { .. });
+            |index: &usize| matches!(self.store.get(*index).place, Place::Quarantined { .. });
         self.store.find(ticket).filter(is_quarantined)
     }
 
@@ -57,7 +57,7 @@ impl Outbox {
     pub(crate) fn retry(&mut self, ticket: Ticket, is_online: bool) -> bool {
         let Some(index) = self.find_quarantined(ticket) else { return false };
         let is_due = is_online;
-        let place = match self.store.get(index).place() {
+        let place = match self.store.get(index).place {
             Place::Quarantined { packet_id: Some(packet_id), release: Some(release) } => {
                 Place::Released { packet_id, is_due, release }
             }

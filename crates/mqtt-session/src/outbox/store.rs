@@ -10,14 +10,14 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
-use bytes::Bytes;
 use mqtt_parts::Instant;
-use mqtt_proto::{PacketId, PropertyBuf, QoS, ReasonCode, Version};
+use mqtt_proto::{PacketId, PropertyBuf, QoS, Version};
 
+use super::entry::{Entry, OVERHEAD, Place, QUARANTINED, RELEASED, SENT, TOMBSTONE, WAITING};
 use crate::command::Publish;
 use crate::error::SessionRefusal;
 use crate::event::Ticket;
-use crate::frame::{Frame, Shape, encode};
+use crate::frame::{Frame, encode};
 
 /// The messages, and their packet identifiers.
 pub(super) struct Store {
@@ -47,85 +47,6 @@ pub(super) struct Store {
     scratch: PropertyBuf,
 }
 
-/// One message.
-pub(super) struct Entry {
-    pub(super) ticket: Ticket,
-    place: Place,
-    pub(super) qos: QoS,
-    /// Whether somebody waits for its end.
-    pub(super) is_awaited: bool,
-    /// Connections in a row that broke while it was under way.
-    pub(super) failures: u8,
-    /// When it first went out.
-    pub(super) sent_at: Instant,
-    frame_at: u32,
-    frame_len: u32,
-    shape: Shape,
-    payload: Option<Bytes>,
-}
-
-/// Where a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// To be sent; `was_sent` in a session that the server has lost since.
-    Waiting { was_sent: bool },
-    /// Sent and not answered; `is_due` to be repeated on this connection.
-    Sent { packet_id: PacketId, is_due: bool },
-    /// QoS 2 between PUBREC and PUBCOMP; `is_due` if its PUBREL is to be repeated on this connection.
-    Released { packet_id: PacketId, is_due: bool, release: Release },
-    /// Under way whenever a connection broke. It keeps its identifier, until the server has lost the session.
-    Quarantined { packet_id: Option<PacketId>, release: Option<Release> },
-    /// Ended.
-    Tombstone,
-}
-
-/// A PUBREC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Release {
-    /// Counts PUBRECs, so that PUBRELs are repeated in their order.
-    pub(super) order: u32,
-    /// Says whether there were subscribers.
-    pub(super) reason: ReasonCode,
-}
-
-impl Place {
-    /// Its number among the places.
-    const fn kind(self) -> usize {
-        match self {
-            Place::Waiting { .. } => WAITING,
-            Place::Sent { .. } => SENT,
-            Place::Released { .. } => RELEASED,
-            Place::Quarantined { .. } => QUARANTINED,
-            Place::Tombstone => TOMBSTONE,
-        }
-    }
-
-    pub(super) const fn packet_id(self) -> Option<PacketId> {
-        match self {
-            Place::Sent { packet_id, .. } | Place::Released { packet_id, .. } => Some(packet_id),
-            Place::Quarantined { packet_id, .. } => packet_id,
-            Place::Waiting { .. } | Place::Tombstone => None,
-        }
-    }
-
-    /// Whether the frame is not needed any more.
-    const fn is_without_frame(self) -> bool {
-        matches!(
-            self,
-            Place::Released { .. } | Place::Quarantined { release: Some(_), .. } | Place::Tombstone
-        )
-    }
-}
-
-const WAITING: usize = 0;
-const SENT: usize = 1;
-const RELEASED: usize = 2;
-const QUARANTINED: usize = 3;
-const TOMBSTONE: usize = 4;
-
-/// A message counts as so many bytes more than its packet has.
-pub(super) const OVERHEAD: usize = size_of::<Entry>();
-
 /// Positions are kept by so many of their bits: enough to tell all entries from each other.
 const POSITION_BITS: u32 = u32::MAX >> 1;
 
@@ -139,25 +60,6 @@ const NOBODY: u32 = RESERVED + 1;
 const TOMBSTONES_MIN: usize = 64;
 const UNUSED_MIN: usize = 65_536;
 
-impl Entry {
-    pub(super) const fn place(&self) -> Place {
-        self.place
-    }
-
-    fn packet_size(&self) -> usize {
-        self.frame_len as usize + self.payload.as_ref().map_or(0, Bytes::len)
-    }
-
-    pub(super) const fn is_waiting(&self) -> bool {
-        matches!(self.place, Place::Waiting { .. })
-    }
-
-    /// Whether it is to be repeated on this connection.
-    pub(super) const fn is_due(&self) -> bool {
-        matches!(self.place, Place::Sent { is_due: true, .. } | Place::Released { is_due: true, .. })
-    }
-}
-
 /// Shows the messages: where they lie changes nothing that a session does.
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,13 +68,6 @@ impl fmt::Debug for Store {
             .finish()?;
         let reserved = self.by_id.iter().enumerate().filter(|(_, position)| **position == RESERVED);
         f.debug_list().entries(reserved.map(|(id, _)| id)).finish()
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { ticket, place, qos, is_awaited, failures, sent_at, frame_len, .. } = self;
-        write!(f, "{ticket:?} {place:?} {qos} {is_awaited} {failures} {sent_at:?} {frame_len}")
     }
 }
 
@@ -267,6 +162,10 @@ impl Store {
     #[inline]
     pub(super) fn get_mut(&mut self, index: usize) -> &mut Entry {
         &mut self.entries[index]
+    }
+
+    pub(super) fn last_ticket(&self) -> Option<Ticket> {
+        self.entries.back().map(|last| last.ticket)
     }
 
     /// Entries, tombstones among them.

@@ -5,14 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_parts::TransmitBuf;
-use mqtt_proto::{QoS, SubscribeFilter};
 
 use super::{Session, TRANSMIT_BATCH};
-use crate::command::{Publish, Subscribe};
 use crate::config::{Config, Lost, SessionLoss};
-use crate::error::SessionRefusal;
 use crate::journal::{Journal, Mark};
-use crate::record::{self, Record, RecordError, RecordErrorKind};
+use crate::record::{Record, RecordError, RecordErrorKind};
 
 impl Session {
     /// A session that keeps a journal, rebuilt from the records of an earlier one; a new one if there are none.
@@ -93,38 +90,39 @@ impl Session {
             self.tickets = self.tickets.max(ticket.get());
         }
         match *record {
-            Record::Queued { .. } => return self.apply_queued(record),
-            Record::Sent { ticket, packet_id } => {
-                let is_known =
-                    self.outbox.get_or_init().rebuild_sent(ticket, packet_id, &mut self.events.ids);
-                return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
+            Record::Queued { .. }
+            | Record::Sent { .. }
+            | Record::Released { .. }
+            | Record::Ended { .. }
+            | Record::Reserved { .. } => {
+                let version = self.config.version;
+                return self.outbox.get_or_init().apply_record(record, version, &mut self.events.ids);
             }
-            Record::Released { packet_id, reason } => {
-                let is_known = self.outbox.get_or_init().rebuild_released(packet_id, reason);
-                return is_known.then_some(()).ok_or(RecordErrorKind::Inconsistent);
+            Record::Wanted { .. }
+            | Record::Granted { .. }
+            | Record::Unwanted { .. }
+            | Record::Unsubscribed { .. }
+            | Record::Dropped { .. } => {
+                let naming = self.naming();
+                return self.subscriptions.get_or_init().apply_record(record, naming, &mut self.events);
             }
-            Record::Ended { ticket } => self.outbox.get_or_init().rebuild_ended(ticket, &mut self.events.ids),
             Record::Forgotten { ticket } => {
-                if let Some(outbox) = self.outbox.get_mut() {
-                    outbox.forget(ticket);
-                }
-                if let Some(subscriptions) = self.subscriptions.get_mut() {
-                    subscriptions.forget(ticket);
-                }
-            }
-            Record::Reserved { packet_id } => {
-                self.outbox.get_or_init().rebuild_reserved(packet_id, &mut self.events.ids);
+                self.outbox.get_mut().into_iter().for_each(|outbox| outbox.forget(ticket));
+                self.subscriptions
+                    .get_mut()
+                    .into_iter()
+                    .for_each(|subscriptions| subscriptions.forget(ticket));
             }
             Record::Taken { packet_id, reason } => self.inbox.get_or_init().rebuild_taken(packet_id, reason),
             Record::Completed { packet_id } => self.inbox.get_or_init().rebuild_completed(packet_id),
             Record::SessionLost {} => {
-                self.inbox.get_or_init().on_session_lost();
                 // What was not to be sent anew has ended before.
                 let policy = SessionLoss {
                     never_sent: Lost::Resend,
                     at_least_once: Lost::Resend,
                     exactly_once: Lost::Resend,
                 };
+                self.inbox.get_or_init().on_session_lost();
                 self.outbox.get_or_init().on_session_lost(policy, &mut self.events);
                 self.subscriptions.get_or_init().on_session_lost(&mut self.events);
             }
@@ -132,57 +130,7 @@ impl Session {
                 self.client_id = client_id.into();
                 self.connection.rebuild_online();
             }
-            Record::Wanted { ticket, version, packet } => {
-                let subscribe = record::subscribe(packet, version)?;
-                let mut filters = subscribe.filters.iter();
-                let (Some(SubscribeFilter { filter, options }), None) = (filters.next(), filters.next())
-                else {
-                    return Err(RecordErrorKind::Malformed);
-                };
-                let identifier = subscribe.properties.subscription_identifiers().next();
-                let subscribe = Subscribe { filter, options };
-                let naming = self.naming();
-                self.subscriptions.get_or_init().rebuild_wanted(ticket, &subscribe, identifier, naming);
-            }
-            Record::Granted { ticket, code, filter } => {
-                self.subscriptions.get_or_init().rebuild_granted(ticket, code, record::filter(filter)?);
-            }
-            Record::Unwanted { ticket, filter } => {
-                self.subscriptions.get_or_init().unsubscribe(
-                    ticket,
-                    record::filter(filter)?,
-                    &mut self.events,
-                );
-            }
-            Record::Unsubscribed { ticket } => self.subscriptions.get_or_init().rebuild_unsubscribed(ticket),
-            Record::Dropped { filter } => {
-                self.subscriptions.get_or_init().rebuild_dropped(record::filter(filter)?);
-            }
         }
         Ok(())
-    }
-
-    fn apply_queued(&mut self, record: &Record<'_>) -> Result<(), RecordErrorKind> {
-        let Record::Queued { ticket, accepted_at, version, packet } = *record else {
-            return Err(RecordErrorKind::Malformed);
-        };
-        let publish = record::publish(packet.head, version)?;
-        if publish.qos == QoS::AtMostOnce {
-            return Err(RecordErrorKind::Malformed);
-        }
-        let publish = Publish {
-            topic: publish.topic,
-            payload: bytes::Bytes::copy_from_slice(publish.payload),
-            qos: publish.qos,
-            retain: publish.retain,
-            properties: publish.properties,
-            timeout: None,
-        };
-        let config = &self.config;
-        let pushed = self.outbox.get_or_init().rebuild_queued(ticket, &publish, accepted_at, config.version);
-        pushed.map_err(|reason| match reason {
-            SessionRefusal::Encode(error) => RecordErrorKind::Version(error),
-            _ => RecordErrorKind::Inconsistent,
-        })
     }
 }

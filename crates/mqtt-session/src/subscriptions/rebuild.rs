@@ -1,37 +1,59 @@
 //! What an earlier set of subscriptions has recorded, done once more.
 
-use mqtt_proto::{ReasonCode, TopicFilter};
+use mqtt_proto::{Packet, SubscribeFilter, TopicFilter};
 
 use super::answers::granted_qos;
-use super::request::Change;
-use super::{SubscriptionStatus, Subscriptions};
+use super::{Naming, SubscriptionStatus, Subscriptions, is_pending};
+use crate::command::Subscribe;
 use crate::event::Ticket;
+use crate::events::Events;
+use crate::record::{Record, RecordErrorKind, packet};
 
 impl Subscriptions {
-    /// The server has answered the request of that ticket.
-    pub(crate) fn rebuild_granted(&mut self, ticket: Ticket, code: ReasonCode, filter: TopicFilter<'_>) {
-        let Some(wanted) = self.wanted_mut(filter).filter(|wanted| wanted.order == ticket) else { return };
-        let status = granted_qos(code).map_or(SubscriptionStatus::Refused(code), SubscriptionStatus::Granted);
-        wanted.status = status;
-        wanted.tickets.clear();
-        self.pending -= 1;
-        self.forget_request(|change| matches!(change, Change::Subscribe { order } if order == ticket));
+    /// Fails if the record cannot be read.
+    pub(crate) fn apply_record(
+        &mut self,
+        record: &Record<'_>,
+        naming: Naming,
+        events: &mut Events,
+    ) -> Result<(), RecordErrorKind> {
+        let filter = |text| TopicFilter::new(text).map_err(|_| RecordErrorKind::Malformed);
+        match *record {
+            Record::Wanted { ticket, version, packet: bytes } => {
+                let Packet::Subscribe(subscribe) = packet(bytes, version)? else {
+                    return Err(RecordErrorKind::Malformed);
+                };
+                let mut filters = subscribe.filters.iter();
+                let (Some(SubscribeFilter { filter, options }), None) = (filters.next(), filters.next())
+                else {
+                    return Err(RecordErrorKind::Malformed);
+                };
+                let identifier = subscribe.properties.subscription_identifiers().next();
+                identifier.into_iter().for_each(|identifier| self.identifiers.rebuild(identifier, naming));
+                self.want(ticket, &Subscribe { filter, options }, identifier);
+            }
+            Record::Granted { ticket, code, filter: text } => {
+                let wanted = self.wanted_mut(filter(text)?);
+                let wanted = wanted.filter(|wanted| wanted.order == ticket && is_pending(wanted.status));
+                let Some(wanted) = wanted else { return Ok(()) };
+                wanted.status =
+                    granted_qos(code).map_or(SubscriptionStatus::Refused(code), SubscriptionStatus::Granted);
+                wanted.tickets.clear();
+                self.pending -= 1;
+                self.forget_request(ticket);
+            }
+            Record::Unwanted { ticket, filter: text } => self.unsubscribe(ticket, filter(text)?, events),
+            Record::Unsubscribed { ticket } => self.forget_request(ticket),
+            Record::Dropped { filter: text } => _ = self.remove(filter(text)?),
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// The request of that ticket is over.
-    pub(crate) fn rebuild_unsubscribed(&mut self, ticket: Ticket) {
-        self.forget_request(|change| matches!(change, Change::Unsubscribe { ticket: own } if own == ticket));
-    }
-
-    fn forget_request(&mut self, is_meant: impl Fn(Change) -> bool) {
-        if let Some(index) = self.queue.iter().position(|request| is_meant(request.change)) {
+    fn forget_request(&mut self, ticket: Ticket) {
+        if let Some(index) = self.queue.iter().position(|request| request.change.ticket() == ticket) {
             self.queue.remove(index);
         }
-    }
-
-    /// A filter that the server's terms rule out is not wanted any more.
-    pub(crate) fn rebuild_dropped(&mut self, filter: TopicFilter<'_>) {
-        self.remove(filter);
     }
 
     /// Nobody waits for the answer to a request any more.
