@@ -234,48 +234,22 @@ impl Will {
     }
 }
 
-/// Properties of a will stand in a CONNECT, whose decoding checks them.
+/// Properties of a will, which are checked when they are read.
 #[cfg(feature = "serde")]
 mod will_properties {
     use alloc::vec::Vec;
 
-    use mqtt_proto::{
-        Connect, Context, Packet, Properties, PropertyBuf, PropertyOwner, QoS, TopicName, Version, Will,
-        decode,
-    };
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
-
-    const VERSION: Version = Version::V5_0;
+    use mqtt_proto::{PropertyBuf, PropertyOwner};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(buf: &PropertyBuf, serializer: S) -> Result<S::Ok, S::Error> {
-        let topic = TopicName::new("will").map_err(ser::Error::custom)?;
-        let properties = buf.as_properties();
-        let connect = Packet::Connect(Connect {
-            version: VERSION,
-            clean_start: true,
-            keep_alive_secs: 0,
-            properties: Properties::EMPTY,
-            client_id: "",
-            will: Some(Will { qos: QoS::AtMostOnce, retain: false, topic, payload: b"", properties }),
-            user_name: None,
-            password: None,
-        });
-        let mut bytes = Vec::new();
-        connect.encode(VERSION, &mut bytes).map_err(ser::Error::custom)?;
-        bytes.serialize(serializer)
+        buf.as_bytes().serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PropertyBuf, D::Error> {
         let bytes = Vec::<u8>::deserialize(deserializer)?;
-        let context = Context { version: VERSION, sender: None };
-        let Packet::Connect(Connect { will: Some(will), .. }) =
-            decode(&bytes, context).map_err(de::Error::custom)?
-        else {
-            return Err(de::Error::custom("the properties of a will stand in a CONNECT that has one"));
-        };
-        let mut buf = PropertyBuf::new();
-        buf.extend(PropertyOwner::Will, will.properties, |_| true).map_err(de::Error::custom)?;
-        Ok(buf)
+        PropertyBuf::from_bytes(PropertyOwner::Will, bytes)
+            .map_err(|_| D::Error::custom("these are not the properties of a will"))
     }
 }
 

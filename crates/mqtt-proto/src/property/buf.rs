@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::section::validate;
 use super::{Properties, Property};
+use crate::error::DecodeErrorKind;
 use crate::error::EncodeError;
 use crate::property_id::{PropertyId, PropertyOwner};
 use crate::sink::Sink;
@@ -19,6 +21,19 @@ impl PropertyBuf {
     /// No properties; allocates nothing.
     pub const fn new() -> PropertyBuf {
         PropertyBuf { raw: Vec::new(), raw_ids: 0 }
+    }
+
+    /// What [`PropertyBuf::as_bytes`] has given of properties for a packet of `owner`.
+    ///
+    /// Fails if there is something else in it, or something that is not legal there.
+    pub fn from_bytes(owner: PropertyOwner, raw: Vec<u8>) -> Result<PropertyBuf, DecodeErrorKind> {
+        let raw_ids = validate(&raw, owner, None).map_err(|(kind, _)| kind)?;
+        Ok(PropertyBuf { raw, raw_ids })
+    }
+
+    /// The encoded properties, without the length in front.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.raw
     }
 
     /// Adds a property for a packet of `owner`.
