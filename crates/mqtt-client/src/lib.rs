@@ -75,10 +75,12 @@ pub use token::{
 };
 
 pub use bytes::Bytes;
+#[doc(inline)]
 pub use mqtt_proto::{
     Properties, Property, PropertyBuf, PropertyOwner, QoS, ReasonCode, RetainHandling, TopicError,
     TopicFilter, TopicName, Version,
 };
+#[doc(inline)]
 pub use mqtt_session::{
     Config, Credentials, Disconnect, Explanation, Indeterminate, Instant, Latency, Lost, Message,
     OfflineCause, PacketCounts, PeerFault, QuarantineReport, QueuePolicy, Reconnect, Rejected, ServerOrder,

@@ -38,6 +38,7 @@ mod world;
 
 pub use fault::Faults;
 pub use mqtt_broker as broker;
+#[doc(inline)]
 pub use mqtt_client::*;
 pub use mqtt_parts::Rng;
 pub use task::Task;

@@ -54,7 +54,7 @@ pub enum Naming {
     Alias(u16),
 }
 
-/// Aliases that the peer was told.
+/// Aliases that the peer knows.
 #[derive(Debug, Default)]
 pub struct AliasesOut {
     max: u16,

@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use crate::error::SessionRefusal;
 
-/// A request to the session. Topics and properties are borrowed: what must be kept is copied into memory that the
-/// session uses again and again. A payload is counted, not copied.
+/// A request to the session. Topics and properties are borrowed: what has to stay is copied into memory that the
+/// session uses again and again. A payload is reference-counted, not copied.
 #[derive(Clone, Debug)]
 pub enum Command<'a> {
-    /// Be connected, and stay so until told otherwise. Ends when the first connection is accepted or given up.
+    /// Be connected, and stay so until a disconnection. Ends when the first connection is accepted or given up.
     Connect,
     /// Publish a message.
     Publish(Publish<'a>),
@@ -41,13 +41,13 @@ pub struct Disconnect {
     pub with_will: bool,
     /// 5.0: how long the server keeps the session from now on, in seconds, instead of what CONNECT said.
     ///
-    /// A session that was to end with its connection cannot be kept.
+    /// A session that was to end with its connection cannot become persistent.
     pub session_expiry_secs: Option<u32>,
 }
 }
 
 impl Disconnect {
-    /// The plain way: no will, and the session is kept as CONNECT said.
+    /// Without the will, and with the session expiry that CONNECT gave.
     pub const fn within(drain: Duration) -> Disconnect {
         Disconnect { drain, with_will: false, session_expiry_secs: None }
     }
@@ -56,22 +56,22 @@ impl Disconnect {
 /// A message to be published.
 #[derive(Clone, Debug)]
 pub struct Publish<'a> {
-    /// Where it goes.
+    /// The topic it goes to.
     pub topic: TopicName<'a>,
-    /// The message itself.
+    /// The payload.
     pub payload: Bytes,
-    /// How often it may arrive.
+    /// Delivery guarantee.
     pub qos: QoS,
-    /// Whether the server keeps it for later subscribers.
+    /// Whether the server retains it for later subscribers.
     pub retain: bool,
-    /// 5.0: what is said about it. A Message Expiry Interval counts from the submission.
+    /// 5.0: its properties. A Message Expiry Interval counts from the submission.
     pub properties: Properties<'a>,
     /// Bound for the acknowledgement with QoS 1 and 2; QoS 0 ignores it.
     pub timeout: Option<Duration>,
 }
 
 impl<'a> Publish<'a> {
-    /// A message with QoS 0 that is not kept.
+    /// A message with QoS 0 that is not retained.
     pub fn new(topic: TopicName<'a>, payload: impl Into<Bytes>) -> Publish<'a> {
         Publish {
             topic,

@@ -30,18 +30,16 @@ pub struct Config {
     pub session_expiry_secs: Option<u32>,
     /// Longest silence before a PINGREQ is sent, in seconds; 0 turns pings off. Default: 60.
     ///
-    /// The server may replace it in CONNACK; [`crate::Negotiated::keep_alive_secs`] is what counts.
-    /// [5.0 MQTT-3.1.2-20] [5.0 MQTT-3.1.2-21]
+    /// The server may replace it in CONNACK. [5.0 MQTT-3.1.2-20] [5.0 MQTT-3.1.2-21]
     pub keep_alive_secs: u16,
     /// User name and password, if the server wants them.
     pub credentials: Option<Credentials>,
-    /// Whether credentials are asked for before each attempt to connect, by
-    /// [`crate::Event::CredentialsWanted`]; CONNECT waits for [`crate::Input::SetCredentials`].
+    /// Whether the application is asked for credentials before each attempt to connect, by the event
+    /// `CredentialsWanted`; CONNECT waits until they are set. Default: false.
     pub asks_credentials: bool,
     /// 5.0: Names the method by which client and server prove themselves, step by step. Default: none.
     ///
-    /// Each connection then begins with a dialogue: see [`crate::Event::Authentication`]. All of it, CONNACK
-    /// included, may take `network_timeout`. [5.0 MQTT-3.1.2-30]
+    /// Each connection then begins with a dialogue. All of it, CONNACK included, may take `network_timeout`. [5.0 MQTT-3.1.2-30]
     pub authentication_method: Option<String>,
     /// The servers that may be connected to.
     pub servers: Servers,
@@ -55,8 +53,8 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// Unacknowledged QoS 1 and 2 messages taken from the server at once. Default: 1,024.
     ///
-    /// 5.0 tells the server. What a server sends beyond it is taken all the same, counted, and reported once for each
-    /// connection by [`crate::Event::ReceiveMaximumExceeded`]: mosquitto does it whenever more messages wait than the
+    /// CONNECT says it in 5.0. What a server sends beyond it is taken all the same, counted, and reported once for each
+    /// connection by the event `ReceiveMaximumExceeded`: mosquitto does it whenever more messages wait than the
     /// window holds. [`Config::strict_receive_maximum`] refuses it. [5.0 MQTT-4.9.0-1]
     pub receive_maximum: NonZeroU16,
     /// Whether a server that sends more than [`Config::receive_maximum`] is disconnected with 0x93. Default: false.
@@ -80,7 +78,7 @@ pub struct Config {
     pub acknowledgement_timeout: Option<Duration>,
     /// Messages that may wait to be sent. Default: 65,536.
     pub queue_messages_max: usize,
-    /// Bytes of packets that may wait to be sent, and some 70 for each. Default: 64 MiB.
+    /// Bytes of packets that may wait to be sent, and some 90 for each. Default: 64 MiB.
     pub queue_bytes_max: usize,
     /// What is done with messages when the queue is full, or there is no connection.
     pub queue_policy: QueuePolicy,
@@ -88,7 +86,7 @@ pub struct Config {
     /// everything else can go on. Default: none, which repeats it for ever.
     ///
     /// One failure short of it the operation is repeated alone, so that nothing else is blamed. The application
-    /// decides about it: [`crate::Input::Retry`] or [`crate::Input::GiveUp`].
+    /// decides about it: retry, or give up.
     pub quarantine_after: Option<NonZeroU8>,
     /// What is done with messages when the server has lost the session.
     pub session_loss: SessionLoss,
@@ -211,18 +209,18 @@ pub struct Will {
     pub topic: String,
     /// The message, 65,535 bytes at most.
     pub payload: Bytes,
-    /// How often it may arrive.
+    /// Delivery guarantee.
     pub qos: QoS,
-    /// Whether the server keeps it for later subscribers.
+    /// Whether the server retains it for later subscribers.
     pub retain: bool,
-    /// 5.0: its delay and what is said about it.
+    /// 5.0: its delay and other properties.
     #[cfg_attr(feature = "serde", serde(with = "will_properties"))]
     pub properties: PropertyBuf,
 }
 }
 
 impl Will {
-    /// A will with QoS 0 that is not kept.
+    /// A will with QoS 0 that is not retained.
     pub fn new(topic: impl Into<String>, payload: impl Into<Bytes>) -> Will {
         Will {
             topic: topic.into(),
@@ -308,8 +306,8 @@ pub enum QueuePolicy {
 mqtt_parts::options! {
 /// What is done with messages when the server has lost the session that they belong to.
 ///
-/// QoS 2 between PUBREC and PUBCOMP always ends as indeterminate: the server had it, and its payload is not kept.
-/// In 3.1 no server can say that it lost a session: one that it was told to keep is taken to be there.
+/// QoS 2 between PUBREC and PUBCOMP always ends as indeterminate: the server had it, and its payload is gone.
+/// In 3.1 no server can say that it lost a session: a persistent one is taken to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SessionLoss {

@@ -33,8 +33,8 @@ pub enum SessionRefusal {
         /// The highest that it takes.
         qos_max: QoS,
     },
-    /// The server keeps no messages. [5.0 MQTT-3.2.2-14]
-    #[error("the server keeps no retained messages")]
+    /// The server has no retained messages. [5.0 MQTT-3.2.2-14]
+    #[error("the server has no retained messages")]
     RetainNotSupported,
     /// The server takes no filters with wildcards.
     #[error("the server takes no filters with wildcards")]
@@ -60,11 +60,11 @@ pub enum SessionRefusal {
     /// The client is disconnected or about to be; connect first.
     #[error("the client is disconnected; connect first")]
     Disconnected,
-    /// There is no connection now, and `queue_policy` keeps no such message for later.
-    #[error("there is no connection, and such messages are not kept for later")]
+    /// There is no connection now, and `queue_policy` lets no such message wait.
+    #[error("there is no connection, and `queue_policy` lets no such message wait")]
     Offline,
-    /// A session that ends with its connection cannot be kept by DISCONNECT. [5.0 MQTT-3.14.2-2]
-    #[error("the session ends with its connection; DISCONNECT cannot keep it any longer")]
+    /// A session that ends with its connection cannot become persistent by DISCONNECT. [5.0 MQTT-3.14.2-2]
+    #[error("the session ends with its connection; DISCONNECT cannot make it persistent")]
     SessionExpiry,
     /// A reason code that this acknowledgement cannot carry. [5.0 MQTT-3.4.2-1] [5.0 MQTT-3.5.2-1]
     #[error("{0:?} is no reason that this acknowledgement can carry")]
@@ -105,7 +105,7 @@ pub enum SessionRefusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejected {
-    /// The server said no.
+    /// The server refused.
     #[error("the server refused it: {0}")]
     ByServer(ReasonCode),
     /// The timeout passed before it was sent; it is withdrawn.
@@ -126,7 +126,7 @@ pub enum Rejected {
     /// There is no connection, and it is not waited for.
     #[error("{0}")]
     Offline(OfflineCause),
-    /// Nobody listens where the request went.
+    /// The request has no subscribers.
     #[error("the request has no subscribers")]
     NoResponder,
     /// It made room in a full queue, as `queue_policy` says.
@@ -158,7 +158,7 @@ pub enum Indeterminate {
     GivenUp,
 }
 
-/// Why a connection could not be had, or ended.
+/// Why an attempt to connect failed, or a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OfflineCause {
@@ -246,7 +246,7 @@ pub enum PeerFault {
 }
 
 impl PeerFault {
-    /// What a 5.0 client tells the server in its DISCONNECT.
+    /// The reason code in the DISCONNECT of a 5.0 client.
     pub fn reason_code(&self) -> ReasonCode {
         match self {
             PeerFault::Decode(error) => match error.reason_code() {

@@ -56,10 +56,10 @@ impl Ticket {
 pub enum Event {
     /// The server has accepted the connection.
     Online {
-        /// Whether the server went on with a session that it had kept.
+        /// Whether the server resumed a session from before.
         session_present: bool,
     },
-    /// The connection is gone, or could not be had.
+    /// The connection has ended, or an attempt to connect has failed.
     Offline {
         /// Why.
         cause: OfflineCause,
@@ -241,12 +241,12 @@ impl Message {
         core::str::from_utf8(topic).expect("decoding has checked it")
     }
 
-    /// The message itself.
+    /// The payload.
     pub fn payload(&self) -> &[u8] {
         &self.frame[self.payload_at as usize..]
     }
 
-    /// The message itself, counted; it keeps alive what was read together with it.
+    /// The payload, reference-counted; it keeps alive what was read together with it.
     pub fn payload_bytes(&self) -> Bytes {
         self.frame.slice(self.payload_at as usize..)
     }
@@ -261,7 +261,7 @@ impl Message {
         self.qos
     }
 
-    /// Whether the server had kept it from before the subscription.
+    /// Whether it is a retained message from before the subscription.
     pub const fn retain(&self) -> bool {
         self.retain
     }
@@ -271,7 +271,7 @@ impl Message {
         self.dup
     }
 
-    /// 5.0: what the publisher said about it.
+    /// 5.0: the properties that the publisher gave it.
     pub fn properties(&self) -> Properties<'_> {
         let context = Context { version: self.version, sender: Some(Sender::Server) };
         match decode(&self.frame, context) {
@@ -281,8 +281,6 @@ impl Message {
     }
 
     /// 5.0: the Subscription Identifiers of the subscriptions that it is for, where the server has them.
-    ///
-    /// [`crate::Session::subscription_identifier`] tells which is whose.
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'_> {
         let id_len = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
         let properties_at = usize::from(self.topic_at) + usize::from(self.topic_len) + id_len;
@@ -297,7 +295,7 @@ impl Message {
         self.receipt
     }
 
-    /// The same message in memory of its own, so that a small one kept for long does not pin a large read.
+    /// A copy in memory of its own, so that a small message that stays for long does not pin a large read.
     pub fn detach(&self) -> Message {
         Message { frame: Bytes::copy_from_slice(&self.frame), ..self.clone() }
     }

@@ -16,7 +16,7 @@ pub struct Explanation {
     pub waits: Waits,
     /// Where the connection stands.
     pub status: Status,
-    /// Why the last connection ended or could not be had.
+    /// Why the last connection ended or failed.
     pub last_cause: Option<OfflineCause>,
     /// QoS 1 and 2 messages under way, and how many may be.
     pub window: (usize, u16),

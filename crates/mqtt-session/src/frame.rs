@@ -1,4 +1,4 @@
-//! A PUBLISH as it is kept: encoded once, when it is accepted.
+//! A PUBLISH as the outbox has it: encoded once, when it is accepted.
 //!
 //! What differs from one transmission to the next is changed in the bytes that go out: DUP, the packet identifier,
 //! what is left of the Message Expiry Interval, and the topic when an alias stands for it. A payload that is too
@@ -176,7 +176,7 @@ impl Frame<'_> {
         properties[1..5].copy_from_slice(&self.seconds_left(now).to_be_bytes());
     }
 
-    /// Appends the message under an alias if there is one to be had and the packet stays small enough.
+    /// Appends the message under an alias, if one is free and the packet stays small enough.
     #[inline]
     pub(crate) fn put_short(
         &self,

@@ -192,8 +192,8 @@ impl Inbox {
         self.arrivals.len()
     }
 
-    /// Messages that the server counts against its window, if that is more than it may have under way; told once for
-    /// a connection.
+    /// Messages that the server counts against its window, if that is more than it may have under way; once for each
+    /// connection.
     pub(crate) fn newly_exceeded(&mut self, receive_maximum: u16) -> Option<usize> {
         let in_flight = self.in_flight.max(self.arrivals.len());
         let is_new = in_flight > usize::from(receive_maximum) && !self.is_exceeded;
@@ -259,6 +259,7 @@ impl Inbox {
     /// A refusal ends the exchange, also with QoS 2. [5.0 MQTT-4.3.3-9]
     #[inline]
     pub(crate) fn poll(&mut self) -> Option<(PacketId, QoS, ReasonCode)> {
+        debug_assert!(self.repeated <= self.arrivals.len(), "repetitions are arrivals");
         let reason = self.arrivals.front()?.answer?;
         let Arrival { packet_id, qos, is_repeated, .. } = self.arrivals.pop_front()?;
         let is_before_drain = self.first < self.drain_end;

@@ -127,6 +127,7 @@ impl Journal {
     pub(crate) fn release(&mut self, out: &mut TransmitBuf) {
         while self.batches.front().is_some_and(|batch| batch.mark <= self.stored) {
             let Some(mut batch) = self.batches.pop_front() else { return };
+            debug_assert!(batch.mark <= self.made, "bytes follow from records that were made");
             self.held -= batch.bytes.len();
             out.append(&mut batch.bytes);
             self.keep(batch.bytes);

@@ -23,7 +23,7 @@ pub struct Negotiated {
     pub packet_size_max: u32,
     /// Highest QoS that may be sent. [5.0 MQTT-3.2.2-11]
     pub qos_max: QoS,
-    /// Whether the server keeps messages. [5.0 MQTT-3.2.2-14]
+    /// Whether the server has retained messages. [5.0 MQTT-3.2.2-14]
     pub retain_available: bool,
     /// Whether filters may hold wildcards.
     pub wildcard_available: bool,

@@ -175,6 +175,8 @@ impl Outbox {
             }
         }
         while emit.out.len() < out_max && (self.send_qos0_run(emit, out_max) || self.send_next(emit)) {}
+        debug_assert!(self.window.in_flight() <= self.store.under_way(), "only messages take up the window");
+        debug_assert!(self.window.in_flight() <= usize::from(u16::MAX), "each has an identifier");
     }
 
     /// PUBRELs in the order of their PUBRECs; those of suspects wait for their turn in the walk.

@@ -17,7 +17,7 @@ use crate::lazy::unused;
 /// All requests that have not ended.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    /// Tells the requests of this program from those of an earlier one; none before the first.
+    /// Distinguishes the requests of this program from those of an earlier one; none before the first.
     nonce: Option<u32>,
     /// Where responses come; empty before the first request.
     topic: String,

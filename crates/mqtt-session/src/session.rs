@@ -170,6 +170,7 @@ impl Session {
             self.fill(now, out);
         }
         let appended = out.len() - start_len;
+        debug_assert!(appended == 0 || self.connection.has_link(), "nothing is written without a link");
         if appended > 0 {
             self.events.counters.bytes_sent += appended as u64;
             self.liveness.on_sent(now, appended);
@@ -307,7 +308,7 @@ impl Session {
     }
 
     /// Whether this Subscription Identifier can only be one of this session's, perhaps of a subscription that is not
-    /// wanted any more. A server that has kept a session of an earlier program may use identifiers of that one.
+    /// wanted any more. The persistent session of an earlier program may have identifiers of that one.
     pub fn was_subscription_identifier(&self, identifier: u32) -> bool {
         self.subscriptions.was_identifier(identifier)
     }

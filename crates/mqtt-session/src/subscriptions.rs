@@ -1,7 +1,7 @@
 //! The subscriptions that the application wants, and the requests that bring the server to the same view.
 //!
 //! What is wanted is a set of filters. Each change becomes a request in a queue; consecutive changes of one kind
-//! travel in one packet. After each CONNACK the set is reconciled: if the server kept the session, only requests
+//! travel in one packet. After each CONNACK the set is reconciled: if the session is present, only requests
 //! without an answer go out again; otherwise the whole set is subscribed anew, in its original order. A request
 //! keeps its ticket through all of that.
 
@@ -40,9 +40,9 @@ pub enum SubscriptionStatus {
     Wanted,
     /// Requested and not yet answered.
     Pending,
-    /// Messages come at this QoS at the most.
+    /// Granted, at this QoS at the most.
     Granted(QoS),
-    /// The server said no.
+    /// The server refused.
     Refused(ReasonCode),
 }
 
@@ -248,6 +248,7 @@ impl Subscriptions {
         let wanted = self.wanted[id.index()].take()?;
         wanted.identifier.into_iter().for_each(|identifier| self.identifiers.release(identifier));
         self.pending -= usize::from(is_pending(wanted.status));
+        debug_assert!(self.pending <= self.filters.len(), "what is pending is wanted");
         Some(wanted)
     }
 

@@ -22,6 +22,7 @@ mod drive;
 pub mod broker;
 
 pub use drive::{client, connect};
+#[doc(inline)]
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;
 pub use mqtt_transport::Drive;

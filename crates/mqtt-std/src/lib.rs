@@ -26,5 +26,6 @@ mod worker;
 mod drive;
 
 pub use drive::{client, connect};
+#[doc(inline)]
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;

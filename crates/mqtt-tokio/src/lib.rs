@@ -21,6 +21,7 @@ mod runtime;
 mod drive;
 
 pub use drive::{client, connect};
+#[doc(inline)]
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;
 pub use mqtt_transport::Drive;

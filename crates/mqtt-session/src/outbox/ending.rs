@@ -12,7 +12,7 @@ use crate::events::Events;
 use crate::record::Record;
 
 impl Outbox {
-    /// The connection is gone; nothing is repeated before the server has said whether it kept the session.
+    /// The connection is gone; nothing is repeated before the server has said whether the session is present.
     pub(crate) fn on_connection_lost(
         &mut self,
         cause: OfflineCause,
@@ -52,7 +52,7 @@ impl Outbox {
         });
     }
 
-    /// The server kept the session: what was sent or released on earlier connections goes out again.
+    /// The session is present: what was sent or released on earlier connections goes out again.
     pub(crate) fn start_repeating(&mut self) {
         self.window = Window::new(self.store.released());
         self.repeat = Repeat::Pubrels;
@@ -60,7 +60,7 @@ impl Outbox {
     }
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
-    /// server had taken is unknown, and its payload is not kept.
+    /// server had taken is unknown, and its payload is gone.
     pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, events: &mut Events) {
         self.forget_connection();
         events.ids.release_all(self.store.release_reserved());

@@ -47,7 +47,7 @@ pub(super) struct Store {
     scratch: PropertyBuf,
 }
 
-/// Positions are kept by so many of their bits: enough to tell all entries from each other.
+/// Positions are stored with so many of their bits: enough to tell all entries from each other.
 const POSITION_BITS: u32 = u32::MAX >> 1;
 
 /// Stands for an identifier whose message was given up while the server may know it.
@@ -184,7 +184,7 @@ impl Store {
     #[inline]
     pub(super) fn frame(&self, index: usize) -> Frame<'_> {
         let entry = &self.entries[index];
-        debug_assert!(!entry.place.is_without_frame(), "its frame is not kept");
+        debug_assert!(!entry.place.is_without_frame(), "its frame is gone");
         let start = self.frame_start(entry);
         let bytes = &self.frames[start..start + entry.frame_len as usize];
         Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }

@@ -157,7 +157,7 @@ impl Session {
         self.events.counters.count_connection(now);
         self.events.push(Event::Online { session_present });
         self.events.end_all(connecting, DONE);
-        // 3.1 has no flag for it. A server that was told to keep the session is believed to have done so: otherwise it
+        // 3.1 has no flag for it. A server with a persistent session is believed to have resumed it: otherwise it
         // would take a new QoS 2 message for the repetition of an old one with the same identifier.
         let is_unknown = self.config.version == Version::V3_1 && !was_clean_start && was_online;
         if !session_present && !is_unknown {

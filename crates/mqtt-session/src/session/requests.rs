@@ -39,7 +39,7 @@ impl Session {
         let response_topic = TopicName::new(&topic).map_err(SessionRefusal::ResponseTopic)?;
         let filter = TopicFilter::new(&topic).map_err(SessionRefusal::ResponseTopic)?;
         self.check_wanted()?;
-        // The first request draws what tells those of this program from those of an earlier one.
+        // The first request draws what distinguishes those of this program from those of an earlier one.
         let nonce = self.events.open_requests().nonce();
         let mut rng = self.rng.clone();
         let nonce = nonce.unwrap_or_else(|| rng.next_u64() as u32);
@@ -140,7 +140,7 @@ impl Session {
         }
         self.events.requests().settle(request);
         if outcome == Outcome::Rejected(Rejected::TimedOut) {
-            // Its message has ended too, and nobody is told.
+            // Its message has ended too, which is not reported.
             self.events.end(message, outcome);
         }
         self.events.push_ended(request, outcome);

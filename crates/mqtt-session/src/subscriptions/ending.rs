@@ -48,8 +48,8 @@ impl Subscriptions {
         self.ask_again(|status| !matches!(status, SubscriptionStatus::Refused(_)));
     }
 
-    /// Nobody can say whether the server kept the session: what it granted is asked for once more, which changes
-    /// nothing if it did.
+    /// Nobody can say whether the server has the session: what it granted is asked for once more, which changes
+    /// nothing if it has.
     pub(crate) fn on_session_unknown(&mut self) {
         self.ask_again(|status| matches!(status, SubscriptionStatus::Granted(_)));
     }
