@@ -9,7 +9,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use mqtt_client::{Client, Driver, Goal, Link, Options, Publish, QoS, Subscribe, SystemClock};
+use mqtt_client::adapter::{self, Driver, Goal, Link, SystemClock};
+use mqtt_client::{Client, Options, Publish, QoS, Subscribe};
 
 /// Messages that are accepted before the driver takes a turn, as under load.
 const BATCH: usize = 64;
@@ -93,7 +94,7 @@ struct Bench {
 
 impl Bench {
     fn online() -> Bench {
-        let (client, mut driver) = Client::new(Options::new("nowhere").client_id("pipe"), SystemClock, 1);
+        let (client, mut driver) = adapter::client(Options::new("nowhere").client_id("pipe"), SystemClock, 1);
         let connecting = client.connect().expect("it is idle");
         let Goal::Link { attempt, .. } = driver.goal() else { panic!("it wants a link") };
         driver.on_opened(attempt);

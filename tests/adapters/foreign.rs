@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use mqtt_smol::{
-    BoxedLink, Bytes, Client, Credentials, Layer, Options, Publish, QoS, Server, Subscribe, broker,
-};
+use mqtt_smol::adapter::{BoxedLink, Layer};
+use mqtt_smol::{Bytes, Client, Credentials, Options, Publish, QoS, Server, Subscribe, broker};
 
 use crate::adapter::{ALL, Adapter};
 use crate::scenario::TOO_LONG;

@@ -14,7 +14,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use mqtt_client::{BoxedLink, Client, Clock, Driver, Instant, IntoOptions, OptionsError, Route, SystemClock};
+use mqtt_client::adapter::{BoxedLink, Clock, Driver, Route, SystemClock};
+use mqtt_client::{Client, Instant, IntoOptions, OptionsError};
 use mqtt_transport::{
     Connection, Readiness, Runtime, SockRef, Socket, SystemSocket, Timer, drive, open, socket2,
 };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::sync::{Arc, Mutex};
 
-use mqtt_smol::Link;
+use mqtt_smol::adapter::Link;
 
 /// A link in memory. A narrow one takes a few bytes at a time, and each other write would block.
 #[derive(Clone, Default)]

@@ -7,8 +7,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
+use mqtt_smol::adapter::{BoxedLink, Layer, Link};
 use mqtt_smol::transport::WebSocket;
-use mqtt_smol::{BoxedLink, Layer, Link, Options, Publish, QoS, Scheme, Server, Subscribe, Version, broker};
+use mqtt_smol::{Options, Publish, QoS, Scheme, Server, Subscribe, Version, broker};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::adapter::ALL;

@@ -36,6 +36,7 @@ pub struct Rule {
 
 /// What a [`Rule`] denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deny {
     /// To be sent messages of these topics.
     Read,

@@ -26,6 +26,7 @@ pub trait Dialogue: fmt::Debug + Send {
 
 /// How a dialogue goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// The client is asked for more; nothing is said beside the data.
     Continue(Vec<u8>),

@@ -12,14 +12,11 @@ use mqtt_session::{
 };
 
 use crate::blocking::{block_on, block_on_for};
-use crate::clock::Clock;
-use crate::driver::Driver;
 use crate::error::{ConnectError, DisconnectError, PublishError, SubmitError, SubscribeError, TimedOut};
 use crate::events::Events;
 use crate::filters::{CallbackId, Taker, Target};
 use crate::held::Held;
 use crate::next::{Next, Take};
-use crate::options::Options;
 use crate::request::{Publish, Subscribe};
 use crate::routes::Queue;
 use crate::shared::{Handle, Shared};
@@ -43,11 +40,8 @@ pub struct Client {
 type Callback = Arc<dyn Fn(&Client, Message) + Send + Sync>;
 
 impl Client {
-    /// A client and its driver, for adapters. The seed drives the waits between attempts to connect.
-    pub fn new(options: Options, clock: impl Clock + 'static, seed: u64) -> (Client, Driver) {
-        let shared = Arc::new(Shared::new(options, seed, Box::new(clock)));
-        let driver = Driver::new(Arc::clone(&shared));
-        (Client { handle: Arc::new(Handle { shared }), callbacks: Arc::default() }, driver)
+    pub(crate) fn new(shared: Arc<Shared>) -> Client {
+        Client { handle: Arc::new(Handle { shared }), callbacks: Arc::default() }
     }
 
     fn shared(&self) -> &Arc<Shared> {

@@ -1,9 +1,9 @@
 //! One MQTT client handle and one driver turn, for every runtime.
 //!
-//! A [`Client`] is what an application holds; a [`Driver`] is what an adapter runs. Both share one session behind
-//! one short lock: publishing hands the message to the session and wakes the driver only if it sleeps. No code of the
-//! application runs, is woken or is dropped while a lock is held. This crate opens no socket and starts no task: an
-//! adapter such as `mqtt-smol` dials, waits and wakes.
+//! A [`Client`] is what an application holds; a [`Driver`](adapter::Driver) is what an adapter runs. Both share one
+//! session behind one short lock: publishing hands the message to the session and wakes the driver only if it sleeps.
+//! No code of the application runs, is woken or is dropped while a lock is held. This crate opens no socket and starts
+//! no task: an adapter such as `mqtt-smol` dials, waits and wakes, by what [`adapter`] has.
 
 #![forbid(unsafe_code)]
 
@@ -43,14 +43,13 @@ mod subscription;
 mod events;
 mod driver;
 mod client;
+pub mod adapter;
 
 pub use authentication::{Authenticator, Dialogue, DialogueError};
 #[cfg(feature = "capture")]
 pub use capture::Capture;
 pub use client::Client;
-pub use clock::{Clock, SystemClock};
 pub use connection_events::ConnectionEvent;
-pub use driver::{Driver, Goal, Turn};
 pub use error::{
     ConnectError, ConnectErrorKind, DisconnectError, OptionsError, PublishError, SubscribeError, TimedOut,
 };
@@ -58,12 +57,10 @@ pub use events::Events;
 pub use explanation::{OldestUnacknowledged, StreamExplanation};
 pub use filters::Acknowledge;
 pub use held::Held;
-pub use link::{BoxedLink, Layer, Link};
 #[cfg(feature = "scram")]
 pub use mqtt_scram::ScramError;
 pub use options::{IntoOptions, Options};
 pub use request::{Publish, Subscribe};
-pub use route::{ADDRESS_HEAD_START, Dial, Route};
 #[cfg(feature = "scram")]
 pub use scram::Scram;
 pub use server::{Scheme, Server};

@@ -17,6 +17,7 @@ pub struct Server {
 
 /// By what a server is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scheme {
     /// Plain TCP. Default: port 1883.
     Mqtt,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mqtt_client::{Clock, Instant};
+use mqtt_client::Instant;
+use mqtt_client::adapter::Clock;
 
 /// The time of one world, in microseconds since its beginning. Clones show the same time.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use mqtt_client::{Clock, Instant};
+use mqtt_client::Instant;
+use mqtt_client::adapter::Clock;
 
 use crate::clock::VirtualClock;
 

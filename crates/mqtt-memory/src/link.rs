@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mqtt_client::{Instant, Link, Version};
+use mqtt_client::adapter::Link;
+use mqtt_client::{Instant, Version};
 use mqtt_parts::Rng;
 use mqtt_proto::{Context as PacketContext, Packet, Sender, decode, frame_len};
 use mqtt_transport::Readiness;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
-use mqtt_client::Route;
+use mqtt_client::adapter::Route;
 use mqtt_transport::{Connection, Runtime};
 
 use crate::executor::Timer;

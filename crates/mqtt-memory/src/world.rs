@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mqtt_broker::Broker;
 use mqtt_broker::host::Access;
-use mqtt_client::{Client, ConnectError, Instant, Options};
+use mqtt_client::{Client, ConnectError, Instant, Options, adapter};
 use mqtt_parts::Rng;
 use mqtt_transport::drive;
 
@@ -122,7 +122,7 @@ impl World {
     pub fn client(&self, options: Options) -> Client {
         let Inner { executor, network, .. } = &*self.inner;
         let name = Rc::from(options.config.client_id.as_str());
-        let (client, driver) = Client::new(options, executor.clock.clone(), network.next_seed());
+        let (client, driver) = adapter::client(options, executor.clock.clone(), network.next_seed());
         executor.spawn(drive(Memory { network: Rc::clone(network), name }, driver));
         client
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_io::Async;
-use mqtt_client::{BoxedLink, Instant, Route, SystemClock};
+use mqtt_client::Instant;
+use mqtt_client::adapter::{BoxedLink, Route, SystemClock};
 use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open, socket2};
 
 /// Whatever executor polls: `async-io` has a thread of its own for what happens outside.

@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 
 use mio::event::Event;
 use mio::{Registry, Token};
-use mqtt_client::{BoxedLink, Clock, Instant, Route, SystemClock};
+use mqtt_client::Instant;
+use mqtt_client::adapter::{BoxedLink, Clock, Route, SystemClock};
 use mqtt_transport::{Connection, Runtime, SystemSocket, open};
 
 use crate::socket::{Registered, Socket, Tokens};

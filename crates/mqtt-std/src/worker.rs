@@ -19,7 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use mio::{Events, Token};
-use mqtt_client::{Clock, Driver, SystemClock};
+use mqtt_client::adapter::{Clock, Driver, SystemClock};
 use mqtt_transport::drive;
 
 use crate::runtime::{Reactor, Std};

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mqtt_client::{BoxedLink, Instant, Route, SystemClock};
+use mqtt_client::Instant;
+use mqtt_client::adapter::{BoxedLink, Route, SystemClock};
 use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open};
 use tokio::net::TcpStream;
 #[cfg(unix)]

@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt_client::{Clock, Dial, Link, Route, SocketOptions, SystemClock};
+use mqtt_client::SocketOptions;
+use mqtt_client::adapter::{Clock, Dial, Link, Route, SystemClock};
 use socket2::SockRef;
 
 use crate::lookup::look_up;

@@ -6,7 +6,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use mqtt_client::{Client, Driver, Goal, IntoOptions, OptionsError, SystemClock, Turn};
+use mqtt_client::adapter::{self, Driver, Goal, SystemClock, Turn};
+use mqtt_client::{Client, IntoOptions, OptionsError};
 
 use crate::defaults::with_defaults;
 use crate::runtime::{Connection, Interest, Runtime};
@@ -45,7 +46,7 @@ impl fmt::Debug for Drive {
 /// Fails if the options are not valid, or need a layer that this build lacks.
 pub fn client(options: impl IntoOptions) -> Result<(Client, Driver), OptionsError> {
     let options = with_defaults(options.into_options()?)?;
-    Ok(Client::new(options, SystemClock, fastrand::u64(..)))
+    Ok(adapter::client(options, SystemClock, fastrand::u64(..)))
 }
 
 /// Moves a client's bytes until all its handles are gone and everything has ended.

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use mqtt_client::{BoxedLink, Link};
+use mqtt_client::adapter::{BoxedLink, Link};
 
 /// What is said before the link is open.
 pub(crate) trait Handshake: Send {

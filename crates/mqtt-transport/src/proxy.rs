@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use mqtt_client::{BoxedLink, Layer, Server};
+use mqtt_client::Server;
+use mqtt_client::adapter::{BoxedLink, Layer};
 
 use crate::handshake::{Handshake, HandshakeLink};
 

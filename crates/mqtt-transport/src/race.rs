@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use mqtt_client::ADDRESS_HEAD_START;
+use mqtt_client::adapter::ADDRESS_HEAD_START;
 
 /// Addresses of both families, alternating, so that a family that leads nowhere costs one head start.
 fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {

@@ -8,7 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use mqtt_client::{BoxedLink, Instant, Link, Route};
+use mqtt_client::Instant;
+use mqtt_client::adapter::{BoxedLink, Link, Route};
 
 /// A runtime that [`drive`](crate::drive) runs on.
 ///
@@ -23,7 +24,7 @@ use mqtt_client::{BoxedLink, Instant, Link, Route};
 /// use std::future::Future;
 /// use std::io;
 /// use std::sync::Arc;
-/// use mqtt_client::{BoxedLink, Route};
+/// use mqtt_client::adapter::{BoxedLink, Route};
 /// use mqtt_transport::{Connection, Runtime, Socket, Timer, open};
 /// # use std::task::{Context, Poll};
 /// # use mqtt_client::Instant;
@@ -77,7 +78,7 @@ pub trait Runtime {
     ///
     /// Default: no, since most timers count milliseconds, and so long a delay would cost more than it saves.
     ///
-    /// [`Turn::Wait`]: mqtt_client::Turn::Wait
+    /// [`Turn::Wait`]: mqtt_client::adapter::Turn::Wait
     const COALESCES: bool = false;
 
     /// Opens the way to a server: dials what [`Route::dial`] names, within the options of [`Route::socket`], and wraps
@@ -129,8 +130,8 @@ pub trait Timer {
     /// Times are those of the clock that the client was made with: with [`SystemClock`], [`SystemClock::to_std`] turns
     /// them into the system's own.
     ///
-    /// [`SystemClock`]: mqtt_client::SystemClock
-    /// [`SystemClock::to_std`]: mqtt_client::SystemClock::to_std
+    /// [`SystemClock`]: mqtt_client::adapter::SystemClock
+    /// [`SystemClock::to_std`]: mqtt_client::adapter::SystemClock::to_std
     fn set(&mut self, at: Instant);
 
     /// Ready once the time has come, or sooner: a timer that is due early costs a turn and changes nothing. Until then

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 
-use mqtt_client::{BoxedLink, Link};
+use mqtt_client::adapter::{BoxedLink, Link};
 
 /// A link that remembers whether it waits to be written.
 pub(crate) struct Stream {

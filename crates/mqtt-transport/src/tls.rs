@@ -6,7 +6,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use mqtt_client::{BoxedLink, Layer, Link, Server};
+use mqtt_client::Server;
+use mqtt_client::adapter::{BoxedLink, Layer, Link};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};

@@ -8,7 +8,8 @@ mod frame;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 
-use mqtt_client::{BoxedLink, Layer, Link, Server};
+use mqtt_client::Server;
+use mqtt_client::adapter::{BoxedLink, Layer, Link};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::client::{Response, generate_request};
 use tungstenite::handshake::derive_accept_key;

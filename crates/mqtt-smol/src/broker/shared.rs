@@ -6,7 +6,8 @@ use std::task::{Poll, Waker};
 
 use mqtt_broker::Config;
 use mqtt_broker::host::{Access, Host};
-use mqtt_client::{Clock, Instant, SystemClock};
+use mqtt_client::Instant;
+use mqtt_client::adapter::{Clock, SystemClock};
 
 /// Shared by the tasks of one broker.
 #[derive(Debug)]
