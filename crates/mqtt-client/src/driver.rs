@@ -3,18 +3,19 @@
 //! An adapter asks [`Driver::goal`] what the link should be, dials or drops it, and calls [`Driver::turn`] whenever
 //! the link is ready, the driver is woken, or the deadline has passed. It decides nothing itself.
 
-use std::io::{self, ErrorKind, IoSlice};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod transfer;
+
+use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mqtt_session::{Command, Disconnect, Input, Instant, OfflineCause, Status, TransmitBuf, Transport};
+use mqtt_session::{Input, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::authentication::Dialogue;
 #[cfg(feature = "capture")]
 use crate::capture::Sink;
-use crate::connection_events::ConnectionEvent;
 use crate::link::Link;
 #[cfg(feature = "tracing")]
 use crate::log;
@@ -22,7 +23,6 @@ use crate::log;
 use crate::machine::Machine;
 use crate::route::Route;
 use crate::shared::Shared;
-use crate::state::State;
 
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
 #[derive(Debug)]
@@ -101,9 +101,6 @@ pub enum Turn {
     Drop,
 }
 
-/// Bytes that are read at once.
-const READ_SIZE: usize = 64 * 1024;
-
 /// Fewer bytes than this in a turn are sparse traffic, whose end the other side's system may be holding back.
 const SPARSE_MAX: usize = 4096;
 
@@ -114,29 +111,9 @@ const LOADED_FROM: usize = 16;
 /// not much longer than before.
 const REST: Duration = Duration::from_micros(50);
 
-/// Reads of one turn at the most, so that writing gets its share.
-const READS_PER_TURN: usize = 4;
-
-/// While more bytes than this wait to be written, no more are taken from the session.
-const OUTPUT_HIGH: usize = 256 * 1024;
-
-/// While more bytes of answers than this wait in the session, nothing is read.
-const ANSWERS_MAX: usize = 256 * 1024;
-
 /// While more can be done at once, the log is written when it has more bytes than this.
 #[cfg(feature = "capture")]
 const LOG_HIGH: usize = 64 * 1024;
-
-/// Chunks of one vectored write.
-const CHUNKS_MAX: usize = 64;
-
-/// Where links read into, while no driver reads: as many as have read at the same time, so that neither an idle
-/// connection nor an idle thread holds memory for it.
-static SCRATCH: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-fn spare_scratch() -> MutexGuard<'static, Vec<Vec<u8>>> {
-    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Driver {
@@ -207,10 +184,10 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         if state.is_abandoned {
-            abandon(&mut state, now, self.network_timeout);
+            state.disconnect_abandoned(now, self.network_timeout);
         }
-        handle_timeout(&mut state, now);
-        let deadline = poll_timeout(&state);
+        state.handle_timeout(now);
+        let deadline = state.poll_timeout();
         let goal = match state.session.poll_transport() {
             Transport::Open { attempt } => Goal::Link { attempt, deadline },
             Transport::Closed if state.is_abandoned && state.session.status() == Status::Idle => {
@@ -298,7 +275,7 @@ impl Driver {
         let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
         let unread = if self.is_unread { state.routes.unread_until() } else { None };
-        let deadline = poll_timeout(&state).into_iter().chain(stalled).chain(unread).min();
+        let deadline = state.poll_timeout().into_iter().chain(stalled).chain(unread).min();
         let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
         let rest = (is_loaded && self.output.is_empty()).then_some(REST);
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, rest }
@@ -318,122 +295,6 @@ impl Driver {
             state.session.notify(now, Input::Unread);
             self.is_unread = !state.routes.wants_read(now);
         }
-    }
-
-    /// Whether there may be more; an error without a source is the end of the stream.
-    fn read(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
-        let mut scratch = spare_scratch().pop().unwrap_or_else(|| vec![0; READ_SIZE]);
-        let result = self.read_through(link, &mut scratch);
-        spare_scratch().push(scratch);
-        result
-    }
-
-    fn read_through(&mut self, link: &mut impl Link, scratch: &mut [u8]) -> Result<bool, Option<io::Error>> {
-        for _ in 0..READS_PER_TURN {
-            if !self.wants_read() {
-                return Ok(false);
-            }
-            let len = match link.try_read(scratch) {
-                Ok(0) => return Err(None),
-                Ok(len) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Some(error)),
-            };
-            self.read_len += len;
-            self.input.extend_from_slice(&scratch[..len]);
-            self.handle_input();
-            if len < READ_SIZE && link.short_read_is_all() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn handle_input(&mut self) {
-        let now = self.shared.now();
-        let shared = Arc::clone(&self.shared);
-        loop {
-            let mut state = shared.lock();
-            state.session.notify(now, Input::Bytes(&mut self.input));
-            state.pass_events_on(now);
-            self.is_unread = !state.routes.wants_read(now);
-            shared.release_by_driver(state, now, &mut self.wakers);
-            // What the server has said behind its last word is handled once that is answered.
-            if !shared.answer_authentication(&mut self.dialogue) {
-                return;
-            }
-        }
-    }
-
-    /// Fills the buffer from the session and writes it, until the link takes no more or nothing is left.
-    fn write(&mut self, link: &mut impl Link) -> io::Result<()> {
-        loop {
-            let transport = self.fill();
-            if self.output.is_empty() {
-                if transport == Transport::Flush && !self.is_shut_down {
-                    self.is_shut_down = true;
-                    link.shutdown()?;
-                }
-                return Ok(());
-            }
-            let len = self.output.len();
-            if !self.flush(link)? {
-                if self.output.len() < len {
-                    self.shared.lock().session.notify(self.progress_at, Input::Written);
-                }
-                return Ok(());
-            }
-        }
-    }
-
-    fn fill(&mut self) -> Transport {
-        let now = self.shared.now();
-        if self.output.is_empty() {
-            self.progress_at = now;
-        }
-        let shared = Arc::clone(&self.shared);
-        let mut state = shared.lock();
-        if state.is_abandoned {
-            abandon(&mut state, now, self.network_timeout);
-        }
-        handle_timeout(&mut state, now);
-        // What the link has not taken is bounded; answers then wait in the session, where they are bounded too.
-        if self.output.len() < OUTPUT_HIGH {
-            state.session.poll_transmit(now, &mut self.output);
-        }
-        self.is_silenced = state.session.answers_waiting() > ANSWERS_MAX;
-        let transport = state.session.poll_transport();
-        shared.release_by_driver(state, now, &mut self.wakers);
-        transport
-    }
-
-    /// False if the link takes no more for now.
-    fn flush(&mut self, link: &mut impl Link) -> io::Result<bool> {
-        while !self.output.is_empty() {
-            let mut chunks = [IoSlice::new(&[]); CHUNKS_MAX];
-            let mut count = 0;
-            for (slot, chunk) in chunks.iter_mut().zip(self.output.chunks()) {
-                *slot = IoSlice::new(chunk);
-                count += 1;
-            }
-            match link.try_write(&chunks[..count]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(len) => {
-                    self.written_len += len;
-                    self.output.advance(len);
-                    self.progress_at = self.shared.now();
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if std::mem::take(&mut self.holds_connect) {
-            // There may have been a password in it.
-            self.output.wipe();
-        }
-        Ok(true)
     }
 
     fn close(&mut self, cause: OfflineCause, error: Option<io::Error>) -> Turn {
@@ -464,31 +325,6 @@ impl Driver {
             self.shared.on_capture_failed(error.kind());
         }
     }
-}
-
-/// All handles are gone: what was accepted may still end, then the client disconnects. Without a connection, and with
-/// nothing left to send, it does not connect again: another client of its name may be there already.
-fn abandon(state: &mut State, now: Instant, drain: Duration) {
-    let unfinished = state.session.unfinished();
-    let has_purpose = unfinished > 0 || state.session.status() == Status::Online;
-    let drain = if has_purpose { drain } else { Duration::ZERO };
-    // It is refused if the client is disconnected or about to be, which is what is wanted.
-    let is_new =
-        state.session.apply(now, Input::Submit(&Command::Disconnect(Disconnect::within(drain)))).is_ok();
-    if is_new && unfinished > 0 {
-        state.tell(&ConnectionEvent::Draining { unfinished });
-    }
-}
-
-/// Time has passed, for the session and for what waits behind it.
-fn handle_timeout(state: &mut State, now: Instant) {
-    state.session.notify(now, Input::Timeout);
-    let (routes, mut env) = state.routes(now);
-    routes.handle_timeout(&mut env);
-}
-
-fn poll_timeout(state: &State) -> Option<Instant> {
-    state.session.poll_timeout().into_iter().chain(state.routes.poll_timeout()).min()
 }
 
 impl Drop for Driver {

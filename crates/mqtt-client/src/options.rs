@@ -1,14 +1,13 @@
 //! Where to connect, and how: options with the defaults of the API that this library grew from.
 
+mod url;
+
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU16};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fluent_uri::UriRef;
-use fluent_uri::component::Host;
-use fluent_uri::pct_enc::{EStr, Encoder};
 use mqtt_proto::Version;
 use mqtt_session::{Config, Credentials, QueuePolicy, Reconnect, ServerOrder, SessionLoss, Will};
 
@@ -99,7 +98,7 @@ impl Options {
     /// `unix:///PATH` for a Unix socket; percent-encoded where needed. WebSocket asks for the path of the URL, also for
     /// `/`; a URL without a path, such as `ws://HOST`, asks for `/mqtt`.
     pub fn from_url(url: &str) -> Result<Options, OptionsError> {
-        let (server, credentials) = parse_url(url)?;
+        let (server, credentials) = url::parse_url(url)?;
         let mut options = Options::new("");
         options.server = server;
         options.config.credentials = credentials;
@@ -319,6 +318,30 @@ impl Options {
     }
 }
 
+/// What options can be made of: themselves, or a URL.
+pub trait IntoOptions {
+    /// The options, or why the URL says no server.
+    fn into_options(self) -> Result<Options, OptionsError>;
+}
+
+impl IntoOptions for Options {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Ok(self)
+    }
+}
+
+impl IntoOptions for &str {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Options::from_url(self)
+    }
+}
+
+impl IntoOptions for &String {
+    fn into_options(self) -> Result<Options, OptionsError> {
+        Options::from_url(self)
+    }
+}
+
 /// Setters of what [`Config`] describes.
 macro_rules! config_setters {
     ($($(#[$about:meta])* $name:ident: $type:ty,)*) => {
@@ -365,93 +388,8 @@ config_setters! {
     subscriptions_max: usize,
 }
 
-/// What options can be made of: themselves, or a URL.
-pub trait IntoOptions {
-    /// The options, or why the URL says no server.
-    fn into_options(self) -> Result<Options, OptionsError>;
-}
-
-impl IntoOptions for Options {
-    fn into_options(self) -> Result<Options, OptionsError> {
-        Ok(self)
-    }
-}
-
-impl IntoOptions for &str {
-    fn into_options(self) -> Result<Options, OptionsError> {
-        Options::from_url(self)
-    }
-}
-
-impl IntoOptions for &String {
-    fn into_options(self) -> Result<Options, OptionsError> {
-        Options::from_url(self)
-    }
-}
-
-/// The server and the credentials of a URL.
-fn parse_url(url: &str) -> Result<(Server, Option<Credentials>), OptionsError> {
-    let not_a_url = || OptionsError::NotAUrl { url: url.into() };
-    let uri = UriRef::parse(url).map_err(|_| not_a_url())?;
-    let name = uri.scheme().map(|scheme| scheme.as_str().to_ascii_lowercase()).ok_or_else(not_a_url)?;
-    let scheme = match Scheme::from_name(&name) {
-        Some(scheme) => scheme,
-        // "localhost:1883" parses as a URL whose scheme is "localhost".
-        None if uri.authority().is_some() => return Err(OptionsError::Scheme { scheme: name }),
-        None => return Err(not_a_url()),
-    };
-    let authority = uri.authority().ok_or_else(not_a_url)?;
-    let host = match authority.host_parsed() {
-        Host::RegName(name) => percent_decoded(name)?,
-        _ => authority.host().trim_start_matches('[').trim_end_matches(']').into(),
-    };
-    let mut server = Server::new(scheme, host);
-    server.port = match authority.port().map(EStr::as_str) {
-        None | Some("") => server.port,
-        Some(port) => {
-            let number = port.parse().ok().filter(|number| *number > 0);
-            number.ok_or_else(|| OptionsError::Port { port: port.into() })?
-        }
-    };
-    let path = uri.path();
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    match scheme {
-        Scheme::Unix if server.host.is_empty() && query.is_empty() && path.as_str().len() > 1 => {
-            server.path = percent_decoded(path)?;
-        }
-        Scheme::Unix => return Err(not_a_url()),
-        _ if server.host.is_empty() => return Err(OptionsError::NoHost),
-        Scheme::Ws | Scheme::Wss => {
-            // `/` is a path of its own; only a URL without one leaves the default.
-            let path = if path.as_str().is_empty() { server.path.as_str() } else { path.as_str() };
-            server.path = format!("{path}{query}");
-        }
-        Scheme::Mqtt | Scheme::Mqtts => {
-            let path = format!("{path}{query}");
-            if !matches!(path.as_str(), "" | "/") {
-                return Err(OptionsError::Path { path });
-            }
-        }
-    }
-    let credentials = match authority.userinfo() {
-        None => None,
-        Some(user_info) => {
-            let (user_name, password) = match user_info.split_once(':') {
-                Some((user_name, password)) => (user_name, Some(password.decode().to_bytes().into_owned())),
-                None => (user_info, None),
-            };
-            Some(Credentials { user_name: Some(percent_decoded(user_name)?), password })
-        }
-    };
-    Ok((server, credentials))
-}
-
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
-}
-
-fn percent_decoded<E: Encoder>(text: &EStr<E>) -> Result<String, OptionsError> {
-    text.decode().to_string().map(Into::into).map_err(|_| OptionsError::NotText)
 }
 
 #[cfg(test)]

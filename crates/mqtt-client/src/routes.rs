@@ -4,8 +4,10 @@
 //! a panic acknowledges nothing. What waits is bounded in bytes. Whatever is dropped, left to the server or given up is
 //! counted and told.
 
-mod ending;
+mod stall;
 mod notices;
+mod queues;
+mod ending;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,6 +26,8 @@ use crate::unclaimed::Unclaimed;
 use crate::waiting::{Part, Waiting, size};
 use crate::wakers::WakerQueue;
 use notices::Notices;
+pub(crate) use queues::Queue;
+use stall::Stall;
 
 /// What a change of the routes may use: lent for one call.
 pub(crate) struct Env<'a> {
@@ -54,10 +58,7 @@ pub(crate) struct Routes {
     received: VecDeque<Part>,
     pub(crate) runners: WakerQueue,
     pub(crate) receivers: WakerQueue,
-    /// The message that holds back acknowledgements, and since when it is the oldest.
-    holding_back: Option<(u64, Instant)>,
-    /// Whether that is told.
-    is_stall_told: bool,
+    stall: Stall,
     pub(crate) notices: Notices,
     /// Whether the application has dropped its last handle: nobody takes anything, and nothing is given up.
     is_abandoned: bool,
@@ -93,9 +94,6 @@ struct Callback {
     is_ended: bool,
 }
 
-/// How long the oldest message may hold back the acknowledgements of others before it is told.
-const STALLED_AFTER: Duration = Duration::from_secs(5);
-
 impl Routes {
     pub(crate) fn new(bytes_max: usize, grace: Duration) -> Routes {
         Routes {
@@ -113,8 +111,7 @@ impl Routes {
             received: VecDeque::new(),
             runners: WakerQueue::default(),
             receivers: WakerQueue::default(),
-            holding_back: None,
-            is_stall_told: false,
+            stall: Stall::default(),
             notices: Notices::default(),
             is_abandoned: false,
             targets: Vec::new(),
@@ -269,120 +266,6 @@ impl Routes {
         self.notices.on_given_up(message.topic());
     }
 
-    fn put(&mut self, taker: Taker, part: Part, wakers: &mut Vec<Waker>) {
-        match taker {
-            Taker::Stream(id) => {
-                let Some(stream) = &mut self.streams[id.0] else { return };
-                stream.parts.push_back(part);
-                wakers.extend(stream.waker.take());
-            }
-            Taker::Callback(id) => {
-                let Some(callback) = self.callbacks.get_mut(&id) else { return };
-                callback.open += 1;
-                self.calls.push_back((id, part));
-                wakers.extend(self.runners.wake_one());
-            }
-            Taker::Receive => {
-                self.received.push_back(part);
-                wakers.extend(self.receivers.wake_one());
-            }
-        }
-    }
-
-    /// The next message of a taker, and for whom it is.
-    pub(crate) fn next(&mut self, queue: Queue) -> Option<(Taker, Part)> {
-        match queue {
-            Queue::Stream(id) => {
-                let part = self.streams[id.0].as_mut()?.parts.pop_front()?;
-                Some((Taker::Stream(id), part))
-            }
-            Queue::Calls => self.calls.pop_front().map(|(id, part)| (Taker::Callback(id), part)),
-            Queue::Received => self.received.pop_front().map(|part| (Taker::Receive, part)),
-        }
-    }
-
-    /// Whether a queue has a message.
-    pub(crate) fn has_next(&self, queue: Queue) -> bool {
-        match queue {
-            Queue::Stream(id) => self.waiting_in(id) > 0,
-            Queue::Calls => !self.calls.is_empty(),
-            Queue::Received => !self.received.is_empty(),
-        }
-    }
-
-    /// Whether nothing more comes for a taker, apart from what it has.
-    pub(crate) fn is_ended(&self, queue: Queue) -> bool {
-        match queue {
-            Queue::Stream(id) => self.streams[id.0].as_ref().is_none_or(|stream| stream.is_ended),
-            Queue::Calls | Queue::Received => false,
-        }
-    }
-
-    /// The waker of the task that waits for a stream.
-    pub(crate) fn stream_waker(&mut self, id: StreamId) -> Option<&mut Option<Waker>> {
-        self.streams[id.0].as_mut().map(|stream| &mut stream.waker)
-    }
-
-    /// The message is taken for good.
-    pub(crate) fn take(&mut self, part: Part, session: &mut Machine) -> Message {
-        self.waiting.take(part, session)
-    }
-
-    /// The message is taken under a guard.
-    pub(crate) fn hold(&mut self, part: Part) -> Message {
-        self.waiting.hold(part)
-    }
-
-    /// A guard has said what became of its message; without a reason it stays unacknowledged.
-    pub(crate) fn settle(
-        &mut self,
-        taker: Taker,
-        part: Part,
-        reason: Option<ReasonCode>,
-        session: &mut Machine,
-    ) {
-        self.waiting.settle(part, reason, session);
-        self.on_called(taker);
-    }
-
-    fn on_called(&mut self, taker: Taker) {
-        let Taker::Callback(id) = taker else { return };
-        let Some(callback) = self.callbacks.get_mut(&id) else { return };
-        callback.open -= 1;
-        if callback.is_ended && callback.open == 0 {
-            self.callbacks.remove(&id);
-            self.ended_callbacks.push(id);
-        }
-    }
-
-    /// Callbacks that will not be called again.
-    pub(crate) fn take_ended_callbacks(&mut self) -> Vec<CallbackId> {
-        std::mem::take(&mut self.ended_callbacks)
-    }
-
-    /// A guard goes without a word: its message is the next one of its taker again.
-    pub(crate) fn hand_back(&mut self, taker: Taker, part: Part, env: &mut Env<'_>) {
-        self.notices.on_handed_back(self.waiting.message(part.key).topic());
-        self.waiting.hand_back(part);
-        match taker {
-            Taker::Stream(id) => match &mut self.streams[id.0] {
-                Some(stream) => {
-                    stream.parts.push_front(part);
-                    env.wakers.extend(stream.waker.take());
-                }
-                None => self.orphan(part, env),
-            },
-            Taker::Callback(id) => {
-                self.calls.push_front((id, part));
-                env.wakers.extend(self.runners.wake_one());
-            }
-            Taker::Receive => {
-                self.received.push_front(part);
-                env.wakers.extend(self.receivers.wake_one());
-            }
-        }
-    }
-
     /// Whether the link is to be read.
     pub(crate) fn wants_read(&mut self, now: Instant) -> bool {
         self.flow.wants_read(self.waiting.bytes(), now)
@@ -417,39 +300,23 @@ impl Routes {
         if self.is_abandoned {
             return None;
         }
-        let stall = self.holding_back.filter(|_| !self.is_stall_told).map(|(_, since)| since + STALLED_AFTER);
-        self.unclaimed.next_deadline().into_iter().chain(stall).min()
+        self.unclaimed.next_deadline().into_iter().chain(self.stall.deadline()).min()
     }
 
-    /// Whether the oldest message holds back the acknowledgements of others, and tells of it after a while. A reader
-    /// that is slow but takes one after the other is no stall.
+    /// Whether the oldest message holds back the acknowledgements of others; after a while an event says so.
     fn look_for_stall(&mut self, env: &Env<'_>) {
         let unacknowledged = env.session.messages_unacknowledged();
         let is_held_back = unacknowledged > self.waiting.owing();
         let is_full = unacknowledged >= env.session.messages_unacknowledged_max();
         let is_stalling = unacknowledged > 0 && !env.session.is_stuck() && (is_held_back || is_full);
         let oldest = if is_stalling { self.waiting.oldest_sequence() } else { None };
-        match (oldest, self.holding_back) {
-            (None, _) => (self.holding_back, self.is_stall_told) = (None, false),
-            (Some(oldest), Some((sequence, since))) if oldest == sequence => {
-                if !self.is_stall_told && env.now >= since + STALLED_AFTER {
-                    self.on_stalled(env);
-                }
-            }
-            // Another message is the oldest now; a stall that was told is not told again until all go on.
-            (Some(oldest), _) => self.holding_back = Some((oldest, env.now)),
+        if !self.stall.is_due(oldest, env.now) {
+            return;
         }
-    }
-
-    fn on_stalled(&mut self, env: &Env<'_>) {
-        let Some(OldestUnacknowledged { filter, topic, .. }) = self.oldest(env.now) else { return };
-        self.is_stall_told = true;
-        self.notices.on_stalled(filter, topic, env.session.messages_unacknowledged());
-    }
-
-    /// Messages that wait in a stream.
-    pub(crate) fn waiting_in(&self, id: StreamId) -> usize {
-        self.streams[id.0].as_ref().map_or(0, |stream| stream.parts.len())
+        if let Some(OldestUnacknowledged { filter, topic, .. }) = self.oldest(env.now) {
+            self.stall.on_notified();
+            self.notices.on_stalled(filter, topic, unacknowledged);
+        }
     }
 
     /// The oldest message that is not acknowledged.
@@ -473,20 +340,4 @@ impl Routes {
     pub(crate) fn on_connection_lost(&mut self) {
         self.flow.on_connection_lost();
     }
-
-    /// All who wait for messages; each finds out for itself what has changed.
-    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let streams = self.streams.iter_mut().flatten().filter_map(|stream| stream.waker.take());
-        streams.chain(self.receivers.take_all()).chain(self.runners.take_all()).collect()
-    }
-}
-
-/// Where a taker's messages wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Queue {
-    Stream(StreamId),
-    /// For `run`.
-    Calls,
-    /// For `receive`.
-    Received,
 }

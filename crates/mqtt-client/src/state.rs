@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use mqtt_proto::ReasonCode;
 use mqtt_session::{
-    AuthStage, AuthStep, Event, Instant, Message, OfflineCause, Outcome, Stats, Status, Ticket,
+    AuthStage, AuthStep, Command, Disconnect, Event, Input, Instant, Message, OfflineCause, Outcome, Stats,
+    Status, Ticket,
 };
 
 use crate::connection_events::{ConnectionEvent, EventQueues};
@@ -99,6 +101,32 @@ impl State {
     pub(crate) fn routes(&mut self, now: Instant) -> (&mut Routes, Env<'_>) {
         let State { routes, session, wakers, .. } = self;
         (routes, Env { now, session, wakers })
+    }
+
+    /// All handles are gone: what was accepted may still end, then the client disconnects. Without a connection, and
+    /// with nothing left to send, it does not connect again: another client of its name may be there already.
+    pub(crate) fn disconnect_abandoned(&mut self, now: Instant, drain: Duration) {
+        let unfinished = self.session.unfinished();
+        let has_purpose = unfinished > 0 || self.session.status() == Status::Online;
+        let drain = if has_purpose { drain } else { Duration::ZERO };
+        // It is refused if the client is disconnected or about to be, which is what is wanted.
+        let disconnect = Command::Disconnect(Disconnect::within(drain));
+        let is_new = self.session.apply(now, Input::Submit(&disconnect)).is_ok();
+        if is_new && unfinished > 0 {
+            self.tell(&ConnectionEvent::Draining { unfinished });
+        }
+    }
+
+    /// Time has passed, for the session and for what waits behind it.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.session.notify(now, Input::Timeout);
+        let (routes, mut env) = self.routes(now);
+        routes.handle_timeout(&mut env);
+    }
+
+    /// When [`State::handle_timeout`] is due at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.session.poll_timeout().into_iter().chain(self.routes.poll_timeout()).min()
     }
 
     /// Counters of the session and of what is behind it.

@@ -7,18 +7,19 @@ mod ack;
 mod publish;
 mod connect;
 mod options;
+mod list;
 mod subscribe;
 mod disconnect;
 
 pub use ack::Ack;
 pub use connect::{Connack, Connect, Will};
 pub use disconnect::{Auth, Disconnect};
+pub use list::{
+    Filters, FiltersIter, ReasonCodes, ReasonCodesIter, SubscribeFilter, TopicFilters, TopicFiltersIter,
+};
 pub use options::{RetainHandling, SubscribeOptions};
 pub use publish::Publish;
-pub use subscribe::{
-    Filters, FiltersIter, ReasonCodes, ReasonCodesIter, Suback, Subscribe, SubscribeFilter, TopicFilters,
-    TopicFiltersIter, Unsuback, Unsubscribe,
-};
+pub use subscribe::{Suback, Subscribe, Unsuback, Unsubscribe};
 
 use crate::types::PacketKind;
 
