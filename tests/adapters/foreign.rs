@@ -182,7 +182,8 @@ fn no_lock_is_held_while_code_of_the_application_runs() {
                 let owned = NosyOwner(Arc::clone(&nosy), 1);
                 let on = client.on("b", move |client, _| {
                     let _ = &owned;
-                    drop(client.unsubscribe("b").expect("accepted"));
+                    // Refused if the client disconnects before the callback is called.
+                    drop(client.unsubscribe("b"));
                 });
                 drop(on.expect("accepted"));
             }
