@@ -1,119 +1,15 @@
 //! What becomes of messages between the socket and the application, through every adapter: nothing is acknowledged that
-//! nobody has taken, and what is given up is told.
+//! nobody has taken, and what is given up is an event.
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mqtt_smol::{
-    Acknowledge, Client, ConnectionEvent, Events, Options, Publish, QoS, Subscribe, Subscription, Version,
-    broker,
-};
+use mqtt_smol::{Acknowledge, ConnectionEvent, Publish, QoS, Subscribe, Version, broker};
 
-use crate::adapter::{ALL, Adapter};
+use crate::adapter::ALL;
+use crate::bench::{BOTH, Bench, event, expect, leave, next, options, subscribed, until};
 use crate::scenario::TOO_LONG;
-
-const BOTH: [Version; 2] = [Version::V3_1_1, Version::V5_0];
-
-/// One broker, one adapter and one version; the reader's session is persistent.
-struct Bench {
-    broker: broker::Running,
-    adapter: Adapter,
-    version: Version,
-    writer: Client,
-}
-
-impl Bench {
-    /// Runs a test through every adapter, in both versions.
-    fn each(test: impl Fn(&Bench)) {
-        for adapter in ALL {
-            for version in BOTH {
-                let broker = broker::start("127.0.0.1:0").expect("there is a free port");
-                let writer = adapter.connect(options(&broker, "writer", version)).expect("accepted");
-                test(&Bench { broker, adapter, version, writer });
-            }
-        }
-    }
-
-    fn kept(&self) -> Options {
-        options(&self.broker, "reader", self.version).clean_session(false)
-    }
-
-    fn clean(&self) -> Options {
-        options(&self.broker, "reader", self.version)
-    }
-
-    fn connect(&self, options: Options) -> Client {
-        self.adapter.connect(options).expect("accepted")
-    }
-
-    /// A life of the reader that subscribes and goes.
-    fn subscribe_and_go(&self, filter: &str) {
-        let reader = self.connect(self.kept());
-        drop(subscribed(&reader, filter));
-        leave(&reader);
-    }
-
-    fn publish(&self, topic: &str, payload: impl ToString) {
-        self.publish_with(Publish::new(topic, payload.to_string()).qos(QoS::AtLeastOnce));
-    }
-
-    fn publish_with(&self, publish: Publish<'_>) {
-        let token = self.writer.publish(publish).expect("accepted");
-        token.wait_for(TOO_LONG).expect("in time").expect("published");
-    }
-
-    fn publish_all(&self, topic: &str, payloads: std::ops::Range<u32>) {
-        payloads.for_each(|number| self.publish(topic, number));
-    }
-}
-
-fn options(broker: &broker::Handle, name: &str, version: Version) -> Options {
-    Options::from_url(&broker.url())
-        .expect("a good URL")
-        .client_id(name)
-        .version(version)
-        .reconnect_after(Duration::from_millis(20))
-}
-
-fn subscribed(client: &Client, filter: &str) -> Subscription {
-    let mut stream = client.subscribe(Subscribe::new(filter).qos(QoS::ExactlyOnce)).expect("accepted");
-    stream.wait_granted().expect("granted");
-    stream
-}
-
-fn leave(client: &Client) {
-    client.disconnect().expect("online").wait_for(TOO_LONG).expect("in time");
-}
-
-fn next(stream: &mut Subscription) -> String {
-    let message = stream.wait_next_for(TOO_LONG).expect("in time").expect("the stream goes on");
-    String::from_utf8_lossy(message.payload()).into_owned()
-}
-
-fn expect(stream: &mut Subscription, payloads: std::ops::Range<u32>) {
-    for number in payloads {
-        assert_eq!(next(stream), number.to_string());
-    }
-}
-
-/// Waits until something holds that no event tells.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + TOO_LONG;
-    while !holds() {
-        assert!(Instant::now() < end, "not in time: {what}");
-        thread::park_timeout(Duration::from_millis(2));
-    }
-}
-
-fn event(events: &mut Events, is_meant: impl Fn(&ConnectionEvent) -> bool) -> ConnectionEvent {
-    loop {
-        let event = events.wait_next_for(TOO_LONG).expect("in time").expect("the driver is there");
-        if is_meant(&event) {
-            return event;
-        }
-    }
-}
 
 /// The program of the front page, run twice: connect, then subscribe.
 #[test]

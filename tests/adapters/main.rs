@@ -4,6 +4,7 @@
 #[cfg(unix)]
 mod own_runtime;
 mod adapter;
+mod bench;
 mod arrival;
 mod arrival_scripted;
 mod foreign;

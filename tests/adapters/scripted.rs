@@ -1,12 +1,9 @@
-//! A server that answers each packet with what a test has told it to, whatever the packet says.
+//! A server that answers each packet with what a test has scripted, and the packets of such scripts.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
 
-use mqtt_proto::frame_len;
 use mqtt_smol::{Options, Version};
+use tests::scripted::{self, Heard};
 
 use crate::scenario::TOO_LONG;
 
@@ -15,55 +12,28 @@ pub(crate) const CONNACK_V3: &[u8] = b"\x20\x02\x00\x00";
 
 pub(crate) struct Scripted {
     port: u16,
-    heard: Receiver<Vec<u8>>,
+    heard: Receiver<Heard>,
 }
 
 impl Scripted {
-    /// For each connection in turn: what is said after the client's first packet, its second, and so on.
+    /// For each connection in turn: what is answered to the client's first packet, its second, and so on.
     pub(crate) fn start(scripts: &[&[&[u8]]]) -> Scripted {
-        let scripts: Vec<Vec<Vec<u8>>> =
-            scripts.iter().map(|script| script.iter().map(|answer| answer.to_vec()).collect()).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it has an address").port();
         let (sender, heard) = mpsc::channel();
-        thread::spawn(move || {
-            for script in scripts {
-                let Ok((mut stream, _)) = listener.accept() else { return };
-                let mut answers = script.into_iter();
-                let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
-                while let Ok(len @ 1..) = stream.read(&mut chunk) {
-                    said.extend_from_slice(&chunk[..len]);
-                    while let Ok(Some(len)) = frame_len(&said, u32::MAX) {
-                        if said.len() < len {
-                            break;
-                        }
-                        let rest = said.split_off(len);
-                        // A test that has ended listens no more.
-                        let _ = sender.send(std::mem::replace(&mut said, rest));
-                        if let Some(answer) = answers.next() {
-                            let _ = stream.write_all(&answer);
-                        }
-                    }
-                }
-            }
-        });
+        // A test that has ended receives nothing more.
+        let port = scripted::serve(scripts, move |heard| drop(sender.send(heard)));
         Scripted { port, heard }
     }
 
     pub(crate) fn options(&self, version: Version) -> Options {
-        Options::new("127.0.0.1")
-            .port(self.port)
-            .client_id("c")
-            .version(version)
-            .reconnect_after(std::time::Duration::from_millis(20))
+        scripted::options(self.port, version)
     }
 
     /// The next packet with that first byte; those before it are passed over.
     pub(crate) fn heard(&self, first_byte: u8) -> Vec<u8> {
         loop {
-            let packet = self.heard.recv_timeout(TOO_LONG).expect("the client says it in time");
-            if packet[0] == first_byte {
-                return packet;
+            match self.heard.recv_timeout(TOO_LONG).expect("the client sends it in time") {
+                Heard::Packet(packet) if packet[0] == first_byte => return packet,
+                Heard::Packet(_) | Heard::Closed => {}
             }
         }
     }

@@ -2,15 +2,14 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
 use std::time::Duration;
 
-use mqtt_proto::frame_len;
 use mqtt_smol::{Client, ConnectError, Drive, Options, Version, broker};
 use smol::future::or;
 use smol::{Task, Timer, channel};
+use tests::scripted;
+
+pub(crate) use tests::scripted::Heard;
 
 /// A test that takes longer has failed: it waits for something that does not come.
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -83,44 +82,23 @@ pub(crate) async fn connect_with_task(options: Options) -> (Client, Task<()>) {
     (connected.expect("the server accepts"), task.expect("the driver was handed over"))
 }
 
-/// A server that answers each packet with what it was told to, whatever the packet says.
+/// A server that answers each packet with what a test has scripted, whatever the packet says.
 pub(crate) struct ScriptedServer {
     pub(crate) port: u16,
     heard: channel::Receiver<Heard>,
 }
 
-/// What a server heard from its clients.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    Packet(Vec<u8>),
-    /// The client has closed the connection.
-    Closed,
-}
-
 impl ScriptedServer {
-    /// For each connection, in their order: what is said after the client's first packet, its second, and so on.
+    /// For each connection, in their order: what is answered to the client's first packet, its second, and so on.
     pub(crate) fn start(scripts: &[&[&[u8]]]) -> ScriptedServer {
-        let scripts: Vec<Vec<Vec<u8>>> =
-            scripts.iter().map(|script| script.iter().map(|answer| answer.to_vec()).collect()).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it has an address").port();
         let (sender, heard) = channel::unbounded();
-        thread::spawn(move || {
-            for script in scripts {
-                let Ok((stream, _)) = listener.accept() else { return };
-                converse(stream, &script, &sender);
-            }
-        });
+        // A test that has ended receives nothing more.
+        let port = scripted::serve(scripts, move |heard| drop(sender.send_blocking(heard)));
         ScriptedServer { port, heard }
     }
 
     pub(crate) fn options(&self, version: Version) -> Options {
-        Options::new("127.0.0.1")
-            .port(self.port)
-            .client_id("c")
-            .version(version)
-            .reconnect_after(Duration::from_millis(20))
-            .network_timeout(Duration::from_millis(1500))
+        scripted::options(self.port, version).network_timeout(Duration::from_millis(1500))
     }
 
     /// What comes next from the clients.
@@ -138,25 +116,4 @@ impl ScriptedServer {
             }
         }
     }
-}
-
-fn converse(mut stream: TcpStream, script: &[Vec<u8>], heard: &channel::Sender<Heard>) {
-    let mut answers = script.iter();
-    let mut said = Vec::new();
-    let mut chunk = [0; 4096];
-    while let Ok(len @ 1..) = stream.read(&mut chunk) {
-        said.extend_from_slice(&chunk[..len]);
-        while let Ok(Some(len)) = frame_len(&said, u32::MAX) {
-            if said.len() < len {
-                break;
-            }
-            let rest = said.split_off(len);
-            // A test that has ended listens no more.
-            let _ = heard.send_blocking(Heard::Packet(std::mem::replace(&mut said, rest)));
-            if let Some(answer) = answers.next() {
-                let _ = stream.write_all(answer);
-            }
-        }
-    }
-    let _ = heard.send_blocking(Heard::Closed);
 }

@@ -133,108 +133,66 @@ fn name_of(text: &str) -> &str {
 }
 
 impl Model {
+    fn properties(&self) -> &[OwnedProperty] {
+        match &self.body {
+            Body::Connect { properties, .. }
+            | Body::Connack { properties, .. }
+            | Body::Publish { properties, .. }
+            | Body::Ack { properties, .. }
+            | Body::Subscribe { properties, .. }
+            | Body::Unsubscribe { properties, .. }
+            | Body::Codes { properties, .. }
+            | Body::Reason { properties, .. } => properties,
+            Body::Ping { .. } => &[],
+        }
+    }
+
     /// Lends the packet out.
     pub(crate) fn with<R>(&self, look: impl FnOnce(Packet<'_>) -> R) -> R {
+        let list = list(self.properties());
+        let properties = Properties::new(&list);
         match &self.body {
-            Body::Connect {
-                clean_start,
-                keep_alive_secs,
-                properties,
-                client_id,
-                will,
-                user_name,
-                password,
-            } => {
-                let list = list(properties);
-                let will_list = will.as_ref().map_or(Vec::new(), |will| self::list(&will.properties));
-                look(Packet::Connect(Connect {
-                    version: self.version,
-                    clean_start: *clean_start,
-                    keep_alive_secs: *keep_alive_secs,
-                    properties: Properties::new(&list),
-                    client_id,
-                    will: will.as_ref().map(|will| Will {
-                        qos: will.qos,
-                        retain: will.retain,
-                        properties: Properties::new(&will_list),
-                        topic: TopicName::new(&will.topic).expect("the strategy makes names"),
-                        payload: &will.payload,
-                    }),
-                    user_name: user_name.as_deref(),
-                    password: password.as_deref(),
-                }))
-            }
-            Body::Connack { session_present, reason, properties } => {
-                let list = list(properties);
-                let properties = Properties::new(&list);
-                look(Packet::Connack(Connack {
-                    session_present: *session_present,
-                    reason: *reason,
-                    properties,
-                }))
-            }
-            Body::Publish { dup, retain, packet_id, topic, properties, payload } => {
-                let list = list(properties);
-                let topic = if topic.is_empty() {
-                    TopicName::ALIASED
-                } else {
-                    TopicName::new(topic).expect("the strategy makes names")
-                };
-                look(Packet::Publish(Publish {
-                    dup: *dup && packet_id.is_some(),
-                    qos: packet_id.map_or(QoS::AtMostOnce, |(qos, _)| qos),
-                    retain: *retain,
-                    topic,
-                    packet_id: packet_id.map(|(_, id)| id),
-                    properties: Properties::new(&list),
-                    payload,
-                }))
-            }
-            Body::Ack { kind, packet_id, reason, properties } => {
-                let list = list(properties);
-                let ack = Ack { packet_id: *packet_id, reason: *reason, properties: Properties::new(&list) };
-                look(match kind {
-                    PacketKind::Puback => Packet::Puback(ack),
-                    PacketKind::Pubrec => Packet::Pubrec(ack),
-                    PacketKind::Pubrel => Packet::Pubrel(ack),
-                    _ => Packet::Pubcomp(ack),
-                })
-            }
-            Body::Subscribe { packet_id, properties, filters } => {
-                let list = list(properties);
+            Body::Connect { .. } => self.with_connect(properties, look),
+            Body::Subscribe { packet_id, filters, .. } => {
                 let items: Vec<SubscribeFilter<'_>> = filters
                     .iter()
                     .map(|(filter, options)| SubscribeFilter { filter: filter_of(filter), options: *options })
                     .collect();
-                let (properties, filters) = (Properties::new(&list), Filters::new(&items));
+                let filters = Filters::new(&items);
                 look(Packet::Subscribe(Subscribe { packet_id: *packet_id, properties, filters }))
             }
-            Body::Unsubscribe { packet_id, properties, filters } => {
-                let list = list(properties);
+            Body::Unsubscribe { packet_id, filters, .. } => {
                 let items: Vec<TopicFilter<'_>> = filters.iter().map(|filter| filter_of(filter)).collect();
-                let (properties, filters) = (Properties::new(&list), TopicFilters::new(&items));
+                let filters = TopicFilters::new(&items);
                 look(Packet::Unsubscribe(Unsubscribe { packet_id: *packet_id, properties, filters }))
             }
-            Body::Codes { kind, packet_id, properties, codes } => {
-                let list = list(properties);
-                let (packet_id, properties, codes) =
-                    (*packet_id, Properties::new(&list), ReasonCodes::new(codes));
-                look(match kind {
-                    PacketKind::Suback => Packet::Suback(Suback { packet_id, properties, codes }),
-                    _ => Packet::Unsuback(Unsuback { packet_id, properties, codes }),
-                })
-            }
-            Body::Ping { kind: PacketKind::Pingreq } => look(Packet::Pingreq),
-            Body::Ping { .. } => look(Packet::Pingresp),
-            Body::Reason { kind, reason, properties } => {
-                let list = list(properties);
-                let (reason, properties) = (*reason, Properties::new(&list));
-                look(match kind {
-                    PacketKind::Disconnect => Packet::Disconnect(Disconnect { reason, properties }),
-                    _ => Packet::Auth(Auth { reason, properties }),
-                })
-            }
+            body => look(body.packet(properties)),
         }
+    }
+
+    fn with_connect<R>(&self, properties: Properties<'_>, look: impl FnOnce(Packet<'_>) -> R) -> R {
+        let Body::Connect { clean_start, keep_alive_secs, client_id, will, user_name, password, .. } =
+            &self.body
+        else {
+            unreachable!("it is called for a CONNECT")
+        };
+        let will_list = will.as_ref().map_or(Vec::new(), |will| list(&will.properties));
+        look(Packet::Connect(Connect {
+            version: self.version,
+            clean_start: *clean_start,
+            keep_alive_secs: *keep_alive_secs,
+            properties,
+            client_id,
+            will: will.as_ref().map(|will| Will {
+                qos: will.qos,
+                retain: will.retain,
+                properties: Properties::new(&will_list),
+                topic: TopicName::new(&will.topic).expect("the strategy makes names"),
+                payload: &will.payload,
+            }),
+            user_name: user_name.as_deref(),
+            password: password.as_deref(),
+        }))
     }
 
     /// The packet on the wire.
@@ -242,6 +200,54 @@ impl Model {
         let mut out = Vec::new();
         self.with(|packet| packet.encode(self.version, &mut out).expect("the strategy makes good packets"));
         out
+    }
+}
+
+impl Body {
+    /// The packets that need nothing beside their properties.
+    fn packet<'a>(&'a self, properties: Properties<'a>) -> Packet<'a> {
+        match self {
+            Body::Connack { session_present, reason, .. } => {
+                Packet::Connack(Connack { session_present: *session_present, reason: *reason, properties })
+            }
+            Body::Publish { dup, retain, packet_id, topic, payload, .. } => Packet::Publish(Publish {
+                dup: *dup && packet_id.is_some(),
+                qos: packet_id.map_or(QoS::AtMostOnce, |(qos, _)| qos),
+                retain: *retain,
+                topic: match topic.as_str() {
+                    "" => TopicName::ALIASED,
+                    topic => TopicName::new(topic).expect("the strategy makes names"),
+                },
+                packet_id: packet_id.map(|(_, id)| id),
+                properties,
+                payload,
+            }),
+            Body::Ack { kind, packet_id, reason, .. } => {
+                let ack = Ack { packet_id: *packet_id, reason: *reason, properties };
+                match kind {
+                    PacketKind::Puback => Packet::Puback(ack),
+                    PacketKind::Pubrec => Packet::Pubrec(ack),
+                    PacketKind::Pubrel => Packet::Pubrel(ack),
+                    _ => Packet::Pubcomp(ack),
+                }
+            }
+            Body::Codes { kind, packet_id, codes, .. } => {
+                let (packet_id, codes) = (*packet_id, ReasonCodes::new(codes));
+                match kind {
+                    PacketKind::Suback => Packet::Suback(Suback { packet_id, properties, codes }),
+                    _ => Packet::Unsuback(Unsuback { packet_id, properties, codes }),
+                }
+            }
+            Body::Ping { kind: PacketKind::Pingreq } => Packet::Pingreq,
+            Body::Ping { .. } => Packet::Pingresp,
+            Body::Reason { kind: PacketKind::Disconnect, reason, .. } => {
+                Packet::Disconnect(Disconnect { reason: *reason, properties })
+            }
+            Body::Reason { reason, .. } => Packet::Auth(Auth { reason: *reason, properties }),
+            Body::Connect { .. } | Body::Subscribe { .. } | Body::Unsubscribe { .. } => {
+                unreachable!("it borrows from a list that is made for it")
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod scripted;
 pub mod scenario;
 pub mod story;
 pub mod oracle;

@@ -45,6 +45,33 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
+    fn new(number: usize, scenario: &Scenario, world: &World, notes: Rc<Notes>) -> Actor {
+        let plan = scenario.clients[number].clone();
+        Actor {
+            number,
+            client: RefCell::new(world.client(plan.options.clone())),
+            plan,
+            lives: Lives::default(),
+            world: world.clone(),
+            notes,
+            queued_most: Cell::new(0),
+            waiting_most: Cell::new(0),
+            broker: scenario.broker.clone(),
+            wants_connection: Cell::new(true),
+            is_away: Cell::new(false),
+        }
+    }
+
+    /// What is known of the client by now.
+    fn end(&self) -> ClientEnd {
+        ClientEnd {
+            stats: self.client().stats(),
+            lives: self.lives.number() + 1,
+            queued_most: self.queued_most.get(),
+            waiting_most: self.waiting_most.get(),
+        }
+    }
+
     pub(crate) fn client(&self) -> Client {
         self.client.borrow().clone()
     }
@@ -71,25 +98,8 @@ pub fn world(seed: u64, scenario: &Scenario) -> World {
 /// If `is_told`, the trace has what the programs did and saw, too.
 pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
     let notes = Rc::new(Notes { is_told, ..Notes::default() });
-    let actors: Vec<Rc<Actor>> = scenario
-        .clients
-        .iter()
-        .enumerate()
-        .map(|(number, plan)| {
-            Rc::new(Actor {
-                number,
-                plan: plan.clone(),
-                client: RefCell::new(world.client(plan.options.clone())),
-                lives: Lives::default(),
-                world: world.clone(),
-                notes: Rc::clone(&notes),
-                queued_most: Cell::new(0),
-                waiting_most: Cell::new(0),
-                broker: scenario.broker.clone(),
-                wants_connection: Cell::new(true),
-                is_away: Cell::new(false),
-            })
-        })
+    let actors: Vec<Rc<Actor>> = (0..scenario.clients.len())
+        .map(|number| Rc::new(Actor::new(number, &scenario, world, Rc::clone(&notes))))
         .collect();
     let mut unsettled = Vec::new();
     let mut healed_at = Instant::ORIGIN;
@@ -126,15 +136,7 @@ pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
     if let Err(stalled) = outcome {
         unsettled.push(stalled.to_string());
     }
-    let ends = actors
-        .iter()
-        .map(|actor| ClientEnd {
-            stats: actor.client().stats(),
-            lives: actor.lives.number() + 1,
-            queued_most: actor.queued_most.get(),
-            waiting_most: actor.waiting_most.get(),
-        })
-        .collect();
+    let ends = actors.iter().map(|actor| actor.end()).collect();
     let mut records = Vec::new();
     world.for_each_record(|record| records.push(record.clone()));
     let names: Vec<String> = scenario.clients.iter().map(|plan| plan.name.clone()).collect();

@@ -202,6 +202,14 @@ impl Model {
     }
 
     fn finish(mut self, story: &Story) -> Vec<String> {
+        self.check_rejected(story);
+        self.check_routed(story);
+        self.check_owed(story);
+        self.violations
+    }
+
+    /// What was rejected for certain is not at the broker.
+    fn check_rejected(&mut self, story: &Story) {
         for step in &story.steps {
             let What::Fact(client, fact) = &step.what else { continue };
             let message = match fact {
@@ -221,6 +229,10 @@ impl Model {
                 self.violations.push(format!("message {message} is rejected and at the broker: {fact:?}"));
             }
         }
+    }
+
+    /// No message reached the broker more often than its QoS allows.
+    fn check_routed(&mut self, story: &Story) {
         for (message, routed) in &self.routed {
             let meant = &story.messages[*message as usize];
             let loss = story.scenario.clients[meant.client].options.config.session_loss;
@@ -236,6 +248,10 @@ impl Model {
                     .push(format!("message {message} with QoS {qos} reached the broker {routed} times"));
             }
         }
+    }
+
+    /// Everything that streams and clients had to take was taken, or its loss was an event.
+    fn check_owed(&mut self, story: &Story) {
         for (client, stream, message) in &self.owed {
             // What was dropped for want of room, with an event, is looked at below.
             if self.mistaken.contains(client) || self.dropped.contains_key(client) {
@@ -261,7 +277,6 @@ impl Model {
                     .push(format!("client {client} never took message {message}, and was not told of it")),
             }
         }
-        self.violations
     }
 }
 
