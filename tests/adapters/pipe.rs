@@ -18,7 +18,7 @@ pub(crate) struct Wires {
     pub(crate) is_narrow: bool,
     pub(crate) takes_nothing: bool,
     /// How often the other side's system was to learn at once what had come.
-    pub(crate) hastened: usize,
+    pub(crate) quickacks: usize,
 }
 
 /// Bytes that a write takes at the most.
@@ -61,7 +61,7 @@ impl Link for Memory {
         Ok(())
     }
 
-    fn hasten(&mut self) {
-        self.0.lock().expect("nobody panics").hastened += 1;
+    fn quickack(&mut self) {
+        self.0.lock().expect("nobody panics").quickacks += 1;
     }
 }

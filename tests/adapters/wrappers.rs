@@ -143,7 +143,7 @@ fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
         for _turn in 0..20 {
             assert_ne!(driver.turn(&mut link), Turn::Drop);
         }
-        memory.0.lock().expect("nobody panics").hastened
+        memory.0.lock().expect("nobody panics").quickacks
     };
     assert_eq!(turn(b""), 0, "CONNECT goes out, and nothing has come");
     assert_eq!(turn(b"\x20\x03\x00\x00\x00"), 1, "CONNACK comes, and nothing goes out");

@@ -36,7 +36,7 @@ fn packets_of_5_show_their_properties() {
         V5_0,
         0x82,
         b"\0\x07\x02\x0b\x05\0\x01f\x2e\0\x01g\x11",
-        "SUBSCRIBE 7 \"f\" QoS 2 no local retain as published no kept messages, \"g\" QoS 1 kept messages if new \
+        "SUBSCRIBE 7 \"f\" QoS 2 no local retain as published no retained messages, \"g\" QoS 1 retained messages if new \
          {Subscription Identifier 5}",
     );
     shows(V5_0, 0x90, b"\0\x07\0\x01\x87", "SUBACK 7 granted QoS 1 (0x01), not authorized (0x87)");

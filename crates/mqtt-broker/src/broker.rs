@@ -58,7 +58,7 @@ pub struct Broker {
     sys_timer: Option<Instant>,
     /// When the counters were first published.
     started_at: Option<Instant>,
-    /// All messages that are kept.
+    /// Accounts for the bytes of all messages.
     account: Account,
     /// What all connections have in their buffers, in bytes.
     buffers_bytes: usize,
@@ -165,7 +165,7 @@ impl Broker {
         self.connections.get(&id).is_none_or(|connection| connection.state == State::Closing)
     }
 
-    /// Ends a connection from our side; a 5.0 client is told the reason, and its will stays.
+    /// Ends a connection from our side, in 5.0 by a DISCONNECT with the reason; its will is not removed.
     ///
     /// A reason that no DISCONNECT carries counts as an unspecified error.
     pub fn disconnect(&mut self, now: Instant, id: ConnectionId, reason: ReasonCode) {
@@ -177,7 +177,7 @@ impl Broker {
 
     /// As if the process had ended and begun again: all connections are gone without a packet.
     ///
-    /// Sessions and retained messages are kept, as if they had been stored, or forgotten. Wills of kept sessions
+    /// Sessions and retained messages are kept, as if they had been stored, or forgotten. Wills of those sessions
     /// are published as after any other failure. It happens at the time of the last input.
     pub fn restart(&mut self, keep_sessions: bool) {
         let now = self.now;

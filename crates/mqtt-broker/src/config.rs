@@ -16,7 +16,7 @@ mqtt_parts::options! {
 /// What 5.0 can announce is announced in CONNACK.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What 5.0 clients that ask for it are told to build their response topics from; nothing.
+    /// Response Information for 5.0 clients that ask for it, to build their response topics from; none.
     pub response_information: Option<String>,
     /// Who knows methods of enhanced authentication; nobody.
     pub authenticator: Option<Arc<dyn Authenticator>>,
@@ -49,7 +49,7 @@ pub struct Config {
     pub shared_in_v3: bool,
     /// Whether subscriptions may carry an identifier; true.
     pub identifiers_available: bool,
-    /// Keep alive in seconds that 5.0 clients are told to use in place of their own; none.
+    /// Server Keep Alive in seconds, which replaces that of 5.0 clients; none.
     pub server_keep_alive_secs: Option<u16>,
     /// Longest that a session of a 5.0 client is kept without connection, in seconds; 4,294,967,295 is never ending
     /// and the default.
@@ -155,7 +155,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same with every value in its range.
+    /// The configuration with every value in its range.
     pub(crate) fn in_range(mut self) -> Config {
         self.packet_size_max = self.packet_size_max.max(1);
         self.receive_max = self.receive_max.max(1);

@@ -18,7 +18,7 @@ use crate::config::Config;
 /// A packet to be sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Control {
-    Connack(Welcome),
+    Connack(Acceptance),
     /// A CONNECT that is not accepted.
     Refusal {
         reason: ReasonCode,
@@ -99,9 +99,9 @@ pub(crate) enum AckKind {
     Pubcomp,
 }
 
-/// What an accepted client is told about itself.
+/// The parts of a CONNACK that accepts a client.
 #[derive(Clone, Debug)]
-pub(crate) struct Welcome {
+pub(crate) struct Acceptance {
     pub(crate) session_present: bool,
     /// An identifier that we chose.
     pub(crate) assigned_client_id: Option<Arc<str>>,
@@ -149,7 +149,7 @@ impl Control {
     ) -> Result<usize, Unsendable> {
         let version = limits.version;
         match self {
-            Control::Connack(welcome) => welcome.put(limits, config, out),
+            Control::Connack(acceptance) => acceptance.put(limits, config, out),
             // [5.0 MQTT-3.2.2-19]
             Control::Refusal { reason, text } => put_with_text(text, limits, out, |properties, out| {
                 let connack = Connack { session_present: false, reason: *reason, properties };
@@ -205,7 +205,7 @@ impl AckKind {
     }
 }
 
-impl Welcome {
+impl Acceptance {
     /// CONNACK with all that differs from what its absence would say; no User Properties, and Response Information
     /// only for a client that asks for it.
     ///

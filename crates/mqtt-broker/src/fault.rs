@@ -1,4 +1,4 @@
-//! What a client did wrong, as it is told to it.
+//! Faults of clients, with their reason codes.
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;

@@ -1,4 +1,4 @@
-//! One published message, kept once and shared by all that it is for.
+//! One published message, stored once and shared by all sessions that get it.
 //!
 //! Topic and payload are slices of the bytes that came in. What goes to one session is a [`Delivery`]: the shared
 //! message and what that session's subscriptions say about it.
@@ -87,7 +87,7 @@ impl Message {
         Some(u32::try_from(secs).unwrap_or(u32::MAX))
     }
 
-    /// The same in memory of its own, which counts for itself.
+    /// A copy in memory of its own, which counts for itself.
     pub(crate) fn detached(&self, account: &Account) -> Message {
         Message {
             topic: Bytes::copy_from_slice(&self.topic),

@@ -93,7 +93,7 @@ impl Outbox {
         self.sent.len() + self.released.len()
     }
 
-    /// Bytes of the messages that are kept.
+    /// Bytes of the stored messages.
     pub(crate) fn size(&self) -> usize {
         self.size
     }

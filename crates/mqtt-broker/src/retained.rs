@@ -1,6 +1,6 @@
 //! The last retained message of each topic, for those who subscribe later.
 //!
-//! A store bounded by count and bytes. What is kept has memory of its own. [5.0 MQTT-3.3.1-5] [3.1.1 MQTT-3.1.2-7]
+//! A store bounded by count and bytes. Retained messages have memory of their own. [5.0 MQTT-3.3.1-5] [3.1.1 MQTT-3.1.2-7]
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;

@@ -37,7 +37,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(help = "Server as mqtt://[USER[:PASSWORD]@]HOST[:PORT]", value_name = "URL", conflicts_with_all = ["url_option", "host", "port"])]
     pub(crate) url: Option<String>,
 
-    /// The same, as an option
+    /// Server as a URL, like the argument
     #[arg(short = 'L', long = "url", value_name = "URL", conflicts_with_all = ["host", "port"])]
     pub(crate) url_option: Option<String>,
 
@@ -57,11 +57,11 @@ pub(crate) struct ConnectionArgs {
     #[arg(short = 'i', long = "id", value_name = "ID", allow_hyphen_values = true)]
     pub(crate) client_id: Option<String>,
 
-    /// Have the server keep the session while the client is away; needs -i
+    /// Persistent session: the server keeps it while the client is away; needs -i
     #[arg(short = 'c', long = "keep-session", requires = "client_id")]
     pub(crate) keep_session: bool,
 
-    /// Seconds that a kept session lasts (5.0 only); for ever if not said
+    /// Seconds that a persistent session lasts (5.0 only). Default: for ever
     #[arg(short = 'x', long = "session-expiry", value_name = "SECONDS", requires = "keep_session")]
     pub(crate) session_expiry: Option<u32>,
 
@@ -106,7 +106,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, requires = "capture")]
     pub(crate) capture_payloads: bool,
 
-    /// Say on standard error what happens to the connection
+    /// Print connection events on standard error
     #[arg(short = 'd', long)]
     pub(crate) debug: bool,
 }
@@ -127,7 +127,7 @@ pub(crate) struct PubArgs {
     #[arg(short = 'q', long, default_value = "0", value_parser = parse_qos)]
     pub(crate) qos: QoS,
 
-    /// Have the server keep the message for later subscribers
+    /// Retain the message for later subscribers
     #[arg(short = 'r', long)]
     pub(crate) retain: bool,
 

@@ -25,9 +25,9 @@ async fn connect(args: &ConnectionArgs, recording: &Cell<Option<Task<()>>>) -> R
     if args.debug {
         eprintln!("mqtt: connected as {:?}", client.client_id());
     }
-    let (mut news, debug) = (client.events(), args.debug);
+    let (mut events, debug) = (client.events(), args.debug);
     smol::spawn(async move {
-        while let Some(event) = news.next().await {
+        while let Some(event) = events.next().await {
             match event {
                 ConnectionEvent::Offline { cause, will_retry: true } => {
                     eprintln!("mqtt: {cause}; trying again");

@@ -22,7 +22,7 @@ fn wait_for_error() -> bool {
 
     let stdout = std::io::stdout();
     loop {
-        // Errors and hang-ups are told whether or not they are asked for.
+        // Errors and hang-ups are reported whether or not they are asked for.
         let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut fds, None) {
             Ok(_) => return fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP),

@@ -1,4 +1,4 @@
-//! Enhanced authentication: whoever knows a method conducts the dialogue, and the driver carries it.
+//! Enhanced authentication: an [`Authenticator`] conducts the dialogue, and the driver carries it.
 
 use std::error::Error;
 use std::fmt;
@@ -13,19 +13,19 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// Begins a dialogue, at each connection and each [`crate::Client::reauthenticate`]: the dialogue, and what the
     /// client says first.
     ///
-    /// An error breaks the connection off; no further attempt is made, and whoever waits for it gets the error.
+    /// An error closes the connection, and the client does not connect again; the token of the connection fails with it.
     fn begin(&self) -> Result<(Box<dyn Dialogue>, Vec<u8>), DialogueError>;
 }
 
 /// One dialogue with a server.
 pub trait Dialogue: fmt::Debug + Send + Sync {
-    /// Answers what the server has said; an error breaks the connection off.
+    /// Answers a challenge of the server; an error closes the connection.
     fn answer(&mut self, challenge: &[u8]) -> Result<Vec<u8>, DialogueError>;
 
-    /// The server is satisfied, and has said this last: whether the client is satisfied too. Nothing is sent to the
-    /// server before; an error breaks the connection off.
+    /// Checks the last message of a server that has accepted the client. Nothing else is sent before; an error closes the
+    /// connection.
     fn verify(&mut self, last: &[u8]) -> Result<(), DialogueError>;
 }
 
-/// Why a dialogue is broken off.
+/// Why a dialogue failed.
 pub type DialogueError = Box<dyn Error + Send + Sync>;

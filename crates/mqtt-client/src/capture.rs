@@ -12,7 +12,7 @@ use mqtt_capture::Redact;
 ///
 /// By default payloads, user names, passwords and Authentication Data are masked. The driver writes whenever it goes
 /// to sleep, on its own thread, so a sink must not wait for long. If the sink fails, the capture ends, the client goes
-/// on, and [`crate::ConnectionEvent::CaptureFailed`] tells of it.
+/// on, and [`crate::ConnectionEvent::CaptureFailed`] reports it.
 ///
 /// One capture is one session: of several clients that are made of clones of the same options, the first is recorded.
 #[derive(Clone)]

@@ -36,7 +36,7 @@ pub struct Client {
     callbacks: Arc<Mutex<BTreeMap<CallbackId, Callback>>>,
 }
 
-/// What an application runs for a message.
+/// A callback of [`Client::on`].
 type Callback = Arc<dyn Fn(&Client, Message) + Send + Sync>;
 
 impl Client {
@@ -48,7 +48,7 @@ impl Client {
         &self.handle.shared
     }
 
-    /// The message as the session takes it; a large payload is dropped where no lock is held.
+    /// The message for the session; a large payload is wrapped, so that it is dropped where no lock is held.
     fn to_session<'a>(&self, publish: Publish<'a>) -> Result<mqtt_session::Publish<'a>, PublishError> {
         Ok(mqtt_session::Publish {
             topic: TopicName::new(publish.topic).map_err(PublishError::Topic)?,
@@ -72,7 +72,7 @@ impl Client {
         Completion::new(Arc::clone(self.shared()), ticket)
     }
 
-    /// Asks for a connection, which is kept up until [`Client::disconnect`].
+    /// Connects, and connects again after an outage, until [`Client::disconnect`].
     pub fn connect(&self) -> Result<ConnectToken, ConnectError> {
         let shared = self.shared();
         let ticket = shared.submit(&Command::Connect, |state, _, ticket| {
@@ -87,7 +87,7 @@ impl Client {
         self.status() == Status::Online
     }
 
-    /// Where the connection stands. Once what drives the client is gone, it is [`Status::Idle`] for good.
+    /// Status of the connection. Once the driver is gone, it is [`Status::Idle`] for good.
     pub fn status(&self) -> Status {
         let state = self.shared().lock();
         if state.is_driver_gone { Status::Idle } else { state.session.status() }
@@ -124,7 +124,7 @@ impl Client {
     ) -> Result<SubscribeToken, SubscribeError> {
         self.on(subscribe, move |client, request| {
             let response = answer(&request);
-            // There is nobody to tell; the one who has asked will miss it.
+            // A response that is refused is dropped, as documented.
             let _ = client.publish_response(&request, response.into());
         })
     }
@@ -139,7 +139,7 @@ impl Client {
 
     /// Subscribes to a filter and returns the stream of its messages. Default: QoS 1.
     ///
-    /// The subscription is asked for anew whenever the server has lost it.
+    /// If the server loses the subscription, the client subscribes again.
     pub fn subscribe<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<Subscription, SubscribeError> {
         let (command, filter, target) = subscribe_command(subscribe.into())?;
         let (id, ticket) = self.shared().submit(&command, |state, now, ticket| {
@@ -153,9 +153,9 @@ impl Client {
 
     /// Subscribes to a filter and has [`Client::run`] call `callback` for its messages. Default: QoS 1.
     ///
-    /// A message is acknowledged when the callback has returned; if it panics, the message is the next one again. A
-    /// later callback for the same filter takes the place of this one. Inside the callback every method may be called;
-    /// a callback that owned a client would keep it alive, so it is lent one.
+    /// A message is acknowledged when the callback has returned; if it panics, the message is handed out again. A
+    /// later callback for the same filter replaces this one. The callback may call every method of the client that it
+    /// gets as an argument; a callback that owned a client would keep it alive.
     pub fn on<'a>(
         &self,
         subscribe: impl Into<Subscribe<'a>>,
@@ -186,7 +186,7 @@ impl Client {
         Ok(SubscribeToken(self.completion(ticket)))
     }
 
-    /// Subscribes to a filter without a stream: its messages are taken by [`Client::receive`]. Default: QoS 1.
+    /// Subscribes without a stream: messages come by [`Client::receive`]. Default: QoS 1.
     pub fn listen<'a>(&self, subscribe: impl Into<Subscribe<'a>>) -> Result<SubscribeToken, SubscribeError> {
         let (command, filter, target) = subscribe_command(subscribe.into())?;
         let ticket = self.shared().submit(&command, |state, now, ticket| {
@@ -200,8 +200,9 @@ impl Client {
 
     /// Unsubscribes from a filter, also from one that an earlier program has left in a persistent session.
     ///
-    /// Its streams hand out what they have and then end, its callback is called for what has arrived and then dropped,
-    /// and `receive` gets no more of it. What comes after that is acknowledged and counts as given up.
+    /// Its streams return the messages that they have and then end, its callback is called for messages that have
+    /// arrived and is then dropped, and `receive` gets no further ones. Messages that arrive later are acknowledged and
+    /// count as given up.
     pub fn unsubscribe(&self, filter: &str) -> Result<UnsubscribeToken, SubscribeError> {
         let filter = TopicFilter::new(filter).map_err(SubscribeError::Filter)?;
         let ticket = self.shared().submit(&Command::Unsubscribe(filter), |state, now, ticket| {
@@ -226,8 +227,7 @@ impl Client {
         Next::new(self.shared(), queue, take)
     }
 
-    /// The next message of the filters that were given to [`Client::listen`]; none once the client is disconnected for
-    /// good. Any number of tasks may wait; each message goes to one of them.
+    /// The next message of the filters of [`Client::listen`]; none once the client is disconnected for good. Any number of tasks may wait; each message goes to one of them.
     pub async fn receive(&self) -> Option<Message> {
         self.next(Queue::Received, State::take).await
     }
@@ -243,12 +243,13 @@ impl Client {
         block_on_for(self.receive(), timeout).ok_or(TimedOut)
     }
 
-    /// The next message of the filters that were given to [`Client::listen`], if there is one already.
+    /// The next message of the filters of [`Client::listen`], if there is one already.
     pub fn try_receive(&self) -> Option<Message> {
         self.shared().try_queue(Queue::Received, State::take)
     }
 
-    /// The same as [`Client::receive`] under a guard, which says when and how the message is acknowledged.
+    /// Form of [`Client::receive`] that returns the message under a guard, which decides when and how the message is
+    /// acknowledged.
     pub async fn receive_held(&self) -> Option<Held> {
         let taken = self.next(Queue::Received, State::hold).await?;
         Some(Held::new(Arc::clone(self.shared()), taken))
@@ -293,8 +294,8 @@ impl Client {
         block_on(self.run())
     }
 
-    /// User name and password for the attempt that asks for them by [`crate::ConnectionEvent::CredentialsWanted`],
-    /// and for all that follow.
+    /// Sets user name and password for the attempt that waits for them
+    /// ([`crate::ConnectionEvent::CredentialsWanted`]) and for all later ones.
     pub fn set_credentials(&self, credentials: Option<Credentials>) -> Result<(), ConnectError> {
         let mut state = self.shared().lock();
         let result = state.session.apply(self.shared().now(), Input::SetCredentials(credentials));
@@ -311,7 +312,7 @@ impl Client {
         Ok(ReauthenticateToken(self.completion(ticket)))
     }
 
-    /// An operation that is quarantined goes out again; false if it is not quarantined.
+    /// Sends an operation that is quarantined again; false if it is not quarantined.
     pub fn retry(&self, ticket: Ticket) -> bool {
         let mut state = self.shared().lock();
         let is_quarantined = state.session.apply(self.shared().now(), Input::Retry(ticket)).is_ok();
@@ -319,7 +320,7 @@ impl Client {
         is_quarantined
     }
 
-    /// An operation that is quarantined is dropped, and its token resolves; false if it is not quarantined.
+    /// Drops an operation that is quarantined, and its token resolves; false if it is not quarantined.
     pub fn give_up(&self, ticket: Ticket) -> bool {
         let mut state = self.shared().lock();
         let is_quarantined = state.session.apply(self.shared().now(), Input::GiveUp(ticket)).is_ok();
@@ -337,7 +338,7 @@ impl Client {
         self.shared().lock().session.pending_subscriptions()
     }
 
-    /// Where a subscription stands; none if the filter is not wanted.
+    /// Status of a subscription; none if the client has none for the filter.
     pub fn subscription_status(&self, filter: &str) -> Option<SubscriptionStatus> {
         let filter = TopicFilter::new(filter).ok()?;
         self.shared().lock().session.subscription(filter)
@@ -364,7 +365,7 @@ impl Client {
         self.shared().lock().session.client_id().into()
     }
 
-    /// Lets what was accepted end, for as long as `network_timeout` of the options, then disconnects.
+    /// Disconnects, after accepted operations have ended or `network_timeout` of the options has passed.
     ///
     /// Fails only if the client is not connected.
     pub fn disconnect(&self) -> Result<DisconnectToken, DisconnectError> {
@@ -372,21 +373,21 @@ impl Client {
         self.disconnect_within(drain)
     }
 
-    /// Lets what was accepted end, for as long as `drain`, then disconnects. Operations that have not ended by
-    /// then end with it.
+    /// Disconnects, after accepted operations have ended or `drain` has passed. Operations that have not ended by then
+    /// end with the connection.
     pub fn disconnect_within(&self, drain: Duration) -> Result<DisconnectToken, DisconnectError> {
         self.disconnect_with(Disconnect::within(drain))
     }
 
-    /// [`Client::disconnect_within`] that also says whether the will is published, and how long the session is kept
-    /// from now on.
+    /// Form of [`Client::disconnect_within`] with all options of a disconnection: whether the will is published, and how
+    /// long the server keeps the session from now on.
     pub fn disconnect_with(&self, disconnect: Disconnect) -> Result<DisconnectToken, DisconnectError> {
         let ticket = self.shared().submit(&Command::Disconnect(disconnect), |_, _, ticket| ticket)?;
         Ok(DisconnectToken(self.completion(ticket)))
     }
 }
 
-/// The command, its filter, and what becomes of whoever takes the messages.
+/// The command, its filter, and what makes a target of the taker.
 type SubscribeCommand<'a, F> = (Command<'a>, TopicFilter<'a>, F);
 
 fn subscribe_command(

@@ -1,6 +1,6 @@
-//! Events of the connection, kept for those who want to know.
+//! Events of the connection, and a queue of them for each subscriber.
 //!
-//! A slow listener loses the oldest events, never the driver's time.
+//! A slow subscriber loses the oldest events; the driver never waits for it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use mqtt_session::{OfflineCause, QuarantineReport, Rejected, Ticket};
 pub enum ConnectionEvent {
     /// The server has accepted the connection.
     Online {
-        /// Whether the server went on with a session that it had kept.
+        /// Whether the server has resumed the session of an earlier connection.
         session_present: bool,
     },
-    /// The connection is gone, or could not be had.
+    /// The connection ended, or an attempt to connect failed.
     Offline {
         /// Why.
         cause: OfflineCause,
-        /// Whether it is tried again.
+        /// Whether the client will connect again.
         will_retry: bool,
     },
     /// Connections broke whenever an operation was under way: it is quarantined until [`crate::Client::retry`] or
     /// [`crate::Client::give_up`] decides about it, and the rest goes on.
     Quarantined {
-        /// Which; the token of an operation tells it too.
+        /// Which operation; the same as `ticket` of its token.
         ticket: Ticket,
-        /// What speaks against it.
+        /// Why it is suspected.
         report: QuarantineReport,
     },
     /// The next attempt to connect waits for [`crate::Client::set_credentials`], for as long as `network_timeout`.
@@ -46,7 +46,7 @@ pub enum ConnectionEvent {
         /// How many.
         count: u64,
     },
-    /// Messages were acknowledged that nobody has taken: no stream, callback or `listen` came for them within
+    /// Messages that nobody has taken were acknowledged: there was no stream, callback or `listen` for them within
     /// `Options::unclaimed_grace`, their stream was dropped, or the filter was unsubscribed.
     MessagesGivenUp {
         /// Their topic. Where messages of more than 16 topics are given up at once, those of further topics count here too.
@@ -54,13 +54,13 @@ pub enum ConnectionEvent {
         /// How many.
         count: u64,
     },
-    /// A guard was dropped that had not said what became of its message; the message is the next one of its taker.
+    /// A guard was dropped before its message was acknowledged, refused or left; its taker gets the message once more.
     MessageHandedBack {
         /// Topic of the message.
         topic: Arc<str>,
     },
     /// One message has been the oldest for five seconds, is not taken, and holds back acknowledgements of others, which go
-    /// out in the order of arrival; the server may send no further QoS 1 and 2 messages. Told once until all go on.
+    /// out in the order of arrival; the server may send no further QoS 1 and 2 messages. Reported once until none is held back.
     Stalled {
         /// Filter of the stream or callback that has not taken it; none if nobody has claimed it, or `receive` has not.
         filter: Option<Arc<str>>,
@@ -69,7 +69,7 @@ pub enum ConnectionEvent {
         /// Messages that are not acknowledged.
         unacknowledged: usize,
     },
-    /// The server has more messages under way than the receive maximum; they are taken. Told once for a connection.
+    /// The server has more messages under way than the receive maximum; they are taken. Reported once per connection.
     ReceiveMaximumExceeded {
         /// Messages that are not acknowledged.
         unacknowledged: usize,
@@ -103,13 +103,13 @@ pub enum ConnectionEvent {
     /// The log of the session could not be written and ends; the client goes on.
     #[cfg(feature = "capture")]
     CaptureFailed {
-        /// What the sink said.
+        /// Error of the sink.
         kind: std::io::ErrorKind,
     },
 }
 
 impl ConnectionEvent {
-    /// Adds an event that says the same of more messages; false if it says something else.
+    /// Adds the count of an event of the same kind; false if it is of another kind.
     pub(crate) fn absorb(&mut self, event: &ConnectionEvent) -> bool {
         match (self, event) {
             (
@@ -132,10 +132,10 @@ impl ConnectionEvent {
     }
 }
 
-/// Events that a listener may leave waiting.
+/// Events that wait for one subscriber, at the most.
 const WAITING_MAX: usize = 64;
 
-/// The listeners.
+/// The subscribers.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueues {
     queues: Vec<Option<EventQueue>>,
@@ -161,7 +161,7 @@ impl EventQueues {
         }
     }
 
-    /// The listener goes; its waker is to be dropped once no lock is held.
+    /// Removes a subscriber; its waker is to be dropped once no lock is held.
     pub(crate) fn remove(&mut self, index: usize) -> Option<Waker> {
         self.queues[index].take()?.waker
     }

@@ -29,7 +29,7 @@ use crate::shared::Shared;
 #[must_use = "nothing happens unless an adapter runs the driver"]
 pub struct Driver {
     shared: Arc<Shared>,
-    /// The beginning of a packet whose rest has not arrived.
+    /// The beginning of a packet that has not arrived completely.
     input: BytesMut,
     output: TransmitBuf,
     /// The link for which `input` and `output` are.
@@ -44,7 +44,7 @@ pub struct Driver {
     is_silenced: bool,
     /// Whether the output has had nothing but the CONNECT of this link in it.
     holds_connect: bool,
-    /// The last attempt that was told to the log.
+    /// The last attempt that was logged.
     #[cfg(feature = "tracing")]
     logged_attempt: u64,
     /// Bytes of this turn.
@@ -91,9 +91,9 @@ pub enum Turn {
         wants_write: bool,
         /// The latest moment for another turn.
         deadline: Option<Instant>,
-        /// Under load: more is about to come, and costs less if it is read at once. After so long another turn is due,
-        /// whatever happens; an adapter whose timers are not as fine ignores it.
-        rest: Option<Duration>,
+        /// Under load: leave the link alone for so long, then take another turn, so that one read finds what arrives
+        /// meanwhile. An adapter whose timers are not as fine ignores it.
+        coalescing_delay: Option<Duration>,
     },
     /// More can be done at once; others may go first.
     Again,
@@ -109,7 +109,7 @@ const LOADED_FROM: usize = 16;
 
 /// How long the link is left alone under load: many acknowledgements come with one read then, and a round trip is
 /// not much longer than before.
-const REST: Duration = Duration::from_micros(50);
+const COALESCING_DELAY: Duration = Duration::from_micros(50);
 
 /// While more can be done at once, the log is written when it has more bytes than this.
 #[cfg(feature = "capture")]
@@ -142,7 +142,7 @@ impl Driver {
         }
     }
 
-    /// The way to the server of the current attempt.
+    /// The route to the server of the current attempt.
     pub fn route(&self) -> Route {
         self.shared.route()
     }
@@ -256,7 +256,7 @@ impl Driver {
             return self.close(OfflineCause::TransportClosed, Some(error));
         }
         if self.written_len == 0 && (1..SPARSE_MAX).contains(&self.read_len) {
-            link.hasten();
+            link.quickack();
         }
         let now = self.shared.now();
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
@@ -277,8 +277,8 @@ impl Driver {
         let unread = if self.is_unread { state.routes.unread_until() } else { None };
         let deadline = state.poll_timeout().into_iter().chain(stalled).chain(unread).min();
         let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
-        let rest = (is_loaded && self.output.is_empty()).then_some(REST);
-        Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, rest }
+        let coalescing_delay = (is_loaded && self.output.is_empty()).then_some(COALESCING_DELAY);
+        Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, coalescing_delay }
     }
 
     /// Whether the link is to be read. That bytes wait to be written is no reason not to: the server may be waiting for

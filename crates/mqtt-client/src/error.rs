@@ -48,7 +48,7 @@ enum ConnectCause {
     Url(OptionsError),
 }
 
-/// What kind of trouble a connection is in.
+/// Kind of a [`ConnectError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
@@ -68,7 +68,7 @@ pub enum ConnectErrorKind {
     Disconnected,
     /// The options have no valid CONNECT, or the client is connected already.
     Options,
-    /// What drives the client is gone, such as its runtime: it never connects again.
+    /// The driver of the client is gone, for instance with its runtime: the client never connects again.
     DriverGone,
 }
 
@@ -97,7 +97,7 @@ impl ConnectError {
         ConnectError { server, cause: ConnectCause::Options(reason), io_error: None }
     }
 
-    /// What kind of trouble it is.
+    /// Its kind.
     pub fn kind(&self) -> ConnectErrorKind {
         let ConnectCause::Offline(cause) = &self.cause else { return ConnectErrorKind::Options };
         match cause {
@@ -118,7 +118,7 @@ impl ConnectError {
         }
     }
 
-    /// Why the connection ended, in the session's words; none if it was never tried.
+    /// Why the connection ended; none if it was never tried.
     pub fn cause(&self) -> Option<OfflineCause> {
         match self.cause {
             ConnectCause::Offline(cause) => Some(cause),
@@ -159,11 +159,11 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// Why a message was not published, or nobody can say whether it was.
+/// Why a message was not published, or is not known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The topic is no topic name.
+    /// The topic is not a valid topic name.
     #[error("not published: {0}")]
     Topic(TopicError),
     /// The session did not accept the message; nothing of it was sent.
@@ -178,12 +178,12 @@ pub enum PublishError {
     /// The message took no effect, for certain.
     #[error("not published: {0}")]
     Rejected(Rejected),
-    /// Nobody can say whether the message arrived.
+    /// It cannot be known whether the message arrived.
     #[error("it may have arrived: {0}")]
     Indeterminate(Indeterminate),
-    /// What drives the client is gone, such as its runtime. From a call: the message was not accepted. From a token:
-    /// nobody can say what became of it.
-    #[error("what drives the client is gone, such as its runtime")]
+    /// The driver of the client is gone, for instance with its runtime. From a call: the message was not accepted. From a token:
+    /// it cannot be known whether the message arrived.
+    #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
 }
 
@@ -196,7 +196,7 @@ impl PublishError {
         matches!(self, PublishError::TimedOut { .. })
     }
 
-    /// Whether the message may have arrived all the same.
+    /// Whether the message may have arrived despite the error.
     pub const fn may_have_arrived(&self) -> bool {
         matches!(
             self,
@@ -219,7 +219,7 @@ impl PublishError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The filter is no topic filter.
+    /// The filter is not a valid topic filter.
     #[error("{0}")]
     Filter(TopicError),
     /// The session did not accept the request; nothing of it was sent.
@@ -228,11 +228,11 @@ pub enum SubscribeError {
     /// The request took no effect, for certain.
     #[error("{0}")]
     Rejected(Rejected),
-    /// Nobody can say whether the request took effect.
+    /// It cannot be known whether the request took effect.
     #[error("{0}")]
     Indeterminate(Indeterminate),
-    /// What drives the client is gone, such as its runtime.
-    #[error("what drives the client is gone, such as its runtime")]
+    /// The driver of the client is gone, for instance with its runtime.
+    #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
 }
 
@@ -253,22 +253,22 @@ pub enum DisconnectError {
     /// The session did not accept it: the client is not connected, or the options of the disconnection do not fit.
     #[error("not disconnected: {0}")]
     NotAccepted(SessionRefusal),
-    /// What drives the client is gone, such as its runtime, and its connection with it.
-    #[error("what drives the client is gone, such as its runtime")]
+    /// The driver of the client is gone, for instance with its runtime, and its connection with it.
+    #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
 }
 
-/// A bounded wait was over before anything came.
+/// A bounded wait ended before anything arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("nothing came in time")]
+#[error("nothing arrived in time")]
 pub struct TimedOut;
 
 /// Why a URL is not a valid server address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
-    /// It is no URL.
-    #[error("{url:?} is no URL; write mqtt://HOST, mqtt://HOST:PORT or mqtt://USER:PASSWORD@HOST")]
+    /// It is not a URL.
+    #[error("{url:?} is not a URL; write mqtt://HOST, mqtt://HOST:PORT or mqtt://USER:PASSWORD@HOST")]
     NotAUrl {
         /// What was given.
         url: String,
@@ -282,14 +282,14 @@ pub enum OptionsError {
     /// It names no host.
     #[error("the URL names no host; write mqtt://HOST")]
     NoHost,
-    /// Its port is no number from 1 to 65,535.
-    #[error("{port:?} is no port; use a number from 1 to 65535")]
+    /// Its port is not a number from 1 to 65,535.
+    #[error("{port:?} is not a port; use a number from 1 to 65535")]
     Port {
         /// What was given.
         port: String,
     },
-    /// It has a path, a query or a fragment, which say nothing here.
-    #[error("the URL ends with {path:?}, which says nothing; leave it out")]
+    /// It has a path, a query or a fragment, which have no meaning for its scheme.
+    #[error("the URL ends with {path:?}, which has no meaning; leave it out")]
     Path {
         /// What was given.
         path: String,

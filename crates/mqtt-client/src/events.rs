@@ -14,7 +14,7 @@ use crate::shared::Shared;
 
 /// A stream of [`ConnectionEvent`]s from the moment it was made; it ends with the driver.
 ///
-/// It keeps 64 events: a listener that is slower loses the oldest ones.
+/// Up to 64 events wait in it; a slower subscriber loses the oldest ones.
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Events {

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use mqtt_session::{Status, SubscriptionStatus};
 
-/// What a stream has and waits for; `Display` says it in words.
+/// What a stream has and waits for; `Display` gives a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamExplanation {
     /// Its filter.
     pub filter: Arc<str>,
-    /// Where its subscription stands; none if the filter is not wanted any more.
+    /// Status of its subscription; none if the client has none for the filter any more.
     pub status: Option<SubscriptionStatus>,
-    /// Where the connection stands.
+    /// Status of the connection.
     pub connection: Status,
     /// Messages that wait in it to be taken.
     pub waiting: usize,

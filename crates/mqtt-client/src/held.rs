@@ -12,12 +12,12 @@ use crate::shared::Shared;
 use crate::state::Taken;
 use crate::waiting::Part;
 
-/// A message that is acknowledged when this guard is told to, and not before.
+/// A guard around a message, which is acknowledged when the guard is asked to, and not before.
 ///
-/// Dropping the guard without a word, by `?`, by a panic or because a task is cancelled, acknowledges nothing: the
-/// message is the next one of its stream, its callback or `receive` again, [`crate::Stats::messages_handed_back`] counts
-/// it and [`crate::ConnectionEvent::MessageHandedBack`] tells of it. With QoS 0 there is no acknowledgement, and all the
-/// rest is the same.
+/// Dropping the guard without a decision, by `?`, by a panic or because a task is cancelled, acknowledges nothing: its
+/// stream, its callback or `receive` gets the message once more, [`crate::Stats::messages_handed_back`] counts it and
+/// [`crate::ConnectionEvent::MessageHandedBack`] reports it. With QoS 0 there is no acknowledgement; the message is
+/// handed back just as well.
 ///
 /// Acknowledgements go out in the order in which the messages arrived, so one that is held back holds back those of
 /// later messages. [5.0 MQTT-4.6.0-2]
@@ -40,7 +40,7 @@ use crate::waiting::Part;
 pub struct Held {
     shared: Arc<Shared>,
     message: Message,
-    /// None once it was said what became of the message.
+    /// None once the message was acknowledged, refused or left.
     part: Option<(Taker, Part)>,
 }
 
@@ -49,13 +49,13 @@ impl Held {
         Held { shared, message: taken.message, part: Some((taken.taker, taken.part)) }
     }
 
-    /// Acknowledges the message now and gives it away.
+    /// Acknowledges the message now and returns it.
     pub fn acknowledge(mut self) -> Message {
         self.settle(Some(ReasonCode::Success));
         self.message.clone()
     }
 
-    /// 5.0: tells the server that the message was refused, and why; the code is 0x80 or above.
+    /// 5.0: acknowledges the message with a reason code that refuses it, 0x80 or above.
     ///
     /// If others hold the message too, the first refusal goes out when all have let it go. Fails if PUBACK or
     /// PUBREC has no such code, or before 5.0, which has none at all; then the message is still held.

@@ -5,9 +5,9 @@ use std::io::{self, IoSlice};
 
 use crate::server::Server;
 
-/// An open byte stream that is told to be non-blocking.
+/// An open byte stream that never blocks.
 ///
-/// A call that cannot go on returns [`io::ErrorKind::WouldBlock`]; the adapter then waits until the stream is ready.
+/// A call that cannot proceed returns [`io::ErrorKind::WouldBlock`]; the adapter then waits until the stream is ready.
 pub trait Link {
     /// Reads into `buf`; 0 is the end of the stream.
     ///
@@ -21,18 +21,18 @@ pub trait Link {
     /// Says that nothing more will be written; what comes in can still be read.
     fn shutdown(&mut self) -> io::Result<()>;
 
-    /// Whether it goes on once the socket can be written. `has_output` says whether the driver has bytes that
-    /// [`Link::try_write`] did not take; a layer that waits for something else to take them says no.
+    /// Whether to call again once the socket can be written. `has_output` says whether the driver has bytes that
+    /// [`Link::try_write`] did not take; a layer that takes them only after something else returns false.
     fn wants_write(&self, has_output: bool) -> bool {
         has_output
     }
 
-    /// What was read is not followed by a write, so that the other side's system should learn at once that it came:
-    /// a server that gathers small writes holds the next one back until then. Does nothing where it cannot be told.
-    fn hasten(&mut self) {}
+    /// Asks the system to acknowledge at once what was read, since no write follows that would carry the acknowledgement:
+    /// a server that gathers small writes holds the next one back until then. Default: does nothing.
+    fn quickack(&mut self) {}
 
-    /// Whether a read that does not fill its buffer has taken all that there was; a layer that keeps bytes of its own
-    /// says no, and is read until it would block.
+    /// Whether a read that does not fill its buffer has taken all that there was. A layer with a buffer of its own
+    /// returns false, and is read until it would block.
     fn short_read_is_all(&self) -> bool {
         true
     }
@@ -58,8 +58,8 @@ impl<L: Link + ?Sized> Link for Box<L> {
         (**self).wants_write(has_output)
     }
 
-    fn hasten(&mut self) {
-        (**self).hasten();
+    fn quickack(&mut self) {
+        (**self).quickack();
     }
 
     fn short_read_is_all(&self) -> bool {

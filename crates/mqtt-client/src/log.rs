@@ -1,7 +1,7 @@
-//! What is told to `tracing`, with the feature of that name; without it this file is not compiled.
+//! What is logged by `tracing`, with the feature of that name; without it this file is not compiled.
 //!
-//! What is lost, given up or stalls is told at `warn`, the life of connections at `debug`, packets at `trace`: by kind
-//! and number, and never what is in them.
+//! Lost messages and stalls are logged at `warn`, the life of connections at `debug`, packets at `trace`: by kind and
+//! number, and never their content.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub(crate) fn opened(attempt: u64) {
     debug!(attempt, "the link is open");
 }
 
-/// A link broke or could not be had.
+/// A link broke, or dialling failed.
 pub(crate) fn link_failed(attempt: u64, error: Option<&io::Error>) {
     match error {
         Some(error) => debug!(attempt, %error, "the link failed"),
@@ -30,7 +30,7 @@ pub(crate) fn link_failed(attempt: u64, error: Option<&io::Error>) {
     }
 }
 
-/// Something happened that the application learns too.
+/// An event of the session, which the application gets too.
 pub(crate) fn event(event: &Event) {
     match event {
         Event::Online { session_present } => {
@@ -51,7 +51,7 @@ pub(crate) fn event(event: &Event) {
     }
 }
 
-/// What an application should know that it might not ask for.
+/// Events that matter also to an application without [`Events`](crate::Events).
 pub(crate) fn connection_event(event: &ConnectionEvent) {
     match event {
         ConnectionEvent::MessagesDropped { count } => {

@@ -16,7 +16,7 @@ use crate::authentication::Authenticator;
 use crate::capture::Capture;
 use crate::error::OptionsError;
 use crate::link::Layer;
-use crate::route::Ways;
+use crate::route::TransportOptions;
 use crate::server::{Scheme, Server};
 use crate::socket::SocketOptions;
 
@@ -43,23 +43,23 @@ use crate::socket::SocketOptions;
 pub struct Options {
     /// Where to connect.
     pub server: Server,
-    /// Where to connect if that server cannot be had.
+    /// Further servers, which are tried when the first cannot be reached.
     pub other_servers: Vec<Server>,
     /// The settings of the session.
     pub config: Config,
     /// Bytes of messages that may wait to be taken, of all subscriptions together, and 128 for each message. Default:
     /// 64 MiB. See [`Options::incoming_bytes_max`].
     pub incoming_bytes_max: usize,
-    /// How long a message waits that nobody has come for. Default: 10 s. See [`Options::unclaimed_grace`].
+    /// How long a message without a taker waits. Default: 10 s. See [`Options::unclaimed_grace`].
     pub unclaimed_grace: Duration,
     pub(crate) credentials_source: Option<CredentialsSource>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    pub(crate) ways: Ways,
+    pub(crate) transport: TransportOptions,
     #[cfg(feature = "capture")]
     pub(crate) capture: Option<Capture>,
 }
 
-/// Whoever knows the credentials of an attempt to connect.
+/// The function of [`Options::credentials_from`].
 #[derive(Clone)]
 pub(crate) struct CredentialsSource(Arc<dyn Fn() -> Option<Credentials> + Send + Sync>);
 
@@ -83,7 +83,7 @@ impl Options {
             other_servers: Vec::new(),
             credentials_source: None,
             authenticator: None,
-            ways: Ways::default(),
+            transport: TransportOptions::default(),
             #[cfg(feature = "capture")]
             capture: None,
             config: Config::new(""),
@@ -105,42 +105,42 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether the first or another server needs TLS, and no options for it were given.
+    /// Whether the first or another server needs TLS, and the options have none.
     pub fn needs_tls(&self) -> bool {
-        self.ways.tls.is_none() && self.servers().any(|server| server.scheme.is_secure())
+        self.transport.tls.is_none() && self.servers().any(|server| server.scheme.is_secure())
     }
 
-    /// Whether the first or another server needs WebSocket, and no layer for it was given.
+    /// Whether the first or another server needs WebSocket, and the options have none.
     pub fn needs_websocket(&self) -> bool {
-        self.ways.websocket.is_none() && self.servers().any(|server| server.scheme.is_websocket())
+        self.transport.websocket.is_none() && self.servers().any(|server| server.scheme.is_websocket())
     }
 
     fn servers(&self) -> impl Iterator<Item = &Server> {
         std::iter::once(&self.server).chain(&self.other_servers)
     }
 
-    /// What protects connections to servers whose scheme asks for it, such as `Tls` of mqtt-transport.
+    /// TLS for servers whose scheme is `mqtts` or `wss`: `Tls` of mqtt-transport.
     pub fn tls(mut self, layer: impl Layer + 'static) -> Options {
-        self.ways.tls = Some(Arc::new(layer));
+        self.transport.tls = Some(Arc::new(layer));
         self
     }
 
-    /// What carries connections to servers whose scheme is `ws` or `wss`, such as `WebSocket` of mqtt-transport.
+    /// WebSocket for servers whose scheme is `ws` or `wss`: `WebSocket` of mqtt-transport.
     pub fn websocket(mut self, layer: impl Layer + 'static) -> Options {
-        self.ways.websocket = Some(Arc::new(layer));
+        self.transport.websocket = Some(Arc::new(layer));
         self
     }
 
-    /// The proxy that connections go through, and its protocol, such as `Socks5` or `HttpConnect` of mqtt-transport.
+    /// A proxy for all connections over TCP, and its protocol: `Socks5` or `HttpConnect` of mqtt-transport.
     pub fn proxy(mut self, host: impl Into<String>, port: u16, layer: impl Layer + 'static) -> Options {
         let proxy = Server { port, ..Server::new(Scheme::Mqtt, host) };
-        self.ways.proxy = Some((proxy, Arc::new(layer)));
+        self.transport.proxy = Some((proxy, Arc::new(layer)));
         self
     }
 
-    /// How sockets are set up.
+    /// Options of sockets.
     pub fn socket(mut self, socket: SocketOptions) -> Options {
-        self.ways.socket = socket;
+        self.transport.socket = socket;
         self
     }
 
@@ -150,7 +150,7 @@ impl Options {
         self
     }
 
-    /// Names the session at the server. Default: the server chooses.
+    /// Client identifier, which names the session at the server. Default: the server chooses.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Options {
         self.config.client_id = client_id.into();
         self
@@ -163,7 +163,7 @@ impl Options {
         self
     }
 
-    /// Who is asked for user name and password before each attempt to connect.
+    /// A source of user name and password, asked before each attempt to connect.
     ///
     /// The call is made by the driver and must not wait. Where it would have to, set
     /// [`Config::asks_credentials`] and answer [`crate::ConnectionEvent::CredentialsWanted`] instead.
@@ -175,7 +175,7 @@ impl Options {
         self
     }
 
-    /// 5.0: who proves, step by step, that the client is who it says, and makes the server prove itself.
+    /// 5.0: enhanced authentication, such as SCRAM: client and server prove their identity to each other, step by step.
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Options {
         self.config.authentication_method = Some(authenticator.method().into());
         self.authenticator = Some(Arc::new(authenticator));
@@ -189,7 +189,7 @@ impl Options {
         self
     }
 
-    /// One more server to connect to if those before it cannot be had; reached like the first one.
+    /// One more server, which is tried when those before it cannot be reached; scheme and path are those of the first.
     pub fn or_server(mut self, host: impl Into<String>, port: u16) -> Options {
         self.other_servers.push(Server { host: host.into(), port, ..self.server.clone() });
         self
@@ -222,10 +222,10 @@ impl Options {
         self
     }
 
-    /// How long a message waits that nobody has come for, unacknowledged. Default: 10 s.
+    /// How long a message without a taker waits, unacknowledged. Default: 10 s.
     ///
     /// The server of a persistent session sends what it has collected at once, perhaps before the program has called
-    /// `subscribe`: what waits goes to the stream, callback or `listen` that comes first for it. All messages of filters
+    /// `subscribe`: what waits goes to the first stream, callback or `listen` of its filter. All messages of filters
     /// that this client does not know share one such time, which begins with the first of them; those of a stream that
     /// was dropped have one of their own. After it they are acknowledged and given up, with
     /// [`crate::ConnectionEvent::MessagesGivenUp`], since they hold back the acknowledgements of wanted messages.
@@ -248,13 +248,13 @@ impl Options {
     }
 
     /// Whether a server that sends more than the receive maximum is disconnected. Default: false, its messages are
-    /// taken and [`crate::ConnectionEvent::ReceiveMaximumExceeded`] tells of it.
+    /// taken and [`crate::ConnectionEvent::ReceiveMaximumExceeded`] reports it.
     pub fn strict_receive_maximum(mut self, strict: bool) -> Options {
         self.config.strict_receive_maximum = strict;
         self
     }
 
-    /// What is done with messages when the queue is full, or there is no connection.
+    /// Policy for messages when the queue is full, or there is no connection.
     pub fn queue_policy(mut self, policy: QueuePolicy) -> Options {
         self.config.queue_policy = policy;
         self
@@ -268,7 +268,7 @@ impl Options {
 
     /// Whether the session ends with its connection. Default: true.
     ///
-    /// A session that is kept needs a client identifier.
+    /// A persistent session needs a client identifier.
     pub fn clean_session(mut self, clean_session: bool) -> Options {
         self.config.clean_session = clean_session;
         self
@@ -294,7 +294,7 @@ impl Options {
         self
     }
 
-    /// Whether a first connection that fails is tried again too. Default: false.
+    /// Whether the client also connects again after its first attempt has failed. Default: false.
     pub fn retry_first(mut self, retry_first: bool) -> Options {
         self.config.reconnect.retry_first = retry_first;
         self
@@ -312,15 +312,15 @@ impl Options {
         self
     }
 
-    /// A will with QoS 0 that is not kept.
+    /// A will with QoS 0 that is not retained.
     pub fn simple_will(self, topic: impl Into<String>, payload: impl Into<Bytes>) -> Options {
         self.will(Will::new(topic, payload))
     }
 }
 
-/// What options can be made of: themselves, or a URL.
+/// Types that make options: [`Options`] themselves, and URLs.
 pub trait IntoOptions {
-    /// The options, or why the URL says no server.
+    /// The options, or why the URL is not a valid server address.
     fn into_options(self) -> Result<Options, OptionsError>;
 }
 
@@ -359,7 +359,7 @@ macro_rules! config_setters {
 config_setters! {
     /// Whether [`crate::ConnectionEvent::CredentialsWanted`] asks for credentials before each attempt. Default: false.
     asks_credentials: bool,
-    /// All that decides when a lost connection is tried again.
+    /// Delays and conditions of reconnecting.
     reconnect: Reconnect,
     /// Unacknowledged QoS 1 and 2 messages sent at once. Default: 1,024 in 5.0 and 20 before.
     in_flight_max: Option<NonZeroU16>,
@@ -372,15 +372,15 @@ config_setters! {
     queue_bytes_max: usize,
     /// Abrupt ends of connections in a row after which an operation is quarantined. Default: none.
     quarantine_after: Option<NonZeroU8>,
-    /// What is done with messages when the server has lost the session.
+    /// Policy for unacknowledged messages when the server has lost the session.
     session_loss: SessionLoss,
     /// 5.0: Topic aliases that are set for the server. Default: 16.
     topic_aliases_max: u16,
     /// 5.0: Topic aliases that the server may set. Default: 16.
     topic_alias_maximum: u16,
-    /// 5.0: Where responses to requests come.
+    /// 5.0: Response topic of requests.
     response_topic: Option<String>,
-    /// 5.0: Whether the server is asked where responses should come. Default: false.
+    /// 5.0: Whether the server is asked for Response Information. Default: false.
     asks_response_information: bool,
     /// 5.0: Whether each subscription has an identifier. Default: true.
     subscription_identifiers: bool,

@@ -28,7 +28,7 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    /// A message for that topic. The payload is taken over or counted, not copied.
+    /// A message for that topic. The payload is moved or reference-counted, not copied.
     pub fn new(topic: &'a str, payload: impl Into<Bytes>) -> Publish<'a> {
         Publish {
             topic,
@@ -40,19 +40,19 @@ impl<'a> Publish<'a> {
         }
     }
 
-    /// How often it may arrive.
+    /// Delivery guarantee: at most once, at least once or exactly once.
     pub fn qos(mut self, qos: QoS) -> Publish<'a> {
         self.qos = qos;
         self
     }
 
-    /// Whether the server keeps it for later subscribers.
+    /// Whether the server retains it for later subscribers.
     pub fn retain(mut self, retain: bool) -> Publish<'a> {
         self.retain = retain;
         self
     }
 
-    /// 5.0: what is said about it.
+    /// 5.0: properties.
     pub fn properties(mut self, properties: Properties<'a>) -> Publish<'a> {
         self.properties = properties;
         self
@@ -99,13 +99,13 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// 5.0: RETAIN as the publisher set it, instead of only on kept messages.
+    /// 5.0: RETAIN as the publisher set it, instead of only on retained messages.
     pub const fn retain_as_published(mut self, retain_as_published: bool) -> Subscribe<'a> {
         self.options.retain_as_published = retain_as_published;
         self
     }
 
-    /// 5.0: whether kept messages are wanted.
+    /// 5.0: whether the server sends retained messages.
     pub const fn retain_handling(mut self, retain_handling: RetainHandling) -> Subscribe<'a> {
         self.options.retain_handling = retain_handling;
         self

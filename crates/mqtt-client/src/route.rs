@@ -1,4 +1,4 @@
-//! The way to a server: what the adapter dials, and the layers over it.
+//! The route to a server: what the adapter dials, and the layers over it.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::link::{BoxedLink, Layer};
 use crate::server::{Scheme, Server};
 use crate::socket::SocketOptions;
 
-/// The way to a server.
+/// The route to a server: what to dial, and the layers over it.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// What the adapter dials.
@@ -18,7 +18,7 @@ pub struct Route {
     server: Server,
     /// From the socket upwards.
     layers: Vec<Arc<dyn Layer>>,
-    /// The option that would give a layer which the scheme needs.
+    /// The option for a layer that the scheme needs and the options lack.
     missing: Option<&'static str>,
 }
 
@@ -39,18 +39,19 @@ pub enum Dial {
     },
 }
 
-/// What options say about the way.
+/// Transport options: layers, proxy and socket.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ways {
+pub(crate) struct TransportOptions {
     pub(crate) tls: Option<Arc<dyn Layer>>,
     pub(crate) websocket: Option<Arc<dyn Layer>>,
     pub(crate) proxy: Option<(Server, Arc<dyn Layer>)>,
     pub(crate) socket: SocketOptions,
 }
 
-impl Ways {
-    /// The way to that server. One that needs a layer which nobody gave leads nowhere, and never to a plain link.
-    pub(crate) fn to(&self, server: Server) -> Route {
+impl TransportOptions {
+    /// The route to a server. If its scheme needs a layer that is missing, [`Route::wrap`] fails; the link is never plain
+    /// instead.
+    pub(crate) fn route_to(&self, server: Server) -> Route {
         let mut layers = Vec::new();
         let mut dial = match server.scheme {
             Scheme::Unix => Dial::Unix { path: server.path.clone() },
@@ -91,5 +92,5 @@ impl Route {
     }
 }
 
-/// How long one address gets before the next one is tried beside it.
+/// Head start of one address before the next one is tried beside it.
 pub const ADDRESS_HEAD_START: Duration = Duration::from_millis(250);

@@ -1,8 +1,8 @@
 //! Where arriving messages go: to streams, to callbacks, to `receive`, or to wait for a taker that comes later.
 //!
 //! A message is acknowledged when all of its takers have taken it, and not before: ending a program, dropping a guard or
-//! a panic acknowledges nothing. What waits is bounded in bytes. Whatever is dropped, left to the server or given up is
-//! counted and told.
+//! a panic acknowledges nothing. What waits is bounded in bytes. Messages that are dropped, left to the server or given
+//! up are counted, and reported by events.
 
 mod stall;
 mod notices;
@@ -62,7 +62,7 @@ pub(crate) struct Routes {
     pub(crate) notices: Notices,
     /// Whether the application has dropped its last handle: nobody takes anything, and nothing is given up.
     is_abandoned: bool,
-    /// Targets of the message being routed; kept for its memory.
+    /// Targets of the message being routed; reused for its memory.
     targets: Vec<Target>,
 }
 

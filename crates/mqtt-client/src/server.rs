@@ -1,21 +1,21 @@
-//! Where a server is, and by what kind of transport it is reached.
+//! The address of a server, and the kind of transport to it.
 
 use std::fmt;
 
 /// A server to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// How it is reached.
+    /// Kind of transport.
     pub scheme: Scheme,
     /// Name or address; an IPv6 address without brackets. Empty for a Unix socket.
     pub host: String,
     /// TCP port; 0 for a Unix socket.
     pub port: u16,
-    /// Of a WebSocket the path of its URL, of a Unix socket the path of the file.
+    /// Path of the URL for a WebSocket; path of the file for a Unix socket.
     pub path: String,
 }
 
-/// By what a server is reached.
+/// Kind of transport to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scheme {
@@ -32,7 +32,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The one that a URL names, in lower case; `tcp` and `ssl` are other words for `mqtt` and `mqtts`.
+    /// The scheme of a URL, in lower case; `tcp` and `ssl` are synonyms of `mqtt` and `mqtts`.
     pub fn from_name(name: &str) -> Option<Scheme> {
         Some(match name {
             "mqtt" | "tcp" => Scheme::Mqtt,
@@ -44,7 +44,7 @@ impl Scheme {
         })
     }
 
-    /// As URLs name it.
+    /// Its name in URLs.
     pub const fn name(self) -> &'static str {
         match self {
             Scheme::Mqtt => "mqtt",
@@ -55,7 +55,7 @@ impl Scheme {
         }
     }
 
-    /// The port unless another is said; none for a Unix socket.
+    /// Default port; none for a Unix socket.
     pub const fn default_port(self) -> Option<u16> {
         match self {
             Scheme::Mqtt => Some(1883),
@@ -66,18 +66,18 @@ impl Scheme {
         }
     }
 
-    /// Whether TLS protects it.
+    /// Whether it uses TLS.
     pub const fn is_secure(self) -> bool {
         matches!(self, Scheme::Mqtts | Scheme::Wss)
     }
 
-    /// Whether WebSocket frames carry it.
+    /// Whether it uses WebSocket.
     pub const fn is_websocket(self) -> bool {
         matches!(self, Scheme::Ws | Scheme::Wss)
     }
 }
 
-/// The path of a WebSocket unless another is said; most servers listen there.
+/// Default path of a WebSocket, which most servers use.
 const WEBSOCKET_PATH: &str = "/mqtt";
 
 impl Server {
@@ -99,8 +99,8 @@ impl Server {
         if Some(*port) == scheme.default_port() { host } else { format!("{host}:{port}") }
     }
 
-    /// The first server of a Server Reference, such as `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; what it leaves out
-    /// is as with `other`.
+    /// The first server of a Server Reference, such as `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the rest comes from
+    /// `other`.
     pub(crate) fn from_reference(reference: &str, other: &Server) -> Server {
         let first = reference.split_whitespace().next().unwrap_or_default();
         let (host, port) = match first.strip_prefix('[').and_then(|rest| rest.split_once(']')) {

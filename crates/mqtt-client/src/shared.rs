@@ -23,7 +23,7 @@ use crate::filters::Taker;
 use crate::machine::Machine;
 use crate::options::{CredentialsSource, Options};
 use crate::payload::Bin;
-use crate::route::{Route, Ways};
+use crate::route::{Route, TransportOptions};
 use crate::routes::{Queue, Routes};
 use crate::server::Server;
 use crate::state::State;
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     clock: Box<dyn Clock>,
     pub(crate) servers: Vec<Server>,
-    ways: Ways,
+    transport: TransportOptions,
     credentials: Option<CredentialsSource>,
     authenticator: Option<Arc<dyn Authenticator>>,
     /// Payloads that are to be dropped without the lock.
@@ -52,7 +52,7 @@ impl Shared {
             unclaimed_grace,
             credentials_source,
             authenticator,
-            ways,
+            transport,
             #[cfg(feature = "capture")]
             capture,
         } = options;
@@ -70,7 +70,7 @@ impl Shared {
             state: Mutex::new(State::new(session, Routes::new(incoming_bytes_max, unclaimed_grace))),
             clock,
             servers,
-            ways,
+            transport,
             credentials: credentials_source,
             authenticator,
             bin: Arc::default(),
@@ -88,7 +88,7 @@ impl Shared {
 
     /// The route to the server of the current attempt.
     pub(crate) fn route(&self) -> Route {
-        self.ways.to(self.server(&self.lock()))
+        self.transport.route_to(self.server(&self.lock()))
     }
 
     /// Gives the session the credentials that it asks for, if the options say who knows them.
@@ -311,7 +311,7 @@ impl Shared {
     pub(crate) fn on_capture_failed(&self, kind: io::ErrorKind) {
         let mut state = self.lock();
         state.session.end_log();
-        state.tell(&ConnectionEvent::CaptureFailed { kind });
+        state.notify(&ConnectionEvent::CaptureFailed { kind });
         self.release(state);
     }
 

@@ -1,13 +1,13 @@
-//! How sockets are set up: plain values that every adapter follows.
+//! Options of sockets: plain values that every adapter applies.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 mqtt_session::options! {
-/// How sockets are set up.
+/// Options of sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Whether small packets go out at once. Default: true. What can wait for more was gathered before.
+    /// Whether small packets go out at once (`TCP_NODELAY`). Default: true; the client gathers writes itself.
     pub nodelay: bool,
     /// How long a silent connection is left alone before the system asks the other side, in whole seconds from 1 to
     /// 32,767; what is outside counts as the nearest of them. Default: never.

@@ -50,12 +50,12 @@ pub(crate) struct State {
     old_errors: Vec<Arc<io::Error>>,
     /// Why no connection is wanted any more.
     pub(crate) stopped: Option<OfflineCause>,
-    /// Counters when packets were last told to the log.
+    /// Counters when packets were last logged.
     #[cfg(feature = "tracing")]
     logged: Stats,
-    /// Whether those who wait for messages know of it.
-    is_stop_told: bool,
-    /// To be woken once the lock is released; kept for its memory.
+    /// Whether those who wait for messages were woken for it.
+    is_stop_notified: bool,
+    /// To be woken once the lock is released; reused for its memory.
     pub(crate) wakers: Vec<Waker>,
 }
 
@@ -87,7 +87,7 @@ impl State {
             stopped: None,
             #[cfg(feature = "tracing")]
             logged: Stats::default(),
-            is_stop_told: false,
+            is_stop_notified: false,
             wakers: Vec::new(),
         }
     }
@@ -113,7 +113,7 @@ impl State {
         let disconnect = Command::Disconnect(Disconnect::within(drain));
         let is_new = self.session.apply(now, Input::Submit(&disconnect)).is_ok();
         if is_new && unfinished > 0 {
-            self.tell(&ConnectionEvent::Draining { unfinished });
+            self.notify(&ConnectionEvent::Draining { unfinished });
         }
     }
 
@@ -163,7 +163,7 @@ impl State {
         Some(Taken { message, taker, part })
     }
 
-    /// Passes on what the session says.
+    /// Passes the events of the session on.
     pub(crate) fn pass_events_on(&mut self, now: Instant) {
         #[cfg(feature = "tracing")]
         self.log_packets();
@@ -172,10 +172,10 @@ impl State {
         }
         if !self.routes.notices.is_empty() {
             for notice in self.routes.notices.take() {
-                self.tell(&notice);
+                self.notify(&notice);
             }
         }
-        self.tell_if_stopped();
+        self.notify_if_stopped();
     }
 
     /// Passes on that the connection is gone, and no end of an operation: those are for tokens to find out.
@@ -184,7 +184,7 @@ impl State {
             if let Event::Offline { cause, .. } = event {
                 self.routes.on_connection_lost();
                 self.stopped = Some(cause);
-                self.tell(&ConnectionEvent::Offline { cause, will_retry: false });
+                self.notify(&ConnectionEvent::Offline { cause, will_retry: false });
             }
         }
     }
@@ -207,36 +207,36 @@ impl State {
             Event::Online { session_present } => {
                 self.stopped = None;
                 self.set_link_error(None);
-                self.tell(&ConnectionEvent::Online { session_present });
+                self.notify(&ConnectionEvent::Online { session_present });
             }
             Event::Offline { cause, retry_at } => {
                 if retry_at.is_none() {
                     self.stopped = Some(cause);
                 }
                 self.routes.on_connection_lost();
-                self.tell(&ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
+                self.notify(&ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
             }
             Event::Quarantined { ticket, report } => {
-                self.tell(&ConnectionEvent::Quarantined { ticket, report });
+                self.notify(&ConnectionEvent::Quarantined { ticket, report });
             }
             Event::Authentication { step, stage } => self.authentication = Some((step, stage)),
             Event::CredentialsWanted { .. } => {
                 self.wants_credentials = true;
-                self.tell(&ConnectionEvent::CredentialsWanted);
+                self.notify(&ConnectionEvent::CredentialsWanted);
             }
             Event::ReceiveMaximumExceeded { unacknowledged } => {
-                self.tell(&ConnectionEvent::ReceiveMaximumExceeded { unacknowledged });
+                self.notify(&ConnectionEvent::ReceiveMaximumExceeded { unacknowledged });
             }
             Event::IdentifierReused { packet_id } => {
-                self.tell(&ConnectionEvent::IdentifierReused { packet_id: packet_id.get() });
+                self.notify(&ConnectionEvent::IdentifierReused { packet_id: packet_id.get() });
             }
             Event::SubscriptionRefused { filter, why } => {
                 let (routes, mut env) = self.routes(now);
                 routes.on_refused(&filter, &mut env);
-                self.tell(&ConnectionEvent::SubscriptionRefused { filter: filter.into(), why });
+                self.notify(&ConnectionEvent::SubscriptionRefused { filter: filter.into(), why });
             }
             Event::FaultRepeated { cause, connections } => {
-                self.tell(&ConnectionEvent::FaultRepeated { cause, connections });
+                self.notify(&ConnectionEvent::FaultRepeated { cause, connections });
             }
             _ => {}
         }
@@ -262,16 +262,17 @@ impl State {
         self.logged = stats;
     }
 
-    /// Those who wait for messages learn that none will come: once the last link is closed, not before.
-    fn tell_if_stopped(&mut self) {
+    /// Wakes those who wait for messages when none will come: once the last link is closed, not before.
+    fn notify_if_stopped(&mut self) {
         let is_stopped = self.is_stopped();
-        if is_stopped && !self.is_stop_told {
+        if is_stopped && !self.is_stop_notified {
             self.wakers.extend(self.routes.take_wakers());
         }
-        self.is_stop_told = is_stopped;
+        self.is_stop_notified = is_stopped;
     }
 
-    pub(crate) fn tell(&mut self, event: &ConnectionEvent) {
+    /// Puts an event into the queue of each [`Events`](crate::Events).
+    pub(crate) fn notify(&mut self, event: &ConnectionEvent) {
         #[cfg(feature = "tracing")]
         log::connection_event(event);
         let State { events, wakers, .. } = self;

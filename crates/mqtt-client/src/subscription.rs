@@ -34,7 +34,7 @@ use crate::token::SubscribeToken;
 ///
 /// Acknowledgements go out in the order in which messages arrived [5.0 MQTT-4.6.0-2]. So a stream that is not read holds
 /// back those of all others, and once as many messages wait as the server sends at once, no QoS 1 or 2 message comes any
-/// more: [`crate::ConnectionEvent::Stalled`] tells of it. Pings and outgoing messages go on.
+/// more: [`crate::ConnectionEvent::Stalled`] reports it. Pings and outgoing messages go on.
 #[derive(Debug)]
 #[must_use = "a stream that is dropped takes no messages"]
 pub struct Subscription {
@@ -106,7 +106,7 @@ impl Subscription {
         self.handle.shared.try_queue(Queue::Stream(self.id), State::take)
     }
 
-    /// The next message under a guard, which says when and how it is acknowledged.
+    /// The next message under a guard, which decides when and how it is acknowledged.
     pub async fn next_held(&mut self) -> Option<Held> {
         std::future::poll_fn(|context| self.poll_taken(context)).await.map(|taken| self.hold(taken))
     }

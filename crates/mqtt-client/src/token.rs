@@ -34,7 +34,7 @@ impl Completion {
         self.shared.release(state);
     }
 
-    /// The outcome, or none if nobody is left who could bring it about.
+    /// The outcome, or none if the driver is gone.
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
         let ticket = self.ticket;
         self.shared.poll(
@@ -66,7 +66,7 @@ macro_rules! token {
         pub struct $name(pub(crate) Completion);
 
         impl $name {
-            /// Blocks this thread until the operation has ended.
+            /// Waits for the outcome; blocks this thread.
             pub fn wait(self) -> $output {
                 block_on(self)
             }
@@ -84,7 +84,7 @@ macro_rules! token {
                 self.0.ticket
             }
 
-            /// Why the operation has not ended, and what comes next; `Display` says it in words.
+            /// Why the operation has not ended, and what it waits for; `Display` gives a sentence.
             pub fn explain(&self) -> Explanation {
                 self.0.shared.lock().session.explain(self.0.ticket)
             }
@@ -107,7 +107,7 @@ token! {
 }
 
 token! {
-    /// A connection that was asked for. Resolves when the server has accepted, or when no attempt is left.
+    /// A connection. Resolves when the server has accepted it, or when the client does not try again.
     ConnectToken -> Result<(), ConnectError>, connect_result
 }
 
@@ -117,23 +117,23 @@ token! {
 }
 
 token! {
-    /// An authentication that was asked for once more. Resolves when both sides are satisfied.
+    /// A re-authentication. Resolves when both sides have accepted it.
     ReauthenticateToken -> Result<(), ConnectError>, connect_result
 }
 
 token! {
-    /// A subscription that was asked for. Resolves with the granted QoS.
+    /// A subscription. Resolves with the granted QoS.
     SubscribeToken -> Result<QoS, SubscribeError>, subscribe_result
 }
 
 token! {
-    /// The end of a subscription that was asked for. Resolves with the server's reason code, which in 5.0 says whether
-    /// there was such a subscription, and is success before.
+    /// An unsubscription. Resolves with the server's reason code; in 5.0 it tells whether there was such a subscription,
+    /// before it is success.
     UnsubscribeToken -> Result<ReasonCode, SubscribeError>, unsubscribe_result
 }
 
 token! {
-    /// A disconnection that was asked for. Resolves when the connection is closed.
+    /// A disconnection. Resolves when the connection is closed.
     DisconnectToken -> (), |_: &Completion, _: Option<Outcome>| ()
 }
 

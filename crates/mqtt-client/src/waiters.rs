@@ -1,7 +1,7 @@
-//! Who waits for the end of which operation.
+//! The tasks that wait for the ends of operations.
 //!
 //! An entry exists from the submission until its token has seen the end or was dropped. An operation whose token
-//! is gone ends without anybody being told; it is not cancelled.
+//! is gone still goes on to its end; nobody is notified.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

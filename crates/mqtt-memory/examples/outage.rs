@@ -20,7 +20,7 @@ async fn hasty_meter(world: World, client: Client) -> Outcome<()> {
     Ok(())
 }
 
-/// The same with QoS 1, and it ends only when the broker has all reports.
+/// The meter with QoS 1, which ends only when the broker has all reports.
 async fn careful_meter(world: World, client: Client) -> Outcome<()> {
     let mut reports = Vec::new();
     for litres in 1..=60 {

@@ -19,9 +19,9 @@ pub struct Faults {
     pub stalls: u8,
     /// The link breaks, at any byte of either direction or at any moment.
     pub cuts: u8,
-    /// Nothing gets through any more, and neither side is told.
+    /// Nothing gets through any more, and neither side is notified.
     pub silences: u8,
-    /// What was under way when the link broke reaches the other side later than news of the break.
+    /// What was under way when the link broke reaches the other side later than the notification of the break.
     pub late_bytes: u8,
     /// The link takes a few bytes at a time, as if the other side read slowly.
     pub tight: u8,
@@ -87,13 +87,13 @@ impl Faults {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) dial: Dial,
-    pub(crate) up: Way,
-    pub(crate) down: Way,
+    pub(crate) up: Direction,
+    pub(crate) down: Direction,
     /// The link breaks that long after it was opened.
     pub(crate) cut_after: Option<Duration>,
     /// The link falls silent that long after it was opened.
     pub(crate) silent_after: Option<Duration>,
-    /// How much later than the news of a break the last bytes arrive.
+    /// How much later than the notification of a break the last bytes arrive.
     pub(crate) late: Duration,
     pub(crate) tamper: Tamper,
 }
@@ -109,7 +109,7 @@ pub(crate) enum Dial {
 
 /// One direction of a link.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+pub(crate) struct Direction {
     pub(crate) latency: Duration,
     /// Each piece takes up to that much longer.
     pub(crate) jitter: Duration,
@@ -147,7 +147,7 @@ impl Plan {
         let is_cut = hits(rng, faults.cuts);
         let cut_kind = rng.below(4);
         let cut_at = bytes_drawn(rng);
-        let way = |rng: &mut Rng, is_cut: bool| Way {
+        let direction = |rng: &mut Rng, is_cut: bool| Direction {
             latency: rng.duration_up_to(faults.latency_max),
             jitter: if hits(rng, faults.splits) { faults.latency_max } else { Duration::ZERO },
             piece_max: if hits(rng, faults.splits) { 1 + rng.below(40) as usize } else { usize::MAX },
@@ -156,7 +156,7 @@ impl Plan {
             stall: hits(rng, faults.stalls)
                 .then(|| (bytes_drawn(rng), rng.duration_up_to(Duration::from_secs(20)))),
         };
-        let (up, down) = (way(rng, is_cut && cut_kind == 0), way(rng, is_cut && cut_kind == 1));
+        let (up, down) = (direction(rng, is_cut && cut_kind == 0), direction(rng, is_cut && cut_kind == 1));
         let long = Duration::from_secs(40);
         let cut_after = (is_cut && cut_kind > 1).then(|| rng.duration_up_to(long));
         let silent_after = hits(rng, faults.silences).then(|| rng.duration_up_to(long));
@@ -213,7 +213,7 @@ impl fmt::Display for Plan {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{:?}", self.latency)?;
         if self.piece_max < usize::MAX {

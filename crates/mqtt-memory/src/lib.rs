@@ -50,7 +50,7 @@ pub use world::{Config as WorldConfig, Stalled, World};
 #[doc = include_str!("../../../docs/testing-against-outages.md")]
 struct Guide;
 
-/// The same of the guide to captures.
+/// The examples of the guide to captures, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/capture-and-replay.md")]
 struct CaptureGuide;

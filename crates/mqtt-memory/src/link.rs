@@ -46,20 +46,20 @@ impl Wire {
         self.broken_at[0].is_some()
     }
 
-    /// The link breaks now: `first` learns of it at once, the other side when news arrives.
+    /// The link breaks now: `first` learns of it at once, the other side when the notification arrives.
     pub(crate) fn cut(&mut self, now: Instant, first: Side, wakers: &mut Vec<Waker>) {
         if self.is_broken() {
             return;
         }
         let (first, other) = (first as usize, 1 - first as usize);
         self.broken_at[first] = Some(now);
-        // It breaks once; until the news arrives, what is written is accepted.
-        self.pipes.iter_mut().for_each(|pipe| pipe.way.cut_at = None);
-        // Half of the time what is under way still arrives, else it is overtaken by the news.
-        let news = now + self.pipes[first].way.latency / 2;
+        // It breaks once; until the other side knows, what is written is accepted.
+        self.pipes.iter_mut().for_each(|pipe| pipe.direction.cut_at = None);
+        // Half of the time what is under way still arrives, else the notification overtakes it.
+        let notified_at = now + self.pipes[first].direction.latency / 2;
         let arrives = self.late > Duration::ZERO || self.rng.below(2) == 0;
         self.broken_at[other] =
-            Some(if arrives { self.pipes[first].drained_at(now) + self.late } else { news });
+            Some(if arrives { self.pipes[first].drained_at(now) + self.late } else { notified_at });
         self.wake(wakers);
     }
 

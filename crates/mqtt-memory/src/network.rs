@@ -1,4 +1,4 @@
-//! The network between clients and the broker: dials, links, who is cut off, and when faults strike.
+//! The network between clients and the broker: dials, links, who is cut off, and faults at set times.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -104,28 +104,28 @@ impl Network {
         }
         self.executor.spawn(Rc::clone(&self.server).serve(broker, rng));
         if let Some(after) = cut_after {
-            self.executor.spawn(Rc::clone(&self).strike(Weak::clone(&weak), after, Strike::Cut));
+            self.executor.spawn(Rc::clone(&self).apply_later(Weak::clone(&weak), after, TimedFault::Cut));
         }
         if let Some(after) = silent_after {
-            self.executor.spawn(Rc::clone(&self).strike(weak, after, Strike::Silence));
+            self.executor.spawn(Rc::clone(&self).apply_later(weak, after, TimedFault::Silence));
         }
         Ok(client)
     }
 
     /// What the plan has for a certain moment.
-    async fn strike(self: Rc<Network>, link: Weak<RefCell<Wire>>, after: Duration, what: Strike) {
+    async fn apply_later(self: Rc<Network>, link: Weak<RefCell<Wire>>, after: Duration, what: TimedFault) {
         self.sleep(after).await;
         let is_over = self.state.borrow().faults == Faults::none();
         let Some(link) = link.upgrade().filter(|_| !is_over) else { return };
         let mut wakers = Vec::new();
         let number = link.borrow().number;
         let text = match what {
-            Strike::Cut => {
+            TimedFault::Cut => {
                 let first = if number % 2 == 0 { Side::Client } else { Side::Broker };
                 link.borrow_mut().cut(self.executor.now(), first, &mut wakers);
                 "breaks"
             }
-            Strike::Silence => {
+            TimedFault::Silence => {
                 link.borrow_mut().silence();
                 "falls silent"
             }
@@ -155,7 +155,7 @@ impl Network {
         links.filter(|link| name.is_none_or(|name| &*link.borrow().name == name)).collect()
     }
 
-    /// Lets nothing through to or from a client until it is told otherwise.
+    /// Lets nothing through to or from a client, or lets it through again.
     pub(crate) fn part(&self, name: &str, is_parted: bool) {
         let mut wakers = Vec::new();
         for link in self.links(Some(name)) {
@@ -217,9 +217,9 @@ impl Network {
     }
 }
 
-/// A fault that has its moment.
+/// A fault at a set time.
 #[derive(Clone, Copy, Debug)]
-enum Strike {
+enum TimedFault {
     Cut,
     Silence,
 }

@@ -9,12 +9,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use mqtt_client::Instant;
 use mqtt_parts::Rng;
 
-use crate::fault::Way;
+use crate::fault::Direction;
 
 /// One direction of a link.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    pub(crate) way: Way,
+    pub(crate) direction: Direction,
     /// What was written, with the moment of its arrival; moments never go back.
     pieces: VecDeque<(Instant, Bytes)>,
     /// Bytes in `pieces`.
@@ -44,9 +44,9 @@ pub(crate) enum Found {
 }
 
 impl Pipe {
-    pub(crate) fn new(way: Way) -> Pipe {
+    pub(crate) fn new(direction: Direction) -> Pipe {
         Pipe {
-            way,
+            direction,
             pieces: VecDeque::new(),
             under_way: 0,
             written: 0,
@@ -64,14 +64,14 @@ impl Pipe {
     /// Takes what there is room for; true if that was the byte at which the link breaks.
     pub(crate) fn write(&mut self, now: Instant, chunks: &[IoSlice<'_>], rng: &mut Rng) -> (usize, bool) {
         let len = chunks.iter().map(|chunk| chunk.len()).sum::<usize>().min(self.room());
-        let to_cut = self.way.cut_at.map_or(u64::MAX, |at| at.saturating_sub(self.written));
+        let to_cut = self.direction.cut_at.map_or(u64::MAX, |at| at.saturating_sub(self.written));
         let len = len.min(usize::try_from(to_cut).unwrap_or(usize::MAX));
         let mut left = len;
         for chunk in chunks {
             let mut chunk = &chunk[..left.min(chunk.len())];
             left -= chunk.len();
             while !chunk.is_empty() {
-                let piece = piece_size(chunk.len(), self.way.piece_max, rng);
+                let piece = piece_size(chunk.len(), self.direction.piece_max, rng);
                 self.send(now, &chunk[..piece], rng);
                 chunk = &chunk[piece..];
             }
@@ -80,7 +80,7 @@ impl Pipe {
     }
 
     pub(crate) fn room(&self) -> usize {
-        self.way.room.saturating_sub(self.under_way)
+        self.direction.room.saturating_sub(self.under_way)
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -89,18 +89,18 @@ impl Pipe {
 
     fn send(&mut self, now: Instant, bytes: &[u8], rng: &mut Rng) {
         self.written += bytes.len() as u64;
-        if let Some((_, long)) = self.way.stall.take_if(|(at, _)| *at <= self.written) {
+        if let Some((_, long)) = self.direction.stall.take_if(|(at, _)| *at <= self.written) {
             self.stalled_until = now + long;
         }
         if self.is_reader_gone {
             return;
         }
         self.last_arrival =
-            self.last_arrival.max(now + self.way.latency + rng.duration_up_to(self.way.jitter));
+            self.last_arrival.max(now + self.direction.latency + rng.duration_up_to(self.direction.jitter));
         self.under_way += bytes.len();
         match self.pieces.back_mut() {
             // What arrives at one moment is one piece, unless pieces are to stay small.
-            Some((at, last)) if *at == self.last_arrival && self.way.piece_max == usize::MAX => {
+            Some((at, last)) if *at == self.last_arrival && self.direction.piece_max == usize::MAX => {
                 let mut merged = BytesMut::from(last.as_ref());
                 merged.extend_from_slice(bytes);
                 *last = merged.freeze();
@@ -114,7 +114,7 @@ impl Pipe {
         if self.is_held(now) {
             return Found::Nothing;
         }
-        let wanted = piece_size(buf.len(), self.way.piece_max, rng);
+        let wanted = piece_size(buf.len(), self.direction.piece_max, rng);
         let mut len = 0;
         while let Some((at, piece)) = self.pieces.front_mut() {
             if *at > now || len == wanted {
@@ -155,13 +155,13 @@ impl Pipe {
             for (at, _) in self.pieces.iter_mut().filter(|(at, _)| *at > now) {
                 *at = *at + late;
             }
-            self.end_at = Some(self.last_arrival.max(now + self.way.latency) + late);
+            self.end_at = Some(self.last_arrival.max(now + self.direction.latency) + late);
         }
     }
 
-    /// When the last byte arrives, or news could.
+    /// When the last byte arrives, or a notification of the end could.
     pub(crate) fn drained_at(&self, now: Instant) -> Instant {
-        self.last_arrival.max(now + self.way.latency)
+        self.last_arrival.max(now + self.direction.latency)
     }
 
     /// Nobody reads any more.
@@ -173,10 +173,10 @@ impl Pipe {
 
     /// No further faults.
     pub(crate) fn heal(&mut self, room: usize) {
-        self.way.piece_max = usize::MAX;
-        self.way.cut_at = None;
-        self.way.stall = None;
-        self.way.room = room;
+        self.direction.piece_max = usize::MAX;
+        self.direction.cut_at = None;
+        self.direction.stall = None;
+        self.direction.room = room;
         self.stalled_until = Instant::ORIGIN;
     }
 }

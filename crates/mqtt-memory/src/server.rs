@@ -107,7 +107,7 @@ impl Server {
                     waiter.wait_for(&watch, interest, deadline, is_due).await;
                 }
                 Ok(Turn::Cut) => break link.cut(),
-                // An error says only that the link is gone, which the broker is told below.
+                // An error says only that the link is gone, which is reported to the broker below.
                 Ok(Turn::Closed) | Err(_) => break,
             }
         }
@@ -115,7 +115,7 @@ impl Server {
     }
 }
 
-/// Tells the broker the time when it wants to know.
+/// Calls the broker at its deadlines.
 async fn keep_time(server: Rc<Server>) {
     let mut waiter = Waiter::new(Timer::new(&server.executor));
     loop {

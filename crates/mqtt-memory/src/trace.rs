@@ -63,9 +63,9 @@ pub enum Event {
         /// What happened.
         text: &'static str,
     },
-    /// The broker has ended without a farewell.
+    /// The broker has ended without a DISCONNECT.
     BrokerStopped {
-        /// Whether it will know its sessions again.
+        /// Whether it keeps its sessions.
         keeps_sessions: bool,
     },
     /// A remark of the program.

@@ -21,7 +21,7 @@ use crate::task::Task;
 use crate::trace::{Event, Record, Trace};
 
 mqtt_parts::options! {
-/// What a world is made of.
+/// Configuration of a world.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Everything that is left to chance follows from it.
@@ -96,12 +96,12 @@ impl World {
         World::with(Config::new(seed))
     }
 
-    /// A world in which nothing goes wrong but what the program does to it.
+    /// A world without faults, apart from those that the program causes.
     pub fn calm(seed: u64) -> World {
         World::with(Config { faults: Faults::none(), ..Config::new(seed) })
     }
 
-    /// A world as it is wanted.
+    /// A world with that configuration.
     pub fn with(config: Config) -> World {
         let Config { seed, faults, broker, patience, trace_max } = config;
         let mut rng = Rng::new(seed);
@@ -191,7 +191,7 @@ impl World {
 
     /// Lets nothing through to or from the client of that name, or lets it through again.
     ///
-    /// Neither side is told: what is under way waits, and dials hang.
+    /// Neither side is notified: what is under way waits, and dials hang.
     pub fn partition(&self, client_id: &str, is_parted: bool) {
         self.inner.network.part(client_id, is_parted);
     }
@@ -206,7 +206,7 @@ impl World {
         self.inner.network.cut(None)
     }
 
-    /// Ends the broker without a farewell; dials are refused until [`World::start_broker`].
+    /// Ends the broker without a DISCONNECT; dials are refused until [`World::start_broker`].
     pub fn stop_broker(&self, keep_sessions: bool) {
         self.inner.server.stop(keep_sessions);
     }
@@ -216,7 +216,7 @@ impl World {
         self.inner.server.start();
     }
 
-    /// Ends the broker without a farewell and starts it at once, with its sessions and retained messages or without.
+    /// Ends the broker without a DISCONNECT and starts it at once, with its sessions and retained messages or without.
     pub fn restart_broker(&self, keep_sessions: bool) {
         self.stop_broker(keep_sessions);
         self.start_broker();

@@ -59,11 +59,11 @@ fn partition_is_noticed_and_survived() {
     let world = World::calm(3);
     run(&world, async {
         let client = world.connect(options("door").keep_alive(secs(10))).await?;
-        let mut news = client.events();
+        let mut events = client.events();
         world.partition("door", true);
         let began = world.now();
         let token = client.publish(Publish::new("a", "1").qos(QoS::AtLeastOnce))?;
-        let lost = news.next().await.ok_or("no news")?;
+        let lost = events.next().await.ok_or("no events")?;
         let expected = ConnectionEvent::Offline { cause: OfflineCause::PingTimedOut, will_retry: true };
         assert_eq!(lost, expected);
         assert!(world.now().since(began) <= secs(17));
@@ -116,10 +116,10 @@ fn broker_restart_keeps_or_loses_sessions() {
         let world = World::calm(4);
         run(&world, async {
             let client = world.connect(options("door")).await?;
-            let mut news = client.events();
+            let mut events = client.events();
             world.restart_broker(keep);
-            assert!(matches!(news.next().await, Some(ConnectionEvent::Offline { .. })));
-            let online = news.next().await;
+            assert!(matches!(events.next().await, Some(ConnectionEvent::Offline { .. })));
+            let online = events.next().await;
             assert_eq!(online, Some(ConnectionEvent::Online { session_present: is_present }));
             Ok(())
         });
@@ -144,9 +144,9 @@ fn cut_is_noticed_at_both_ends() {
     let world = World::calm(6);
     run(&world, async {
         let client = world.connect(options("door")).await?;
-        let mut news = client.events();
+        let mut events = client.events();
         assert_eq!(world.cut("door"), 1);
-        assert!(matches!(news.next().await, Some(ConnectionEvent::Offline { .. })));
+        assert!(matches!(events.next().await, Some(ConnectionEvent::Offline { .. })));
         world.until(|| client.is_connected()).await;
         assert_eq!(world.broker(|broker, _| broker.stats().connections), 1);
         Ok(())

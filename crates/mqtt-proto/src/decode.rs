@@ -16,7 +16,7 @@ pub struct Context {
     pub sender: Option<Sender>,
 }
 
-/// Length in bytes of the first packet in `bytes`, or none if too few bytes are there to tell.
+/// Length in bytes of the first packet in `bytes`, or none if more bytes are needed to know.
 ///
 /// At most five bytes are looked at. A packet larger than `packet_size_max` bytes is refused, so that nobody
 /// reserves memory for it.

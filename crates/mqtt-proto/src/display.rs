@@ -181,8 +181,8 @@ impl Display for SubscribeOptions {
         }
         f.write_str(match self.retain_handling {
             RetainHandling::OnSubscribe => "",
-            RetainHandling::OnNewSubscription => " kept messages if new",
-            RetainHandling::Never => " no kept messages",
+            RetainHandling::OnNewSubscription => " retained messages if new",
+            RetainHandling::Never => " no retained messages",
         })
     }
 }

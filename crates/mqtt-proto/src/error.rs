@@ -1,4 +1,4 @@
-//! What can be wrong with a packet, on the way in and on the way out.
+//! Faults of packets, when they are decoded and when they are encoded.
 //!
 //! A [`DecodeError`] names the kind of fault, the packet it was found in, the byte at which it was found and,
 //! where the standard numbers the duty, the statement that the sender broke.
@@ -198,7 +198,7 @@ impl DecodeError {
         }
     }
 
-    /// What a 5.0 endpoint tells its peer about this fault.
+    /// The reason code that a 5.0 endpoint sends for this fault.
     pub fn reason_code(&self) -> ReasonCode {
         use DecodeErrorKind as K;
         match self.kind {

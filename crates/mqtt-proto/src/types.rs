@@ -61,7 +61,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// How often a message may arrive.
+/// Delivery guarantee of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

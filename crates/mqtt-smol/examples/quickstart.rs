@@ -30,14 +30,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("\n-- the reader's connection is cut; QoS 1 and 2 are published meanwhile");
         // Acknowledgements travel in order: once this is done, the broker has those of the messages above.
         publish(&reader, "home/reader/status", QoS::AtLeastOnce, "all read")?.await?;
-        let mut news = reader.events();
+        let mut events = reader.events();
         broker.cut("reader");
-        println!("reader      {:?}", news.next().await.ok_or("the reader has ended")?);
+        println!("reader      {:?}", events.next().await.ok_or("the reader has ended")?);
         for (qos, payload) in [(QoS::AtLeastOnce, "18.0"), (QoS::ExactlyOnce, "17.5")] {
             let outcome = publish(&writer, "home/cellar/temperature", qos, payload)?.await?;
             println!("writer      QoS {qos} published: {outcome}");
         }
-        println!("reader      {:?}", news.next().await.ok_or("the reader has ended")?);
+        println!("reader      {:?}", events.next().await.ok_or("the reader has ended")?);
         for _ in 0..2 {
             print_next(&mut inbox).await?;
         }

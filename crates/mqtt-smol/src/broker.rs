@@ -68,7 +68,7 @@ pub fn start_with(address: impl ToSocketAddrs, config: Config) -> io::Result<Run
 }
 
 impl Server {
-    /// Listens on the first of the addresses that can be had. Port 0 takes any free port.
+    /// Listens on the first of the addresses that is available. Port 0 takes any free port.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Server> {
         let listener = Async::new(TcpListener::bind(address)?)?;
         let address = listener.get_ref().local_addr()?;
@@ -98,7 +98,7 @@ impl Handle {
         self.address
     }
 
-    /// The same as a URL.
+    /// The address as a URL.
     pub fn url(&self) -> String {
         format!("mqtt://{}", self.address)
     }
@@ -149,7 +149,7 @@ impl Drop for Running {
     }
 }
 
-/// Takes connections in; a failure to accept, such as too many open files, is tried again after a while.
+/// Accepts connections; a failure to accept, such as too many open files, is tried again after a while.
 async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Weak<Executor<'static>>) {
     loop {
         let accepted = listener.read_with(TcpListener::accept).await;
@@ -164,7 +164,7 @@ async fn accept(listener: Async<TcpListener>, shared: Arc<Shared>, executor: Wea
     }
 }
 
-/// Tells the broker the time when it wants to know.
+/// Calls the broker at its deadlines.
 async fn keep_time(shared: Arc<Shared>) {
     let mut waiter = Waiter::new(runtime::Timer::new());
     loop {
@@ -173,5 +173,5 @@ async fn keep_time(shared: Arc<Shared>) {
     }
 }
 
-/// Wait after a connection could not be accepted.
+/// Pause after a failure to accept a connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! Sockets that never block, and are told by a poll when they are ready.
+//! Sockets that never block; a poll reports when they are ready.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,7 +125,7 @@ impl Readiness for Socket {
     }
 }
 
-/// Whoever is told uses the socket until it would block, after which the poll reports anew.
+/// The task uses the socket until it would block, after which the poll reports anew.
 fn take(is_ready: &AtomicBool) -> Poll<()> {
     if is_ready.swap(false, Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
 }

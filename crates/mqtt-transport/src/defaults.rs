@@ -1,8 +1,8 @@
-//! The layers that a URL asks for, where the options name none.
+//! Default layers for URLs that need them.
 
 use mqtt_client::{Options, OptionsError};
 
-/// Adds TLS that trusts whom the system trusts and a plain WebSocket to options whose servers need them.
+/// Adds TLS with the system's root certificates and a plain WebSocket to options whose servers need them.
 ///
 /// Fails if this build has no such layer, or no provider of cryptography: then it says which feature is missing.
 pub fn with_defaults(mut options: Options) -> Result<Options, OptionsError> {

@@ -43,17 +43,17 @@ impl From<SystemSocket> for socket2::Socket {
 
 /// A socket that is registered with a runtime for as long as it lives. It is used by one task at a time.
 pub trait Socket: Readiness {
-    /// Reads into `buf` without waiting; 0 is the end, and what cannot go on is [`io::ErrorKind::WouldBlock`].
+    /// Reads into `buf` without waiting; 0 is the end; a read that would wait is [`io::ErrorKind::WouldBlock`].
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes from the chunks, in order, without waiting; what cannot go on is [`io::ErrorKind::WouldBlock`].
+    /// Writes from the chunks, in order, without waiting; a write that would wait is [`io::ErrorKind::WouldBlock`].
     fn try_write(&self, chunks: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// The socket itself, for its options.
     fn as_sock_ref(&self) -> SockRef<'_>;
 
     /// Whether a read that does not fill its buffer has taken all that there was: what comes later is reported anew.
-    /// Default: yes.
+    /// Default: true.
     fn short_read_is_all(&self) -> bool {
         true
     }
@@ -128,7 +128,7 @@ impl<S: Socket> Link for SocketLink<S> {
         self.socket.as_sock_ref().shutdown(Shutdown::Write)
     }
 
-    fn hasten(&mut self) {
+    fn quickack(&mut self) {
         if self.is_tcp {
             quickack(self.socket.as_sock_ref());
         }

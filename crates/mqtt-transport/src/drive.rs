@@ -119,7 +119,7 @@ async fn run<R: Runtime>(
         match driver.turn(&mut connection.link) {
             Turn::Drop => return,
             Turn::Again => R::yield_now().await,
-            Turn::Wait { rest: Some(delay), .. } if R::COALESCES => {
+            Turn::Wait { coalescing_delay: Some(delay), .. } if R::COALESCES => {
                 // Whatever comes meanwhile is found in the turn that follows.
                 let pause = pause.get_or_insert_with(|| Waiter::new(runtime.timer()));
                 let until = driver.now() + delay;

@@ -4,11 +4,11 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use mqtt_client::adapter::{BoxedLink, Link};
 
-/// What is said before the link is open.
+/// A protocol to be completed before the link is open.
 pub(crate) trait Handshake: Send {
     /// Looks at what has come and not been used; what is used is taken off its front, and what is to be sent is
     /// appended to `out`. True once the link is open.
-    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool>;
+    fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool>;
 }
 
 /// A link behind a handshake.
@@ -24,7 +24,7 @@ pub(crate) struct HandshakeLink<H> {
     is_drained: bool,
 }
 
-/// An answer that is larger is no answer.
+/// Bytes of an answer at the most; a larger one is an error.
 const INPUT_MAX: usize = 16 * 1024;
 
 impl<H: Handshake> HandshakeLink<H> {
@@ -53,10 +53,10 @@ impl<H: Handshake> HandshakeLink<H> {
         }
     }
 
-    /// Goes on with the handshake; would block until it is over.
+    /// Continues the handshake; would block until it is over.
     pub(crate) fn open(&mut self) -> io::Result<()> {
         while let Some(handshake) = &mut self.handshake {
-            let is_open = handshake.go_on(&mut self.input, &mut self.out)?;
+            let is_open = handshake.advance(&mut self.input, &mut self.out)?;
             self.flush()?;
             if is_open {
                 self.handshake = None;
@@ -117,8 +117,8 @@ impl<H: Handshake> Link for HandshakeLink<H> {
         self.link.shutdown()
     }
 
-    fn hasten(&mut self) {
-        self.link.hasten();
+    fn quickack(&mut self) {
+        self.link.quickack();
     }
 
     /// What came behind the handshake says nothing about the link.

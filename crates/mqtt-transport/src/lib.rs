@@ -1,6 +1,5 @@
-//! What stands between an MQTT client and a socket, whatever the runtime: TLS, WebSocket and proxies as layers over
-//! any link, the addresses of a host and the choice among them, how sockets are set up, and the loop that moves the
-//! bytes.
+//! Everything between an MQTT client and a socket, for any runtime: TLS, WebSocket and proxies as layers over
+//! any link, lookups and racing of addresses, options of sockets, and the loop that moves the bytes.
 //!
 //! [`drive`] is that loop, over what a [`Runtime`] supplies: connections, a timer, and a way to let others run.
 //! [`open`] dials on every runtime that registers sockets. The adapters are little more than their `Runtime`, and so is

@@ -13,7 +13,7 @@ use std::thread;
 
 /// The addresses of a host; ready at once if the host is an address itself.
 ///
-/// Dropping it before it is ready takes the question back, unless a thread has asked the system already.
+/// Dropping it before it is ready cancels the lookup, unless a thread has asked the system already.
 #[must_use = "futures do nothing unless they are polled"]
 pub struct LookUp(State);
 
@@ -23,7 +23,7 @@ enum State {
     Asked(Arc<Question>),
 }
 
-/// One who wants to know.
+/// A lookup that waits for the answer.
 struct Question {
     port: u16,
     answer: Mutex<Answer>,
@@ -35,7 +35,7 @@ struct Answer {
     waker: Option<Waker>,
 }
 
-/// Names that no thread has taken yet, each once with all who want to know, and the threads that run.
+/// Names that no thread has taken yet, each once with all lookups that wait for it, and the threads that run.
 struct Resolver {
     names: VecDeque<(String, Vec<Arc<Question>>)>,
     threads: usize,
@@ -59,7 +59,7 @@ impl Resolver {
 
 static RESOLVER: Mutex<Resolver> = Mutex::new(Resolver { names: VecDeque::new(), threads: 0 });
 
-/// Threads at the most. A name that the system's resolver gives no answer to for long holds one of them.
+/// Threads at the most. A name that the system's resolver is slow to answer occupies one of them.
 const THREADS_MAX: usize = 8;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -26,12 +26,12 @@ pub struct HttpConnect {
 macro_rules! constructors {
     ($name:ident) => {
         impl $name {
-            /// A proxy that asks for nothing.
+            /// A proxy without authentication.
             pub fn new() -> $name {
                 $name::default()
             }
 
-            /// A proxy that asks for user name and password.
+            /// A proxy with user name and password.
             pub fn with_credentials(user_name: impl Into<String>, password: impl Into<String>) -> $name {
                 $name { credentials: Some((user_name.into(), password.into())) }
             }
@@ -80,7 +80,7 @@ struct SocksHandshake {
 
 enum SocksStep {
     Start,
-    /// Which way to authenticate.
+    /// Which method of authentication to use.
     Method,
     /// Whether the credentials are right.
     Authenticated,
@@ -118,7 +118,7 @@ fn put_short(first: u8, text: &str, out: &mut Vec<u8>) {
 }
 
 impl Handshake for SocksHandshake {
-    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
+    fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
         match self.step {
             SocksStep::Start => {
                 match self.credentials {
@@ -197,7 +197,7 @@ struct HttpHandshake {
 const STATUS_LINE_MAX: usize = 200;
 
 impl Handshake for HttpHandshake {
-    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
+    fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
         if let Some(request) = self.request.take() {
             out.extend_from_slice(request.as_bytes());
         }

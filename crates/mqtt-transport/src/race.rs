@@ -1,4 +1,4 @@
-//! The choice among a host's addresses: each gets a head start, and the first that answers wins.
+//! Racing the addresses of a host: each gets a head start, and the first that answers wins.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -25,7 +25,7 @@ fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr
 }
 
 /// Connects to the addresses one beside the other: the next one is tried when the last has failed, or after a head
-/// start. The first connection wins and the others are dropped; if there is none, the last failure is told.
+/// start. The first connection wins and the others are dropped; if none opens, the last failure is returned.
 pub async fn race<T, C, P>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     mut connect: impl FnMut(SocketAddr) -> C,

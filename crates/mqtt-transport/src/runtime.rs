@@ -1,4 +1,4 @@
-//! What a runtime supplies to move the bytes of clients: connections, a timer, and a way to let others run.
+//! What a runtime supplies to move the bytes of clients: connections, a timer, and a way to yield to other tasks.
 //!
 //! Everything else is shared: [`drive`](crate::drive) is the loop over a [`Runtime`], and [`open`](crate::open) dials
 //! for every runtime that registers sockets of the system.
@@ -76,12 +76,12 @@ pub trait Runtime {
     /// then leaves a connection alone for that long after it has read from it, and many acknowledgements come with one
     /// read.
     ///
-    /// Default: no, since most timers count milliseconds, and so long a delay would cost more than it saves.
+    /// Default: false, since most timers count milliseconds, and so long a delay would cost more than it saves.
     ///
     /// [`Turn::Wait`]: mqtt_client::adapter::Turn::Wait
     const COALESCES: bool = false;
 
-    /// Opens the way to a server: dials what [`Route::dial`] names, within the options of [`Route::socket`], and wraps
+    /// Opens a connection to a server: dials what [`Route::dial`] names, within the options of [`Route::socket`], and wraps
     /// what it gets by [`Route::wrap`]. [`open`](crate::open) does all of it for sockets of the system.
     ///
     /// It need not bound its time: the future is dropped when the connection is not wanted any more, at the latest after
@@ -121,7 +121,7 @@ pub struct Connection<S, L = BoxedLink> {
 pub trait Timer {
     /// Whether a wait that is over at once lets other tasks run first all the same.
     ///
-    /// Default: no. An executor on a virtual clock says yes, so that the tasks of one moment alternate, and a task that
+    /// Default: false. An executor on a virtual clock sets it, so that the tasks of one moment alternate, and a task that
     /// never really waits is noticed.
     const YIELDS_BEFORE_WAIT: bool = false;
 

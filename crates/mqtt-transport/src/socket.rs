@@ -1,4 +1,4 @@
-//! Sockets as the options want them.
+//! Sockets with the options applied.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use mqtt_client::SocketOptions;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A TCP connection to that address that never blocks, and is under way or open. It can be written once it is open or has
-/// failed; then `take_error` of its [`SockRef`] tells which.
+/// failed; then `take_error` of its [`SockRef`] has the error, if any.
 pub fn start_connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
     let socket = open_socket(address, options)?;
     socket.set_nonblocking(true)?;
@@ -38,7 +38,7 @@ pub fn connect_unix(path: &str) -> io::Result<Option<UnixStream>> {
 #[cfg(unix)]
 pub const UNIX_PAUSE: Duration = Duration::from_millis(20);
 
-/// Sets the option of that name, so that the system acknowledges what it has received at once; a failure costs only time.
+/// Sets `TCP_QUICKACK`, so that the system acknowledges received bytes at once; a failure costs only time.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn quickack(socket: SockRef<'_>) {
     let _ = socket.set_tcp_quickack(true);
@@ -57,7 +57,7 @@ fn is_under_way(error: &io::Error) -> bool {
 }
 
 /// Bytes that the system takes ahead of the network. More would hide from the driver how far a large message is, and a
-/// link that is slow but steady could not be told from a dead one.
+/// slow but steady link would look like a dead one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_MAX: u32 = 128 * 1024;
 

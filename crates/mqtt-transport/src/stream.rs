@@ -15,7 +15,7 @@ impl Stream {
         Stream { link, is_blocked: false }
     }
 
-    /// Whether a write goes on once the socket can be written.
+    /// Whether a write continues once the socket can be written.
     pub(crate) fn wants_write(&self) -> bool {
         self.link.wants_write(self.is_blocked)
     }

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::stream::Stream;
 
-/// TLS with a configuration of rustls, which is taken as it is.
+/// TLS with a configuration of rustls, used as it is.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
@@ -27,12 +27,12 @@ impl Tls {
         Tls { config: config.into() }
     }
 
-    /// Makes a configuration; without further calls it trusts nobody.
+    /// Builds a configuration; without further calls it trusts no certificate.
     pub fn builder() -> TlsBuilder {
         TlsBuilder::default()
     }
 
-    /// TLS that trusts whom the system trusts.
+    /// TLS that trusts the system's root certificates.
     pub fn with_platform_roots() -> Result<Tls, TlsError> {
         Tls::builder().platform_roots()?.build()
     }
@@ -53,7 +53,7 @@ pub struct TlsBuilder {
     provider: Option<Arc<CryptoProvider>>,
 }
 
-/// Why there is no TLS.
+/// Why a TLS configuration could not be built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -85,7 +85,7 @@ impl TlsBuilder {
         Ok(self)
     }
 
-    /// Trusts whom the system trusts.
+    /// Trusts the system's root certificates.
     pub fn platform_roots(mut self) -> Result<TlsBuilder, TlsError> {
         let loaded = rustls_native_certs::load_native_certs();
         if loaded.certs.is_empty() {
@@ -218,7 +218,7 @@ struct TlsLink {
 }
 
 impl TlsLink {
-    /// Writes what TLS has to say, as far as the link takes it.
+    /// Writes the records that TLS has to send, as far as the link takes them.
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.stream) {
@@ -253,7 +253,7 @@ const READ_MAX: usize = 32 * 1024;
 
 impl Link for TlsLink {
     /// A server that sends records without payload faster than they are read gets no more than its share: then the read
-    /// is interrupted, and goes on with the next call.
+    /// is interrupted, and the next call continues.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut read = 0;
         loop {
@@ -287,8 +287,8 @@ impl Link for TlsLink {
         self.flush()
     }
 
-    fn hasten(&mut self) {
-        self.stream.link.hasten();
+    fn quickack(&mut self) {
+        self.stream.link.quickack();
     }
 
     fn short_read_is_all(&self) -> bool {

@@ -21,15 +21,15 @@ use frame::{BINARY, CLOSE, CODE_NORMAL, Decoder, End, Masks, PONG, put_frame};
 
 /// WebSocket with the subprotocol `mqtt`. [5.0 MQTT-6.0.0-3]
 ///
-/// Frames of any size are taken, in any pieces: the client's limit for packets is the only one, and memory is taken for
-/// bytes that have come. Of pings that come faster than they can be answered only the last is.
+/// Frames of any size are accepted, in any pieces: the client's limit for packets is the only one, and memory is used
+/// only for bytes that have arrived. Of pings that come faster than they can be answered only the last is answered.
 #[derive(Clone, Default)]
 pub struct WebSocket {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl WebSocket {
-    /// A request that says nothing but what it must.
+    /// A request without further headers.
     pub fn new() -> WebSocket {
         WebSocket::default()
     }
@@ -96,7 +96,7 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a st
 }
 
 impl Handshake for Upgrade {
-    fn go_on(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
+    fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
         if let Some(request) = self.request.take() {
             out.extend_from_slice(&request);
         }
@@ -161,7 +161,7 @@ struct WebSocketLink {
 const READ_MAX: usize = 64 * 1024;
 
 impl WebSocketLink {
-    /// Writes what waits, then the answer to what came. A link that takes nothing is no error.
+    /// Writes what waits, then the answer to what came. Returns `Ok` also if the link takes nothing.
     fn answer(&mut self) -> io::Result<()> {
         loop {
             match self.flush() {
@@ -218,7 +218,7 @@ impl Link for WebSocketLink {
     /// Only binary messages carry MQTT. [5.0 MQTT-6.0.0-1]
     ///
     /// A server that sends frames without payload faster than they are read gets no more than its share: then the read
-    /// is interrupted, and goes on with the next call.
+    /// is interrupted, and the next call continues.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.link.open()?;
         self.answer()?;
@@ -258,7 +258,7 @@ impl Link for WebSocketLink {
         }
     }
 
-    /// Says that it closes; the server then ends the connection.
+    /// Sends a close frame; the server then ends the connection.
     fn shutdown(&mut self) -> io::Result<()> {
         if !self.link.is_open() {
             return self.link.shutdown();
@@ -269,8 +269,8 @@ impl Link for WebSocketLink {
         self.answer()
     }
 
-    fn hasten(&mut self) {
-        self.link.hasten();
+    fn quickack(&mut self) {
+        self.link.quickack();
     }
 
     /// The end that came behind the payload is to be read too.

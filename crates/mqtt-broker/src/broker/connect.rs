@@ -11,7 +11,7 @@ use crate::access::may_write;
 use crate::broker::{Broker, ending};
 use crate::config::CLIENT_ID_SIZE_MIN;
 use crate::connection::State;
-use crate::control::{AckKind, Control, Welcome};
+use crate::control::{Acceptance, AckKind, Control};
 use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey};
 use crate::session_state::Expiry;
@@ -155,21 +155,22 @@ impl Broker {
                 self.end_session(now, old);
             }
         }
-        let kept = self.sessions.find(&client_id);
-        let key = kept.unwrap_or_else(|| self.sessions.create(client_id));
+        let existing = self.sessions.find(&client_id);
+        let key = existing.unwrap_or_else(|| self.sessions.create(client_id));
         let (expiry, session_expiry_secs) = self.negotiate_expiry(connect);
         self.go_online(now, id, key, connect, expiry);
         // The CONNACK of 3.1 cannot say it.
-        let session_present = kept.is_some() && connect.version != Version::V3_1;
+        let session_present = existing.is_some() && connect.version != Version::V3_1;
         let method =
             self.connections.get(&id).and_then(|it| Some(Arc::clone(&it.authentication.as_ref()?.method)));
         let authentication = method.zip(authentication);
-        let welcome =
-            Welcome { session_present, assigned_client_id: assigned, session_expiry_secs, authentication };
-        self.welcome(id, key, welcome);
+        let acceptance =
+            Acceptance { session_present, assigned_client_id: assigned, session_expiry_secs, authentication };
+        self.send_connack(id, key, acceptance);
     }
 
-    /// How long the session outlives the connection, and what a 5.0 client is told if that is not what it wants.
+    /// How long the session outlives the connection, and the value for CONNACK if it is not the one that a 5.0 client asked
+    /// for.
     fn negotiate_expiry(&self, connect: &Connect<'_>) -> (Expiry, Option<u32>) {
         match connect.version {
             Version::V5_0 => {
@@ -210,10 +211,10 @@ impl Broker {
     /// CONNACK comes first, then PUBREL for what was released; messages follow as the window lets them.
     ///
     /// [5.0 MQTT-3.2.0-1] [5.0 MQTT-3.2.0-2]
-    fn welcome(&mut self, id: ConnectionId, key: SessionKey, welcome: Welcome) {
+    fn send_connack(&mut self, id: ConnectionId, key: SessionKey, acceptance: Acceptance) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.control.push(Control::Connack(welcome));
+        connection.control.push(Control::Connack(acceptance));
         for packet_id in session.outbox.on_online() {
             let (kind, reason) = (AckKind::Pubrel, ReasonCode::Success);
             connection.control.push(Control::Ack { kind, packet_id, reason, text: "", ends_message: false });
@@ -231,7 +232,7 @@ impl Broker {
         }
     }
 
-    /// DISCONNECT may change how long the session is kept, but not from nothing to something.
+    /// DISCONNECT may change the session expiry, but not from zero to more.
     pub(super) fn set_expiry(&mut self, id: ConnectionId, secs: u32) -> Result<(), Fault> {
         let Some(connection) = self.connections.get(&id) else { return Ok(()) };
         if connection.session_expiry_secs == 0 && secs > 0 {

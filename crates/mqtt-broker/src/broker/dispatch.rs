@@ -71,7 +71,7 @@ impl Broker {
         }
     }
 
-    /// A CONNECT that is none: whoever speaks 5.0 is told, whoever speaks another version only if it is the level.
+    /// A malformed CONNECT: it is answered in 5.0, and in another version only if its level is the fault.
     ///
     /// [5.0 MQTT-3.1.2-2] [5.0 MQTT-3.1.4-1] [3.1.1 MQTT-3.1.2-2] [3.1.1 MQTT-3.1.4-1] [3.1.1 MQTT-3.2.2-6]
     fn on_bad_connect(&mut self, now: Instant, id: ConnectionId, error: DecodeError) {

@@ -27,7 +27,7 @@ pub(super) enum Will {
 }
 
 impl Broker {
-    /// The client broke a rule, was silent for too long or is not wanted any more; 5.0 clients are told.
+    /// The client broke a rule, was silent for too long or is not wanted any more; 5.0 clients get a DISCONNECT.
     ///
     /// [5.0 MQTT-3.14.0-1] [5.0 MQTT-4.13.1-1]
     pub(super) fn fail(&mut self, now: Instant, id: ConnectionId, fault: Fault) {
@@ -128,7 +128,7 @@ impl Broker {
     fn publish_will(&mut self, now: Instant, will: Option<will::Will>, client_id: Arc<str>) {
         if let Some(will) = will {
             self.stats.wills += 1;
-            // There is nobody to tell if it is refused for want of room.
+            // Refused for want of room: nobody waits for an answer.
             let _ = self.route(now, will.into_message(now, client_id));
         }
     }

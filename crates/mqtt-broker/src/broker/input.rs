@@ -98,7 +98,7 @@ fn append(input: &mut BytesMut, bytes: &[u8]) -> usize {
     }
     let whole = match frame_len(input, u32::MAX) {
         Ok(Some(len)) if len > input.len() => len,
-        // The next byte may tell.
+        // The next byte may decide.
         Ok(_) | Err(_) => input.len() + 1,
     };
     let len = bytes.len().min(whole - input.len());

@@ -151,7 +151,7 @@ impl Broker {
             Err(ReasonCode::QuotaExceeded) => (ReasonCode::QuotaExceeded, "no room for a retained message"),
             Err(reason) => (reason, "the topic is denied"),
         };
-        // Versions before 5.0 cannot be told, so that for them the exchange goes on.
+        // Versions before 5.0 have no reason codes here, so that for them the exchange goes on.
         let version = self.connections.get(&id).map(|connection| connection.limits.version);
         let is_over = reason.is_error() && version.is_some_and(mqtt_proto::Version::has_properties);
         let kind = match qos {

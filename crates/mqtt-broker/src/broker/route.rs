@@ -29,8 +29,8 @@ impl Broker {
     pub(super) fn route(&mut self, now: Instant, mut message: Message) -> Result<Reach, ReasonCode> {
         message.count(&self.account);
         if message.retain && self.config.retain_available {
-            let kept = self.retained.set(now, &message, &self.config, &self.account);
-            kept.map_err(|Full| ReasonCode::QuotaExceeded)?;
+            let retained = self.retained.set(now, &message, &self.config, &self.account);
+            retained.map_err(|Full| ReasonCode::QuotaExceeded)?;
         }
         let message = Arc::new(message);
         let mut matches = core::mem::take(&mut self.matches);

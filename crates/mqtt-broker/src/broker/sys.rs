@@ -43,7 +43,7 @@ impl Broker {
         for (topic, text) in topics {
             let (topic, payload) = (Bytes::from_static(topic.as_bytes()), Bytes::from(text.into_bytes()));
             let message = Message::new(Arc::clone(&publisher), topic, payload, QoS::AtMostOnce, true);
-            // There is nobody to tell if there is no room for it.
+            // Refused for want of room: nobody waits for an answer.
             let _ = self.route(now, message);
         }
         self.timers.set(&mut self.sys_timer, Timer::Sys, Some(now + interval.max(SYS_INTERVAL_MIN)));

@@ -18,7 +18,7 @@ pub struct Served {
     id: ConnectionId,
     /// How long the other side may take to read the last bytes, and to close a connection that the broker has ended.
     linger: Duration,
-    /// The beginning of a packet whose rest has not arrived.
+    /// The beginning of a packet that has not arrived completely.
     input: BytesMut,
     output: TransmitBuf,
     /// Bytes that went through `output` since it was new.

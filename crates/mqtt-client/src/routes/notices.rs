@@ -1,4 +1,4 @@
-//! What the application should know of messages that it does not get: counted for good, and gathered into events.
+//! Messages that the application does not get: counted, and gathered into events.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use mqtt_session::Stats;
 
 use crate::connection_events::ConnectionEvent;
 
-/// Counters, and events that were not told yet.
+/// Counters, and events that are not passed on yet.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     events: Vec<ConnectionEvent>,
@@ -17,7 +17,7 @@ pub(crate) struct Notices {
     stalls: u64,
 }
 
-/// Topics that are told of at once; messages of further ones are added to the last.
+/// Topics with an event of their own at once; messages of further ones are added to the last.
 const TOPICS_MAX: usize = 16;
 
 impl Notices {
@@ -68,7 +68,7 @@ impl Notices {
         }
     }
 
-    /// The next event to be told.
+    /// The events to be passed on.
     pub(crate) fn take(&mut self) -> Vec<ConnectionEvent> {
         std::mem::take(&mut self.events)
     }

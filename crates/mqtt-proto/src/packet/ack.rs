@@ -75,7 +75,7 @@ impl<'a> Ack<'a> {
         Ok(ack)
     }
 
-    /// Whether it says no more than success.
+    /// Whether it has neither a reason nor properties to send.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
         self.reason == ReasonCode::Success && self.properties.is_empty()

@@ -38,11 +38,11 @@ pub struct Connect<'a> {
 /// A message that the server publishes on the client's behalf.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Will<'a> {
-    /// How often it may arrive.
+    /// Delivery guarantee.
     pub qos: QoS,
-    /// Whether the server keeps it for later subscribers.
+    /// Whether the server retains it for later subscribers.
     pub retain: bool,
-    /// 5.0: its delay and what is said about the message.
+    /// 5.0: Will Delay Interval, and properties of the message.
     pub properties: Properties<'a>,
     /// Where it goes.
     pub topic: TopicName<'a>,
@@ -53,7 +53,7 @@ pub struct Will<'a> {
 /// The server's answer to CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connack<'a> {
-    /// Whether the server goes on with a session that it kept; false in 3.1.
+    /// Whether the server resumes a session; false in 3.1.
     pub session_present: bool,
     /// Accepted, or why not.
     pub reason: ReasonCode,
@@ -73,7 +73,7 @@ mod flag {
 }
 
 impl<'a> Connect<'a> {
-    /// The version of a CONNECT, read before anything else; faults are told by that version's rules.
+    /// The version of a CONNECT, read before anything else; faults are reported by that version's rules.
     #[inline(always)]
     pub(crate) fn decode_version(reader: &mut Reader<'a>) -> Result<Version, Faulty> {
         let start = reader.at();

@@ -15,7 +15,7 @@ use crate::wire::{Faulty, Reader};
 pub struct Disconnect<'a> {
     /// Why the connection ends; before 5.0 always success.
     pub reason: ReasonCode,
-    /// 5.0: what is said about it.
+    /// 5.0: properties.
     pub properties: Properties<'a>,
 }
 

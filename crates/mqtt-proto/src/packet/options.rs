@@ -11,13 +11,13 @@ pub struct SubscribeOptions {
     pub qos: QoS,
     /// 5.0: no messages that this client published itself.
     pub no_local: bool,
-    /// 5.0: RETAIN as the publisher set it, instead of only on kept messages.
+    /// 5.0: RETAIN as the publisher set it, instead of only on retained messages.
     pub retain_as_published: bool,
-    /// 5.0: whether kept messages are wanted.
+    /// 5.0: whether the server sends retained messages.
     pub retain_handling: RetainHandling,
 }
 
-/// When a subscription brings kept messages.
+/// When a subscription brings retained messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,4 +1,4 @@
-//! PUBLISH: an application message on its way.
+//! PUBLISH: an application message.
 
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_packet_id;
@@ -14,15 +14,15 @@ use crate::wire::{Fault, Faulty, Reader, check_text, text_fault, variable_len};
 pub struct Publish<'a> {
     /// Whether this may be a repetition; false with QoS 0. [5.0 MQTT-3.3.1-2]
     pub dup: bool,
-    /// How often it may arrive.
+    /// Delivery guarantee.
     pub qos: QoS,
-    /// To a server: keep it for later subscribers. To a client: it was kept.
+    /// To a server: retain it for later subscribers. To a client: it was retained.
     pub retain: bool,
     /// Where it goes; [`TopicName::is_aliased`] if only a Topic Alias says so.
     pub topic: TopicName<'a>,
     /// With QoS 1 and 2, and only there. [5.0 MQTT-2.2.1-2]
     pub packet_id: Option<PacketId>,
-    /// 5.0: what is said about the message.
+    /// 5.0: properties.
     pub properties: Properties<'a>,
     /// The message itself.
     pub payload: &'a [u8],

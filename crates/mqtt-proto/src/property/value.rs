@@ -8,7 +8,7 @@ use crate::sink::Sink;
 use crate::text;
 use crate::wire::variable_len;
 
-/// The value of a property, by the way it is written.
+/// The value of a property, by its encoding.
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Byte(u8),

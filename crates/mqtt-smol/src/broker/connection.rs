@@ -39,13 +39,13 @@ pub(crate) async fn serve_connection(shared: Arc<Shared>, stream: TcpStream) {
                 };
                 waiter.wait_for(&socket, interest, deadline, is_due).await;
             }
-            // An error says only that the connection is gone, which the guard tells the broker.
+            // An error says only that the connection is gone, which the guard reports to the broker.
             Ok(Turn::Closed | Turn::Cut) | Err(_) => return,
         }
     }
 }
 
-/// Tells the broker that the connection is gone, however its task ends.
+/// Reports to the broker that the connection is gone, however its task ends.
 struct Guard {
     shared: Arc<Shared>,
     id: ConnectionId,
