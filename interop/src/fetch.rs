@@ -1,7 +1,7 @@
 //! Brokers and clients that are not ours: fetched once, in pinned versions, by the registries' ordinary clients.
 //!
 //! Packages of npm and PyPI lie in the build folder and change nothing outside it. Packages of Debian are installed
-//! for the whole system, which only an administrator may do; everybody else is told what to install.
+//! for the whole system, which only an administrator may do; everybody else reads what to install.
 
 use std::fs;
 use std::path::{Path, PathBuf};

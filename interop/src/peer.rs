@@ -44,7 +44,7 @@ impl Target {
         Peer::connect(self.options())
     }
 
-    /// The same with a will.
+    /// [`Peer::connect`] with a will.
     pub(crate) fn connect_with_will(&self, will: Will) -> Result<Peer, String> {
         Peer::connect(self.options().will(will))
     }
@@ -54,7 +54,7 @@ impl Target {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) client: Client,
-    /// Whether the server went on with a session that it had kept.
+    /// Whether the server has resumed a session.
     pub(crate) session_present: bool,
     drive: Option<Task<()>>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn connect(options: Options) -> Result<Peer, String> {
         let (client, drive) = mqtt_smol::client(options).map_err(|error| error.to_string())?;
-        let mut news = client.events();
+        let mut events = client.events();
         let mut peer = Peer { client, session_present: false, drive: Some(smol::spawn(drive)) };
         let token = peer.client.connect().map_err(|error| error.to_string())?;
         match token.wait_for(PATIENCE) {
@@ -71,7 +71,7 @@ impl Peer {
         }
         // It is there already: the token resolves with the same packet.
         peer.session_present =
-            matches!(news.wait_next(), Some(ConnectionEvent::Online { session_present: true }));
+            matches!(events.wait_next(), Some(ConnectionEvent::Online { session_present: true }));
         Ok(peer)
     }
 
@@ -129,7 +129,7 @@ impl Peer {
         }
     }
 
-    /// The next message of a session that was kept, whose subscriptions another client made.
+    /// The next message of a persistent session, whose subscriptions another client made.
     pub(crate) fn receive(&self) -> Result<Message, String> {
         match self.client.wait_receive_for(PATIENCE) {
             Ok(Some(message)) => Ok(message),

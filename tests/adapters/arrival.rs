@@ -17,7 +17,7 @@ fn a_message_that_arrives_before_its_stream_waits_for_it() {
     Bench::each(|bench| {
         bench.subscribe_and_go("a/#");
         bench.publish_all("a/b", 0..30);
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         until("all have arrived", || reader.messages_waiting().0 == 30 || bench.version == Version::V3_1_1);
         until("some have arrived", || reader.messages_waiting().0 > 0);
         let mut stream = reader.subscribe("a/#").expect("accepted");
@@ -34,7 +34,7 @@ fn a_message_that_arrives_before_its_callback_or_listen_waits_for_it() {
         bench.subscribe_and_go("#");
         bench.publish_all("called", 0..5);
         bench.publish_all("received", 0..5);
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         until("they arrive", || reader.messages_waiting().0 == 10);
         let (sender, seen) = mpsc::channel();
         let on = reader.on("called", move |_, message| {
@@ -57,18 +57,18 @@ fn a_message_that_arrives_before_its_callback_or_listen_waits_for_it() {
 
 /// A filter of an earlier release is still in the session.
 #[test]
-fn what_nobody_comes_for_is_given_up_after_the_grace_and_told() {
+fn what_nobody_comes_for_is_given_up_after_the_grace_and_reported() {
     Bench::each(|bench| {
         bench.subscribe_and_go("old");
         bench.subscribe_and_go("new");
         bench.publish_all("old", 0..50);
-        let reader = bench.connect(bench.kept().unclaimed_grace(Duration::from_millis(300)));
+        let reader = bench.connect(bench.persistent().unclaimed_grace(Duration::from_millis(300)));
         let mut events = reader.events();
         let mut stream = reader.subscribe("new").expect("accepted");
         bench.publish_all("new", 0..50);
         expect(&mut stream, 0..50);
-        let told = event(&mut events, |event| matches!(event, ConnectionEvent::MessagesGivenUp { .. }));
-        assert!(matches!(told, ConnectionEvent::MessagesGivenUp { topic, .. } if &*topic == "old"));
+        let given_up = event(&mut events, |event| matches!(event, ConnectionEvent::MessagesGivenUp { .. }));
+        assert!(matches!(given_up, ConnectionEvent::MessagesGivenUp { topic, .. } if &*topic == "old"));
         until("all are given up", || reader.stats().messages_given_up == 50);
         // After the grace nothing waits for nobody any more.
         bench.publish("old", "later");
@@ -85,7 +85,7 @@ fn a_filter_of_an_earlier_program_can_be_unsubscribed() {
     Bench::each(|bench| {
         bench.subscribe_and_go("old");
         bench.publish_all("old", 0..5);
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         until("they arrive", || reader.messages_waiting().0 == 5);
         reader.unsubscribe("old").expect("accepted").wait_for(TOO_LONG).expect("in time").expect("done");
         until("they are given up", || reader.stats().messages_given_up == 5);
@@ -98,7 +98,7 @@ fn a_filter_of_an_earlier_program_can_be_unsubscribed() {
 fn ending_a_program_changes_nothing_at_the_server() {
     Bench::each(|bench| {
         {
-            let reader = bench.connect(bench.kept());
+            let reader = bench.connect(bench.persistent());
             let mut stream = subscribed(&reader, "a");
             bench.publish_all("a", 0..3);
             expect(&mut stream, 0..1);
@@ -107,7 +107,7 @@ fn ending_a_program_changes_nothing_at_the_server() {
         until("it has gone", || bench.broker.stats().connections == 1);
         assert_eq!(bench.broker.stats().subscriptions, 1);
         bench.publish_all("a", 3..5);
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = reader.subscribe("a").expect("accepted");
         expect(&mut stream, 1..5);
     });
@@ -116,7 +116,7 @@ fn ending_a_program_changes_nothing_at_the_server() {
 #[test]
 fn what_a_dropped_stream_has_not_taken_goes_to_the_next_one() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = subscribed(&reader, "a");
         bench.publish_all("a", 0..5);
         expect(&mut stream, 0..1);
@@ -162,7 +162,7 @@ fn streams_that_are_dropped_in_a_clean_session_leave_nothing_unacknowledged() {
 #[test]
 fn unsubscribe_ends_a_stream_after_what_it_has() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = subscribed(&reader, "a");
         bench.publish_all("a", 0..3);
         until("they arrive", || reader.messages_waiting().0 == 3);
@@ -179,7 +179,7 @@ fn unsubscribe_ends_a_stream_after_what_it_has() {
 #[test]
 fn a_callback_that_panics_acknowledges_nothing() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         drop(
             reader
                 .on("a", |_, message| assert!(message.payload() != b"1", "the handler fails"))
@@ -197,7 +197,7 @@ fn a_callback_that_panics_acknowledges_nothing() {
         );
         assert_eq!(reader.stats().messages_handed_back, 1);
         leave(&reader);
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = reader.subscribe("a").expect("accepted");
         expect(&mut stream, 1..3);
     });
@@ -206,7 +206,7 @@ fn a_callback_that_panics_acknowledges_nothing() {
 #[test]
 fn a_guard_that_is_dropped_without_a_word_hands_its_message_back() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = subscribed(&reader, "a");
         drop(reader.listen("b").expect("accepted"));
         bench.publish_all("a", 0..2);
@@ -233,7 +233,7 @@ fn a_guard_that_is_dropped_without_a_word_hands_its_message_back() {
 #[test]
 fn a_subscription_can_acknowledge_on_arrival() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let subscribe = Subscribe::new("log/#").qos(QoS::AtLeastOnce).acknowledge(Acknowledge::OnArrival);
         let mut log = reader.subscribe(subscribe).expect("accepted");
         let mut wanted = subscribed(&reader, "wanted");
@@ -276,7 +276,7 @@ fn a_burst_at_qos_0_reaches_a_reader_that_takes_each() {
 #[test]
 fn what_is_repeated_after_reconnects_waits_once() {
     Bench::each(|bench| {
-        let reader = bench.connect(bench.kept());
+        let reader = bench.connect(bench.persistent());
         let mut stream = subscribed(&reader, "a");
         let mut events = reader.events();
         bench.publish_all("a", 0..10);
@@ -360,7 +360,7 @@ fn a_client_that_is_dropped_while_offline_stays_away() {
 fn a_client_that_is_dropped_with_messages_left_says_so_and_sends_them() {
     Bench::each(|bench| {
         let mut stream = subscribed(&bench.writer, "last");
-        let old = bench.connect(bench.kept());
+        let old = bench.connect(bench.persistent());
         let mut events = old.events();
         bench.broker.cut("reader");
         event(&mut events, |event| matches!(event, ConnectionEvent::Offline { .. }));

@@ -119,7 +119,7 @@ fn acknowledgements_that_nobody_waits_for_change_nothing() {
 }
 
 #[test]
-fn an_identifier_of_qos_2_that_is_used_again_too_early_is_told() {
+fn an_identifier_of_qos_2_that_is_used_again_too_early_is_reported() {
     for adapter in ALL {
         let said = [
             answer(V5, 0x90, 1, 2),
@@ -133,13 +133,13 @@ fn an_identifier_of_qos_2_that_is_used_again_too_early_is_told() {
         let mut events = client.events();
         let mut stream = subscribe(&client, "a");
         assert_eq!((payload(&mut stream), payload(&mut stream)), (b"first".to_vec(), b"end".to_vec()));
-        let told = std::iter::from_fn(|| events.try_next()).collect::<Vec<_>>();
-        assert_eq!(told, [ConnectionEvent::IdentifierReused { packet_id: 7 }], "{adapter:?}");
+        let seen = std::iter::from_fn(|| events.try_next()).collect::<Vec<_>>();
+        assert_eq!(seen, [ConnectionEvent::IdentifierReused { packet_id: 7 }], "{adapter:?}");
         assert_eq!(client.stats().identifiers_reused, 1);
     }
 }
 
-/// Every server that fills its window does it at some time; it is taken and told once.
+/// Every server that fills its window does it at some time; it is taken and seen once.
 #[test]
 fn more_messages_than_the_receive_maximum_are_taken() {
     for adapter in ALL {
@@ -153,15 +153,15 @@ fn more_messages_than_the_receive_maximum_are_taken() {
         for _message in 0..200 {
             payload(&mut stream);
         }
-        let told = std::iter::from_fn(|| events.try_next()).collect::<Vec<_>>();
-        assert_eq!(told, [ConnectionEvent::ReceiveMaximumExceeded { unacknowledged: 6 }], "{adapter:?}");
+        let seen = std::iter::from_fn(|| events.try_next()).collect::<Vec<_>>();
+        assert_eq!(seen, [ConnectionEvent::ReceiveMaximumExceeded { unacknowledged: 6 }], "{adapter:?}");
         assert_eq!(client.stats().disconnections, 0);
     }
 }
 
 /// Before 5.0 a server cannot know the limit, and sends the message again on each connection.
 #[test]
-fn a_message_above_the_limit_that_comes_again_and_again_is_told() {
+fn a_message_above_the_limit_that_comes_again_and_again_is_reported() {
     for adapter in ALL {
         let large = [vec![0x30, 0xe8, 0x07, 0, 1, b'a'], vec![0; 997]].concat();
         let script: &[&[u8]] = &[&[CONNACK_V3, &large].concat()];

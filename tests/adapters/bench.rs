@@ -32,7 +32,7 @@ impl Bench {
         }
     }
 
-    pub(crate) fn kept(&self) -> Options {
+    pub(crate) fn persistent(&self) -> Options {
         options(&self.broker, "reader", self.version).clean_session(false)
     }
 
@@ -46,7 +46,7 @@ impl Bench {
 
     /// A life of the reader that subscribes and goes.
     pub(crate) fn subscribe_and_go(&self, filter: &str) {
-        let reader = self.connect(self.kept());
+        let reader = self.connect(self.persistent());
         drop(subscribed(&reader, filter));
         leave(&reader);
     }
@@ -94,7 +94,7 @@ pub(crate) fn expect(stream: &mut Subscription, payloads: std::ops::Range<u32>) 
     }
 }
 
-/// Waits until something holds that no event tells.
+/// Waits until something holds that no event reports.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + TOO_LONG;
     while !holds() {

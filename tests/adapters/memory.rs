@@ -50,7 +50,7 @@ impl Memory {
     }
 }
 
-/// Lets time pass until nobody is left who could cut, breaking links when told to.
+/// Lets time pass until nobody is left who could cut, breaking links on request.
 fn run(world: &World, name: &str, cut: &Receiver<()>) {
     loop {
         match cut.try_recv() {

@@ -70,7 +70,7 @@ impl Timer for OwnTimer {
     }
 }
 
-/// A socket, and what its thread and it tell each other.
+/// A socket, and what it shares with its thread.
 struct OwnSocket(Arc<Watched>);
 
 struct Watched {

@@ -138,7 +138,7 @@ fn tls_goes_through_a_proxy() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_told() {
+fn a_proxy_that_refuses_is_reported() {
     let broker = broker::start("127.0.0.1:0").expect("there is a free port");
     let socks = proxy(broker.address(), greet_socks);
     let http = proxy(broker.address(), greet_http);

@@ -1,4 +1,4 @@
-//! A relay between client and server that notes what the client says, and cuts connections when told to.
+//! A relay between client and server that notes what the client says, and cuts connections on request.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

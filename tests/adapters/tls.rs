@@ -108,7 +108,7 @@ fn a_client_may_show_a_certificate() {
 }
 
 #[test]
-fn a_server_that_does_not_speak_tls_is_told() {
+fn a_server_that_does_not_speak_tls_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();
     thread::spawn(move || {

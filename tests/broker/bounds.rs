@@ -33,7 +33,7 @@ fn a_subscriber_that_does_not_read_has_its_queue_and_no_more() {
     });
 }
 
-/// The same over many subscribers: each is within its bound, and all together are within theirs.
+/// The bounds over many subscribers: each is within its bound, and all together are within theirs.
 #[test]
 fn subscribers_that_do_not_read_have_a_bound_together() {
     let config = Config::default().messages_bytes_max(4 * MIB);

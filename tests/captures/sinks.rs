@@ -32,11 +32,11 @@ async fn publish_ten(world: &World, options: Options) -> Vec<ConnectionEvent> {
         client.publish(publish).expect("it is accepted").await.expect("it arrives");
     }
     client.disconnect().expect("it is online").await;
-    let mut news = Vec::new();
+    let mut seen = Vec::new();
     loop {
         let next = poll_fn(|context| Poll::Ready(pin!(events.next()).poll(context))).await;
-        let Poll::Ready(Some(event)) = next else { return news };
-        news.push(event);
+        let Poll::Ready(Some(event)) = next else { return seen };
+        seen.push(event);
     }
 }
 
@@ -44,10 +44,10 @@ async fn publish_ten(world: &World, options: Options) -> Vec<ConnectionEvent> {
 fn a_sink_that_fails_ends_the_capture_and_not_the_client() {
     let world = World::calm(1);
     let options = Options::new("broker").client_id("c").capture(Capture::to(Full(300)));
-    let news = world.run_until(publish_ten(&world, options)).expect("it ends");
+    let events = world.run_until(publish_ten(&world, options)).expect("it ends");
     let failures = |event: &&ConnectionEvent| matches!(event, ConnectionEvent::CaptureFailed { .. });
-    assert_eq!(news.iter().filter(failures).count(), 1, "{news:?}");
-    assert!(news.contains(&ConnectionEvent::CaptureFailed { kind: ErrorKind::StorageFull }), "{news:?}");
+    assert_eq!(events.iter().filter(failures).count(), 1, "{events:?}");
+    assert!(events.contains(&ConnectionEvent::CaptureFailed { kind: ErrorKind::StorageFull }), "{events:?}");
 }
 
 #[test]

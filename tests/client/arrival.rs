@@ -35,29 +35,29 @@ fn publish(world: &World, client: &Client, topic: &str, payload: Vec<u8>, qos: Q
 }
 
 /// What came since the last time.
-fn events(events: &mut mqtt_memory::Events) -> Vec<ConnectionEvent> {
+fn drain(events: &mut mqtt_memory::Events) -> Vec<ConnectionEvent> {
     std::iter::from_fn(|| events.try_next()).collect()
 }
 
 /// The window of a server is full of messages for one stream, so that another one starves.
 #[test]
-fn a_stream_that_is_not_read_is_told_when_it_holds_back_others() {
+fn a_stream_that_is_not_read_is_reported_when_it_holds_back_others() {
     for version in BOTH {
         let world = World::calm(1);
         let writer = online(&world, options("writer", version));
         let reader = online(&world, options("reader", version));
-        let mut news = reader.events();
+        let mut events = reader.events();
         let mut unread = subscribed(&world, &reader, "unread", QoS::AtLeastOnce);
         let mut read = subscribed(&world, &reader, "read", QoS::AtLeastOnce);
         publish(&world, &writer, "unread", vec![1], QoS::AtLeastOnce);
         world.run_for(secs(60));
-        assert_eq!(events(&mut news), [], "a message that holds back nobody is no stall");
+        assert_eq!(drain(&mut events), [], "a message that holds back nobody is no stall");
         publish(&world, &writer, "read", vec![2], QoS::AtLeastOnce);
         world.run_until(read.next()).expect("in time").expect("it goes on");
         world.run_for(secs(60));
-        let told = events(&mut news);
-        let [ConnectionEvent::Stalled { filter: Some(filter), topic, unacknowledged: 2 }] = &told[..] else {
-            panic!("{version}: {told:?}");
+        let seen = drain(&mut events);
+        let [ConnectionEvent::Stalled { filter: Some(filter), topic, unacknowledged: 2 }] = &seen[..] else {
+            panic!("{version}: {seen:?}");
         };
         assert_eq!((&**filter, &**topic), ("unread", "unread"));
         assert_eq!(reader.stats().stalls, 1);
@@ -73,7 +73,7 @@ fn a_stream_that_is_not_read_is_told_when_it_holds_back_others() {
         publish(&world, &writer, "read", vec![4], QoS::AtLeastOnce);
         world.run_until(read.next()).expect("in time").expect("it goes on");
         world.run_for(secs(60));
-        assert_eq!(events(&mut news).len(), 1);
+        assert_eq!(drain(&mut events).len(), 1);
     }
 }
 
@@ -89,12 +89,12 @@ fn messages_that_nobody_claims_are_given_up_after_ten_seconds() {
         world.run_for(secs(20));
         publish(&world, &writer, "old", vec![1], QoS::AtLeastOnce);
         let reader = online(&world, options("reader", version).clean_session(false));
-        let mut news = reader.events();
+        let mut events = reader.events();
         world.run_for(secs(9));
-        assert_eq!((events(&mut news), reader.messages_waiting().0), (vec![], 1));
+        assert_eq!((drain(&mut events), reader.messages_waiting().0), (vec![], 1));
         world.run_for(secs(2));
         let topic = "old".into();
-        assert_eq!(events(&mut news), [ConnectionEvent::MessagesGivenUp { topic, count: 1 }]);
+        assert_eq!(drain(&mut events), [ConnectionEvent::MessagesGivenUp { topic, count: 1 }]);
         for _message in 0..3 {
             publish(&world, &writer, "old", vec![2], QoS::AtLeastOnce);
         }
@@ -121,7 +121,7 @@ fn burst(world: &World, writer: &Client, topic: &str, messages: usize, qos: QoS)
 
 /// The link is left unread for a while, pings go on, and only then QoS 0 is dropped, with an event that counts.
 #[test]
-fn qos_0_beyond_the_bound_of_a_reader_that_takes_nothing_is_dropped_and_told() {
+fn qos_0_beyond_the_bound_of_a_reader_that_takes_nothing_is_dropped_and_reported() {
     for version in BOTH {
         let world = World::calm(1);
         let writer = online(&world, options("writer", version));
@@ -130,27 +130,27 @@ fn qos_0_beyond_the_bound_of_a_reader_that_takes_nothing_is_dropped_and_told() {
             &world,
             options("reader", version).incoming_bytes_max(bound).keep_alive(secs(2)).network_timeout(secs(1)),
         );
-        let mut news = reader.events();
+        let mut events = reader.events();
         let mut stream = subscribed(&world, &reader, "a", QoS::AtMostOnce);
         for _round in 0..30 {
             burst(&world, &writer, "a", 100, QoS::AtMostOnce);
             world.run_for(Duration::from_millis(100));
         }
-        assert_eq!(events(&mut news), [], "{version}: the link is left unread");
+        assert_eq!(drain(&mut events), [], "{version}: the link is left unread");
         let pings = reader.stats().pings_sent;
         world.run_for(secs(6));
         assert!(reader.stats().pings_sent >= pings + 2, "{version}: pings go on");
         assert_eq!(reader.stats().messages_dropped, 0);
         world.run_for(secs(20));
         let dropped = reader.stats().messages_dropped;
-        let told: u64 = events(&mut news)
+        let seen: u64 = drain(&mut events)
             .iter()
             .map(|event| match event {
                 ConnectionEvent::MessagesDropped { count } => *count,
                 other => panic!("{version}: {other:?}"),
             })
             .sum();
-        assert_eq!(told, dropped);
+        assert_eq!(seen, dropped);
         let (waiting, bytes) = reader.messages_waiting();
         assert!(bytes <= bound + 256 * 1024, "{bytes} bytes wait");
         assert_eq!(waiting as u64 + dropped, 3000);
@@ -174,7 +174,7 @@ fn qos_1_and_2_beyond_the_bound_come_again_once_there_is_room() {
             let bound = 300_000;
             let reader =
                 online(&world, options("reader", version).clean_session(false).incoming_bytes_max(bound));
-            let mut news = reader.events();
+            let mut events = reader.events();
             let mut stream = subscribed(&world, &reader, "a", QoS::ExactlyOnce);
             for number in 0..900u32 {
                 let mut payload = vec![7; 1000];
@@ -186,7 +186,7 @@ fn qos_1_and_2_beyond_the_bound_come_again_once_there_is_room() {
             assert!(bytes <= bound + 256 * 1024, "{bytes} bytes wait");
             assert!(reader.stats().messages_left > 0, "{version} {qos}");
             assert!(
-                events(&mut news).iter().all(|event| matches!(
+                drain(&mut events).iter().all(|event| matches!(
                     event,
                     ConnectionEvent::MessagesLeft { .. } | ConnectionEvent::Stalled { .. }
                 )),
@@ -204,28 +204,28 @@ fn qos_1_and_2_beyond_the_bound_come_again_once_there_is_room() {
     }
 }
 
-/// In a session that ends with its connection nothing comes again: what finds no room is dropped, and told.
+/// In a session that ends with its connection nothing comes again: what finds no room is dropped, and seen.
 #[test]
-fn qos_1_beyond_the_bound_of_a_clean_session_is_dropped_and_told() {
+fn qos_1_beyond_the_bound_of_a_clean_session_is_dropped_and_reported() {
     let mut config = mqtt_memory::WorldConfig::new(1);
     config.faults = mqtt_memory::Faults::none();
     let world = World::with(config);
     let writer = online(&world, options("writer", Version::V5_0));
     let reader = online(&world, options("reader", Version::V5_0).incoming_bytes_max(200_000));
-    let mut news = reader.events();
+    let mut events = reader.events();
     let mut stream = subscribed(&world, &reader, "a", QoS::AtLeastOnce);
     burst(&world, &writer, "a", 900, QoS::AtLeastOnce);
     world.run_for(secs(30));
     let dropped = reader.stats().messages_dropped;
     assert!(dropped > 0);
-    let told: u64 = events(&mut news)
+    let seen: u64 = drain(&mut events)
         .iter()
         .filter_map(|event| match event {
             ConnectionEvent::MessagesDropped { count } => Some(*count),
             _ => None,
         })
         .sum();
-    assert_eq!(told, dropped);
+    assert_eq!(seen, dropped);
     let taken = std::iter::from_fn(|| stream.try_next()).count() as u64;
     assert_eq!(taken + dropped, 900);
     world.run_for(secs(5));

@@ -17,7 +17,7 @@ fn disconnect(reason: ReasonCode) -> Vec<u8> {
     vec![0xe0, 1, reason.byte()]
 }
 
-/// A server that breaks the protocol in 5.0 is told so; the client connects again, and the message goes out there.
+/// A server that breaks the protocol in 5.0 gets a DISCONNECT; the client connects again, and the message goes out there.
 #[test]
 fn a_malformed_packet_ends_the_connection_and_loses_nothing() {
     let malformed = [CONNACK_V5, b"\x30\x02\xff\xff"].concat();
@@ -26,13 +26,13 @@ fn a_malformed_packet_ends_the_connection_and_loses_nothing() {
         let mut options = server.options(Version::V5_0).retry_first(true);
         options.config.session_expiry_secs = Some(60);
         let (client, drive) = mqtt_smol::client(options).expect("good options");
-        let mut news = client.events();
+        let mut events = client.events();
         let connecting = client.connect().expect("it is idle");
         let token = client.publish(Publish::new("a", "x").qos(QoS::AtLeastOnce)).expect("accepted");
         spawn(drive);
         connecting.await.expect("the server accepts");
-        assert!(matches!(news.next().await, Some(ConnectionEvent::Online { .. })));
-        match news.next().await {
+        assert!(matches!(events.next().await, Some(ConnectionEvent::Online { .. })));
+        match events.next().await {
             Some(ConnectionEvent::Offline {
                 cause: OfflineCause::PeerFault(PeerFault::Decode(error)),
                 ..
@@ -64,9 +64,9 @@ fn a_packet_that_announces_256_mb_is_refused_before_it_comes() {
     let server = ScriptedServer::start(&[&[&[CONNACK_V5, b"\x30\xff\xff\xff\x7f"].concat()]]);
     run(async {
         let client = connect(server.options(Version::V5_0).packet_size_max(1 << 20)).await;
-        let mut news = client.events();
+        let mut events = client.events();
         assert_eq!(server.heard_packet(0xe0).await, disconnect(ReasonCode::PacketTooLarge));
-        let next = news.next().await;
+        let next = events.next().await;
         assert!(matches!(next, None | Some(ConnectionEvent::Offline { .. })), "{next:?}");
     });
 }
@@ -132,11 +132,11 @@ fn a_silent_server_is_noticed_by_its_missing_ping_response() {
     let world = World::calm(1);
     let options = Options::new("broker").client_id("c").keep_alive(Duration::from_secs(10));
     let client = world.client(options);
-    let mut news = client.events();
+    let mut events = client.events();
     world.run_until(client.connect().expect("it is idle")).expect("in time").expect("it accepts");
     let online = world.now();
     world.partition("c", true);
-    let events = world.run_until(async { [news.next().await, news.next().await] }).expect("in time");
+    let events = world.run_until(async { [events.next().await, events.next().await] }).expect("in time");
     let cause = OfflineCause::PingTimedOut;
     assert_eq!(events[1], Some(ConnectionEvent::Offline { cause, will_retry: true }));
     let waited = world.now() - online;

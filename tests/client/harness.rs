@@ -1,4 +1,4 @@
-//! What the tests share: a bound on their time, clients, and a server that says what a test tells it to.
+//! What the tests share: a bound on their time, clients, and a scripted server.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -53,12 +53,12 @@ pub(crate) fn start_broker() -> broker::Running {
     broker::start("127.0.0.1:0").expect("there is a free port")
 }
 
-/// Options for a client of that name whose session the server keeps; attempts to connect follow quickly.
-pub(crate) fn kept(broker: &broker::Handle, name: &str) -> Options {
+/// Options for a client of that name with a persistent session; attempts to connect follow quickly.
+pub(crate) fn persistent(broker: &broker::Handle, name: &str) -> Options {
     clean(broker, name).clean_session(false)
 }
 
-/// The same for a session that ends with its connection.
+/// Options for a client of that name whose session ends with its connection.
 pub(crate) fn clean(broker: &broker::Handle, name: &str) -> Options {
     Options::from_url(&broker.url())
         .expect("a good URL")

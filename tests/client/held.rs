@@ -2,7 +2,7 @@
 
 use mqtt_smol::{Publish, QoS, ReasonCode, SessionRefusal, Version, Waits};
 
-use crate::harness::{Heard, ScriptedServer, clean, connect, kept, run, spawn, start_broker};
+use crate::harness::{Heard, ScriptedServer, clean, connect, persistent, run, spawn, start_broker};
 
 const CONNACK: &[u8] = b"\x20\x03\x00\x00\x00";
 
@@ -51,7 +51,7 @@ fn acknowledgements_go_out_when_messages_are_let_go_in_the_order_of_arrival() {
 fn a_message_that_is_left_comes_again_on_the_next_connection() {
     let broker = start_broker();
     run(async {
-        let client = connect(kept(&broker, "c")).await;
+        let client = connect(persistent(&broker, "c")).await;
         let mut messages = client.subscribe("a").expect("accepted");
         messages.granted().await.expect("granted");
         drop(client.publish(Publish::new("a", "x").qos(QoS::AtLeastOnce)).expect("accepted"));

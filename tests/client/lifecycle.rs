@@ -7,7 +7,7 @@ use mqtt_smol::{
     PublishError, QoS, SessionRefusal, Status, SubscribeError,
 };
 
-use crate::harness::{clean, connect, connect_with_task, kept, run, spawn, start_broker, try_connect};
+use crate::harness::{clean, connect, connect_with_task, persistent, run, spawn, start_broker, try_connect};
 
 #[test]
 fn a_client_connects_and_disconnects_and_connects_again() {
@@ -49,18 +49,18 @@ fn callers_that_block_their_thread_need_no_runtime() {
 }
 
 #[test]
-fn events_tell_of_an_outage_and_its_end() {
+fn events_report_an_outage_and_its_end() {
     let broker = start_broker();
     run(async {
-        let client = connect(kept(&broker, "watched")).await;
-        let mut news = client.events();
+        let client = connect(persistent(&broker, "watched")).await;
+        let mut events = client.events();
         assert!(broker.cut("watched"));
         let cause = OfflineCause::TransportClosed;
-        assert_eq!(news.next().await, Some(ConnectionEvent::Offline { cause, will_retry: true }));
-        assert_eq!(news.next().await, Some(ConnectionEvent::Online { session_present: true }));
+        assert_eq!(events.next().await, Some(ConnectionEvent::Offline { cause, will_retry: true }));
+        assert_eq!(events.next().await, Some(ConnectionEvent::Online { session_present: true }));
         client.disconnect().expect("it is connected").await;
         let cause = OfflineCause::Requested;
-        assert_eq!(news.next().await, Some(ConnectionEvent::Offline { cause, will_retry: false }));
+        assert_eq!(events.next().await, Some(ConnectionEvent::Offline { cause, will_retry: false }));
     });
 }
 
@@ -180,9 +180,9 @@ fn a_first_connection_is_tried_again_if_the_options_say_so() {
         let options = options.reconnect_after(Duration::from_millis(20));
         let (client, drive) = mqtt_smol::client(options).expect("good options");
         spawn(drive);
-        let mut news = client.events();
+        let mut events = client.events();
         let connecting = client.connect().expect("it is idle");
-        let failed = news.next().await;
+        let failed = events.next().await;
         assert!(matches!(failed, Some(ConnectionEvent::Offline { will_retry: true, .. })), "{failed:?}");
         let _broker = mqtt_smol::broker::start(address).expect("the port is still free");
         connecting.await.expect("the broker accepts at last");
@@ -195,18 +195,18 @@ fn a_subscription_dropped_while_disconnected_is_not_asked_for_again() {
     let broker = start_broker();
     run(async {
         let client = connect(clean(&broker, "a")).await;
-        let mut kept = client.subscribe("kept").expect("accepted");
+        let mut wanted = client.subscribe("wanted").expect("accepted");
         let mut dropped = client.subscribe("dropped").expect("accepted");
-        kept.granted().await.expect("granted");
+        wanted.granted().await.expect("granted");
         dropped.granted().await.expect("granted");
         client.disconnect().expect("it is connected").await;
         let refused = client.subscribe("late").map(drop);
         assert_eq!(refused, Err(SubscribeError::NotAccepted(SessionRefusal::Disconnected)));
         drop(dropped);
         client.connect().expect("it is idle").await.expect("the broker accepts");
-        let token = client.publish(Publish::new("kept", "x").qos(QoS::AtLeastOnce)).expect("accepted");
+        let token = client.publish(Publish::new("wanted", "x").qos(QoS::AtLeastOnce)).expect("accepted");
         token.await.expect("published");
-        assert_eq!(kept.next().await.expect("the message").topic(), "kept");
+        assert_eq!(wanted.next().await.expect("the message").topic(), "wanted");
         assert_eq!(broker.stats().subscriptions, 1);
     });
 }

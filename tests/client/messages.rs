@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use mqtt_smol::{Publish, QoS, ReasonCode, Rejected, Subscribe, SubscribeError, SubscriptionStatus, broker};
 
-use crate::harness::{clean, connect, kept, run, start_broker};
+use crate::harness::{clean, connect, persistent, run, start_broker};
 
 #[test]
 fn each_subscription_gets_the_messages_of_its_filter() {
@@ -89,7 +89,7 @@ fn receive_takes_what_no_stream_and_no_callback_takes() {
 fn a_slow_reader_stops_nothing_and_loses_nothing() {
     let broker = start_broker();
     run(async {
-        let reader = connect(kept(&broker, "slow")).await;
+        let reader = connect(persistent(&broker, "slow")).await;
         let mut inbox = reader.subscribe(Subscribe::new("much").qos(QoS::ExactlyOnce)).expect("accepted");
         inbox.granted().await.expect("granted");
         let writer = connect(clean(&broker, "writer")).await;
@@ -157,7 +157,7 @@ fn dropping_a_subscription_unsubscribes() {
 fn a_message_in_two_streams_is_acknowledged_once_both_have_it() {
     let broker = start_broker();
     run(async {
-        let client = connect(kept(&broker, "c")).await;
+        let client = connect(persistent(&broker, "c")).await;
         let mut first = client.subscribe(Subscribe::new("a/+").qos(QoS::AtLeastOnce)).expect("accepted");
         let mut second = client.subscribe(Subscribe::new("a/#").qos(QoS::AtLeastOnce)).expect("accepted");
         first.granted().await.expect("granted");
@@ -168,10 +168,10 @@ fn a_message_in_two_streams_is_acknowledged_once_both_have_it() {
             .await
             .expect("published");
         assert!(first.next().await.is_some());
-        let mut news = client.events();
+        let mut events = client.events();
         broker.cut("c");
-        news.next().await.expect("offline");
-        news.next().await.expect("online");
+        events.next().await.expect("offline");
+        events.next().await.expect("online");
         // It was not acknowledged, so it comes once more. Each has it already: the one that has taken it does not get
         // it twice, and its acknowledgement is that of the repetition.
         assert!(second.next().await.is_some_and(|message| !message.dup()));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mqtt_smol::{Indeterminate, Publish, PublishError, QoS, ReasonCode, Rejected, Version, broker};
 
-use crate::harness::{ScriptedServer, clean, connect, kept, run, start_broker};
+use crate::harness::{ScriptedServer, clean, connect, persistent, run, start_broker};
 
 /// An accepted connection, in 5.0, from a server that then says nothing.
 const CONNACK: &[u8] = b"\x20\x03\x00\x00\x00";
@@ -35,11 +35,11 @@ fn a_message_that_was_never_sent_is_withdrawn_at_its_timeout() {
         let reader = connect(clean(&broker, "reader")).await;
         let mut inbox = reader.subscribe("a").expect("accepted");
         inbox.granted().await.expect("granted");
-        let options = kept(&broker, "writer").reconnect_after(Duration::from_secs(3600));
+        let options = persistent(&broker, "writer").reconnect_after(Duration::from_secs(3600));
         let writer = connect(options).await;
-        let mut news = writer.events();
+        let mut events = writer.events();
         broker.cut("writer");
-        news.next().await.expect("offline");
+        events.next().await.expect("offline");
         let message = Publish::new("a", "x").qos(QoS::AtLeastOnce).timeout(Duration::from_millis(20));
         let error = writer.publish(message).expect("accepted").await.expect_err("there is no connection");
         assert_eq!(error, PublishError::TimedOut { withdrawn: true });
@@ -87,11 +87,11 @@ fn a_topic_that_is_forbidden_is_rejected_by_the_server() {
 fn outages_in_the_middle_lose_nothing_and_double_no_qos_2() {
     let broker = start_broker();
     run(async {
-        let reader = connect(kept(&broker, "reader")).await;
+        let reader = connect(persistent(&broker, "reader")).await;
         let mut inbox =
             reader.subscribe(mqtt_smol::Subscribe::new("n").qos(QoS::ExactlyOnce)).expect("accepted");
         inbox.granted().await.expect("granted");
-        let writer = connect(kept(&broker, "writer")).await;
+        let writer = connect(persistent(&broker, "writer")).await;
         let mut tokens = Vec::new();
         for number in 0..1000 {
             let message = Publish::new("n", number.to_string()).qos(QoS::ExactlyOnce);

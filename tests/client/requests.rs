@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mqtt_smol::{Client, Indeterminate, Publish, PublishError, QoS, Rejected, Version};
 
-use crate::harness::{clean, connect, kept, run, spawn_run, start_broker};
+use crate::harness::{clean, connect, persistent, run, spawn_run, start_broker};
 
 /// A client that answers everything below `ask/` with the text in reverse.
 async fn responder(client: &Client) {
@@ -39,10 +39,10 @@ fn many_requests_under_way_get_each_its_own_response() {
 fn a_request_waits_for_a_responder_that_is_late_and_a_link_that_is_cut() {
     run(async {
         let broker = start_broker();
-        let server = connect(kept(&broker, "responder")).await;
+        let server = connect(persistent(&broker, "responder")).await;
         responder(&server).await;
         server.disconnect().expect("it is online").await;
-        let client = connect(kept(&broker, "asker")).await;
+        let client = connect(persistent(&broker, "asker")).await;
         let token = client.request(Publish::new("ask/x", "abc").qos(QoS::AtLeastOnce)).expect("accepted");
         broker.cut("asker");
         server.connect().expect("it is disconnected").await.expect("the server accepts");

@@ -21,7 +21,7 @@ impl Write for Lines {
 }
 
 #[test]
-fn the_log_tells_connections_and_packets_but_no_secrets() {
+fn the_log_has_connections_and_packets_but_no_secrets() {
     let broker = broker::start("127.0.0.1:0").expect("there is a free port");
     let lines = Lines::default();
     let writer = lines.clone();
@@ -41,15 +41,15 @@ fn the_log_tells_connections_and_packets_but_no_secrets() {
     };
     smol::block_on(or(work, drive));
     let log = String::from_utf8(lines.0.lock().expect("nobody panics").clone()).expect("the log is text");
-    let told = [
+    let logged = [
         "opening a link",
         "the link is open",
         "accepted the connection",
         "kind=PUBREC",
         "disconnected as asked",
     ];
-    for told in told {
-        assert!(log.contains(told), "{told} is not in the log:\n{log}");
+    for logged in logged {
+        assert!(log.contains(logged), "{logged} is not in the log:\n{log}");
     }
     for secret in ["password-1", "someone", "payload-1"] {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");

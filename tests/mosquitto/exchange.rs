@@ -1,4 +1,4 @@
-//! Messages each way: between our clients, from us to mosquitto_sub, from mosquitto_pub to us, kept and as wills.
+//! Messages each way: between our clients, from us to mosquitto_sub, from mosquitto_pub to us, retained and as wills.
 
 use mqtt_smol::{Publish, QoS, ReasonCode, Subscribe, Version, Will};
 
@@ -86,17 +86,17 @@ fn a_payload_of_a_megabyte_travels_whole() {
 }
 
 #[test]
-fn a_kept_message_greets_later_subscribers() {
+fn a_retained_message_greets_later_subscribers() {
     let Some(server) = Mosquitto::start() else { return };
     run(async {
         for version in VERSIONS {
             let client = connect(options(&server, "keeper", version)).await;
-            let kept = Publish::new("kept", "still here").qos(QoS::AtLeastOnce).retain(true);
-            client.publish(kept).expect("accepted").await.expect("published");
-            let mut inbox = client.subscribe("kept").expect("accepted");
-            let message = inbox.next().await.expect("the kept message");
+            let retained = Publish::new("retained", "still here").qos(QoS::AtLeastOnce).retain(true);
+            client.publish(retained).expect("accepted").await.expect("published");
+            let mut inbox = client.subscribe("retained").expect("accepted");
+            let message = inbox.next().await.expect("the retained message");
             assert_eq!((message.payload(), message.retain()), (&b"still here"[..], true), "{version}");
-            let cleared = Publish::new("kept", "").qos(QoS::AtLeastOnce).retain(true);
+            let cleared = Publish::new("retained", "").qos(QoS::AtLeastOnce).retain(true);
             client.publish(cleared).expect("accepted").await.expect("published");
             client.disconnect().expect("it is connected").await;
         }

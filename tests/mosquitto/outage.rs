@@ -1,4 +1,4 @@
-//! Mosquitto is stopped and started again in the middle of things; sessions are kept on both sides.
+//! Mosquitto is stopped and started again in the middle of things; sessions are persistent on both sides.
 
 use std::collections::BTreeMap;
 
@@ -87,9 +87,9 @@ fn messages_published_during_an_outage_arrive_after_it() {
             let client = connect(options(&server, "patient", version)).await;
             let mut inbox = client.subscribe("later").expect("accepted");
             inbox.granted().await.expect("granted");
-            let mut news = client.events();
+            let mut events = client.events();
             server.stop();
-            news.next().await.expect("the client notices");
+            events.next().await.expect("the client notices");
             assert!(!client.is_connected());
             let token =
                 client.publish(Publish::new("later", "at last").qos(QoS::AtLeastOnce)).expect("accepted");

@@ -26,7 +26,7 @@ impl Mosquitto {
         Mosquitto::start_with("allow_anonymous true\n")
     }
 
-    /// The same with other lines for its configuration.
+    /// Starts it with further lines of configuration.
     pub(crate) fn start_with(lines: &str) -> Option<Mosquitto> {
         if !is_installed() {
             assert!(std::env::var_os("CI").is_none(), "mosquitto is not installed; CI needs it");
@@ -59,7 +59,7 @@ impl Mosquitto {
         process.wait().expect("the process ends");
     }
 
-    /// Starts it again on the same port with what it kept.
+    /// Starts it again on the same port with what it has stored.
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none(), "it was stopped before");
         let (process, log) = launch(&self.folder).expect("the port is still free");

@@ -17,7 +17,7 @@ pub struct Wave {
     pub connects: Vec<usize>,
     /// Dials that were refused while the broker was away.
     pub refused: usize,
-    /// Bytes of memory for each session, its counterpart in the broker included, where the system tells.
+    /// Bytes of memory for each session, its counterpart in the broker included, where the system reports it.
     pub bytes_per_session: Option<usize>,
 }
 
@@ -265,11 +265,11 @@ fn histogram(connects: &[usize]) -> String {
     text
 }
 
-/// Memory of this process, where the system tells.
+/// Memory of this process, where the system reports it.
 fn resident_bytes() -> Option<usize> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some(pages.split(' ').nth(1)?.parse::<usize>().ok()? * PAGE_SIZE)
 }
 
-/// Of the systems that tell.
+/// On systems that report it.
 const PAGE_SIZE: usize = 4096;

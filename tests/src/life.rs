@@ -23,7 +23,7 @@ pub(crate) struct Notes {
     open: Cell<usize>,
     pub(crate) is_over: Cell<bool>,
     /// Whether all is written into the trace too.
-    is_told: bool,
+    is_traced: bool,
 }
 
 /// One client and its program.
@@ -77,7 +77,7 @@ impl Actor {
     }
 
     pub(crate) fn note(&self, fact: Fact) {
-        if self.notes.is_told {
+        if self.notes.is_traced {
             self.world.note(format!("{}: {fact:?}", self.plan.name));
         }
         let entry = (self.world.records_count(), self.world.now(), self.number, fact);
@@ -93,11 +93,11 @@ pub fn world(seed: u64, scenario: &Scenario) -> World {
     World::with(config)
 }
 
-/// Runs a scenario to its end and tells its story.
+/// Runs a scenario to its end and returns its story.
 ///
-/// If `is_told`, the trace has what the programs did and saw, too.
-pub fn live(world: &World, scenario: Scenario, is_told: bool) -> Story {
-    let notes = Rc::new(Notes { is_told, ..Notes::default() });
+/// If `is_traced`, the trace has what the programs did and saw, too.
+pub fn live(world: &World, scenario: Scenario, is_traced: bool) -> Story {
+    let notes = Rc::new(Notes { is_traced, ..Notes::default() });
     let actors: Vec<Rc<Actor>> = (0..scenario.clients.len())
         .map(|number| Rc::new(Actor::new(number, &scenario, world, Rc::clone(&notes))))
         .collect();
@@ -311,12 +311,12 @@ impl Actor {
     }
 
     async fn watch_connection(self: Rc<Self>) {
-        let mut news = self.client().events();
-        while let Some(event) = news.next().await {
+        let mut events = self.client().events();
+        while let Some(event) = events.next().await {
             match event {
                 ConnectionEvent::Online { .. } => self.note(Fact::Online),
                 ConnectionEvent::Offline { cause, .. } => self.note(Fact::Offline(cause)),
-                event => self.note(Fact::Told(event)),
+                event => self.note(Fact::Event(event)),
             }
         }
     }
@@ -352,9 +352,9 @@ impl Actor {
     /// Publishes one message, and has its token awaited.
     fn publish(self: &Rc<Self>, size: usize, qos: QoS, retain: bool) {
         // Before 5.0 a server cannot say what it does not take, and ends the connection.
-        let is_told = self.plan.options.config.version == Version::V5_0;
-        let qos = if is_told { qos } else { qos.min(self.broker.qos_max) };
-        let retain = retain && (is_told || self.broker.retain_available);
+        let is_traced = self.plan.options.config.version == Version::V5_0;
+        let qos = if is_traced { qos } else { qos.min(self.broker.qos_max) };
+        let retain = retain && (is_traced || self.broker.retain_available);
         let number = {
             let mut messages = self.notes.messages.borrow_mut();
             let kind = if retain { "r" } else { "t" };

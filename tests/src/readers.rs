@@ -14,7 +14,7 @@ use mqtt_memory::{Acknowledge, Message, QoS, Subscribe};
 
 use crate::life::Actor;
 use crate::scenario::{Kind, Taker};
-use crate::story::{Fact, REST, message_number};
+use crate::story::{Fact, RECEIVE, message_number};
 
 /// The tasks of one life of a program: all end with it.
 #[derive(Default)]
@@ -90,7 +90,7 @@ impl Actor {
         let client = self.client();
         loop {
             match client.receive().await {
-                Some(message) => self.note_taken(REST - self.number, &message),
+                Some(message) => self.note_taken(RECEIVE - self.number, &message),
                 // Disconnected for now.
                 None => self.world.sleep(Duration::from_millis(300)).await,
             }
@@ -228,7 +228,7 @@ impl Actor {
                 (stream, client.on(subscribe, callback).is_ok())
             }
             Kind::Listen | Kind::Stream | Kind::Held => {
-                (REST - self.number, client.listen(subscribe).is_ok())
+                (RECEIVE - self.number, client.listen(subscribe).is_ok())
             }
         };
         if !accepted {

@@ -15,7 +15,7 @@ pub use packets::{Kind, Seen, message_number, payload};
 
 use crate::scenario::Scenario;
 
-/// One simulation, told to its end.
+/// One simulation from its beginning to its end.
 #[derive(Debug)]
 pub struct Story {
     /// What was drawn.
@@ -32,8 +32,8 @@ pub struct Story {
     pub unsettled: Vec<String>,
 }
 
-/// The number of the stream that stands for `receive`: this less the number of the client.
-pub const REST: usize = usize::MAX;
+/// Stands for `receive` among the numbers of streams: this less the number of the client.
+pub const RECEIVE: usize = usize::MAX;
 
 /// A message that a program meant to publish.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub struct Meant {
     pub topic: String,
     /// Bytes of its payload.
     pub size: usize,
-    /// How often it may arrive.
+    /// Delivery guarantee.
     pub qos: QoS,
     /// Whether it is retained.
     pub retain: bool,
@@ -162,7 +162,7 @@ pub enum Fact {
     /// A program begins; what took messages in the one before is gone.
     LifeBegins,
     /// An event about messages.
-    Told(ConnectionEvent),
+    Event(ConnectionEvent),
     /// A stream had not ended ten seconds after its filter was unsubscribed.
     GoesOn {
         /// Its filter.

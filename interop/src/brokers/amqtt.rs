@@ -30,14 +30,14 @@ const DEVIATIONS: [Deviation; 9] = [
         check: "retained",
         versions: &[Version::V3_1_1],
         says: "came where",
-        reason: "it sends kept messages more than once, and to others than new subscribers",
+        reason: "it sends retained messages more than once, and to others than new subscribers",
         shows: Shows::Always,
     },
     Deviation {
         check: "retained, wildcard",
         versions: &[Version::V3_1_1],
         says: "came where",
-        reason: "it sends kept messages more than once, and to others than new subscribers",
+        reason: "it sends retained messages more than once, and to others than new subscribers",
         shows: Shows::Always,
     },
     Deviation {
@@ -48,14 +48,14 @@ const DEVIATIONS: [Deviation; 9] = [
         shows: Shows::Sometimes,
     },
     Deviation {
-        check: "kept QoS 1",
+        check: "persistent QoS 1",
         versions: &[Version::V3_1_1],
         says: "no message came",
         reason: "it drops what is published while a subscriber is away",
         shows: Shows::Always,
     },
     Deviation {
-        check: "kept QoS 2",
+        check: "persistent QoS 2",
         versions: &[Version::V3_1_1],
         says: "no message came",
         reason: "it drops what is published while a subscriber is away",

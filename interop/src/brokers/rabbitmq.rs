@@ -31,7 +31,7 @@ const DEVIATIONS: [Deviation; 6] = [
         shows: Shows::Always,
     },
     Deviation {
-        check: "kept QoS 2",
+        check: "persistent QoS 2",
         versions: &[Version::V3_1, Version::V3_1_1],
         says: "granted QoS 1 instead of 2",
         reason: "it has no QoS 2 and grants QoS 1",
@@ -62,7 +62,7 @@ const DEVIATIONS: [Deviation; 6] = [
         check: "retained, wildcard",
         versions: &[Version::V3_1, Version::V3_1_1],
         says: "no message came",
-        reason: "it sends kept messages to filters without wildcards only",
+        reason: "it sends retained messages to filters without wildcards only",
         shows: Shows::Always,
     },
 ];
@@ -96,7 +96,7 @@ impl Installed {
     }
 }
 
-/// Tells nodes of Erlang where the others listen.
+/// Has nodes of Erlang know the addresses of the others.
 #[derive(Debug)]
 pub(crate) struct PortMapper {
     port: u16,

@@ -1,4 +1,4 @@
-//! Messages both ways while everybody is online: each QoS, kept messages, wills, large ones, filters.
+//! Messages both ways while everybody is online: each QoS, retained messages, wills, large ones, filters.
 
 use mqtt_smol::{Publish, QoS, ReasonCode, Will};
 
@@ -98,7 +98,7 @@ fn unsubscribe(target: &Target) -> Outcome {
     reader.leave()
 }
 
-/// A kept message greets later subscribers, is replaced, and is cleared by an empty one.
+/// A retained message greets later subscribers, is replaced, and is cleared by an empty one.
 fn retained(target: &Target, filter: &str) -> Outcome {
     let writer = target.connect()?;
     let keep =
@@ -118,15 +118,15 @@ fn retained(target: &Target, filter: &str) -> Outcome {
     reader.leave()
 }
 
-/// A new subscriber gets the kept message, marked as one, and then what is live.
+/// A new subscriber gets the retained message, marked as one, and then what is live.
 fn greeted(target: &Target, writer: &Peer, filter: &str, payload: &str) -> Outcome {
     let reader = target.connect()?;
     let mut inbox = reader.subscribe(filter, QoS::AtLeastOnce)?;
     let message = inbox.expect(payload)?;
-    expect_that(message.retain(), || "the kept message is not marked as one".into())?;
+    expect_that(message.retain(), || "the retained message is not marked as one".into())?;
     writer.publish(Publish::new("retained/a", "live").qos(QoS::AtLeastOnce))?;
     let message = inbox.expect("live")?;
-    expect_that(!message.retain(), || "a live message is marked as a kept one".into())?;
+    expect_that(!message.retain(), || "a live message is marked as a retained one".into())?;
     reader.leave()
 }
 
@@ -171,5 +171,5 @@ fn large(target: &Target, all_qos: &[QoS]) -> Outcome {
     reader.leave()
 }
 
-/// Bytes of a large payload; our client takes packets of up to 1 MiB unless it is told otherwise.
+/// Bytes of a large payload; our client takes packets of up to 1 MiB by default.
 const LARGE: u32 = 1_000_000;

@@ -78,7 +78,7 @@ fn expiry(target: &Target) -> Outcome {
     expect_that(matches!(left, Some(1..=100)), || format!("of 100 s there are {left:?} left"))?;
 
     publish("expiry/b", 1, true)?;
-    // Only time itself lets a message expire; nobody tells when it has.
+    // Only time itself lets a message expire; no event reports it.
     let start = Instant::now();
     while start.elapsed() < EXPIRY_MAX {
         let later = target.connect()?;
@@ -91,7 +91,7 @@ fn expiry(target: &Target) -> Outcome {
         later.leave()?;
         std::thread::sleep(Duration::from_millis(200));
     }
-    Err(format!("a kept message that was good for 1 s is there after {} s", EXPIRY_MAX.as_secs()))
+    Err(format!("a retained message that was good for 1 s is there after {} s", EXPIRY_MAX.as_secs()))
 }
 
 /// A long topic travels once, if the server takes aliases.
@@ -190,7 +190,7 @@ fn retain_as_published(target: &Target) -> Outcome {
     reader.leave()
 }
 
-/// Whoever wants no kept messages gets none.
+/// A subscription without retained messages gets none.
 fn retain_handling(target: &Target) -> Outcome {
     let writer = target.connect()?;
     writer.publish(Publish::new("handling/a", "kept").qos(QoS::AtLeastOnce).retain(true))?;

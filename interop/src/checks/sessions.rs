@@ -7,15 +7,15 @@ use crate::peer::{Outcome, PATIENCE, Peer, Target, expect_number, expect_payload
 use crate::relay::Relay;
 
 pub(super) const CHECKS: [Check; 5] = [
-    Check { name: "kept QoS 1", versions: EVERY, run: |target| kept(target, QoS::AtLeastOnce) },
-    Check { name: "kept QoS 2", versions: EVERY, run: |target| kept(target, QoS::ExactlyOnce) },
+    Check { name: "persistent QoS 1", versions: EVERY, run: |target| persistent(target, QoS::AtLeastOnce) },
+    Check { name: "persistent QoS 2", versions: EVERY, run: |target| persistent(target, QoS::ExactlyOnce) },
     Check { name: "ended session", versions: EVERY, run: ended },
     Check { name: "cuts, QoS 1", versions: EVERY, run: |target| cuts(target, QoS::AtLeastOnce) },
     Check { name: "cuts, QoS 2", versions: EVERY, run: |target| cuts(target, QoS::ExactlyOnce) },
 ];
 
 /// What is published while the subscriber is away comes when it is back: each message once, in order.
-fn kept(target: &Target, qos: QoS) -> Outcome {
+fn persistent(target: &Target, qos: QoS) -> Outcome {
     let options = target.options().clean_session(false);
     let topic = format!("kept/{qos}");
     let reader = Peer::connect(options.clone())?;
@@ -29,7 +29,7 @@ fn kept(target: &Target, qos: QoS) -> Outcome {
     let reader = Peer::connect(options.clone())?;
     // 3.1 has no flag that could say it.
     let says_it = reader.session_present || target.version == Version::V3_1;
-    expect_that(says_it, || "the server does not say that it kept the session".into())?;
+    expect_that(says_it, || "the server does not say that the session is present".into())?;
     for number in 0..MESSAGES {
         let message = reader.receive().map_err(|problem| format!("of {MESSAGES}, {number}: {problem}"))?;
         expect_number(&message, qos, number)?;
@@ -41,15 +41,15 @@ fn kept(target: &Target, qos: QoS) -> Outcome {
     forget(options)
 }
 
-/// A clean session ends one that was kept.
+/// A clean session ends a persistent one.
 fn ended(target: &Target) -> Outcome {
     let options = target.options();
-    let kept = options.clone().clean_session(false);
-    let reader = Peer::connect(kept.clone())?;
+    let persistent = options.clone().clean_session(false);
+    let reader = Peer::connect(persistent.clone())?;
     subscribe_session(&reader, "ended", QoS::AtLeastOnce)?;
     reader.leave()?;
     forget(options.clone())?;
-    let reader = Peer::connect(kept)?;
+    let reader = Peer::connect(persistent)?;
     expect_that(!reader.session_present, || "a session is there that was ended".into())?;
     reader.leave()?;
     forget(options)

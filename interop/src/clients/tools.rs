@@ -31,7 +31,7 @@ fn check(port: u16, version: Version, row: &mut Row) -> Result<(), String> {
     row.add("retained", tools.retained(), None);
     row.add("will", tools.will(), None);
     row.add("large", tools.large(), None);
-    row.add("kept session", tools.kept_session(), None);
+    row.add("persistent session", tools.persistent_session(), None);
     if version.has_properties() {
         row.add("properties", tools.properties(), None);
         row.add("shared subscription", tools.shared(), None);
@@ -86,7 +86,7 @@ impl Tools {
     }
 
     /// What is published while the subscriber is away comes when it is back.
-    fn kept_session(self) -> Outcome {
+    fn persistent_session(self) -> Outcome {
         // In 5.0 `-c` also asks for a session that never expires.
         let mut words = vec!["-t", "kept", "-q", "2", "-c", "-i", "kept"];
         let mut first = self.subscribe(&words)?;

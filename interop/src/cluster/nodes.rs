@@ -55,7 +55,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until so many queues are there and each has all its mirrors in step. Only asking tells.
+    /// Waits until so many queues are there and each has all its mirrors in step. It can only be polled.
     pub(super) fn wait_for_mirrors(&self, asked: usize, queues: usize) -> Result<(), String> {
         let start = Instant::now();
         let words = ["list_queues", "--no-table-headers", "synchronised_slave_pids"];

@@ -27,7 +27,7 @@ pub(super) struct Workload {
     subscribers: Vec<JoinHandle<Result<Received, String>>>,
 }
 
-/// What the threads tell while they run.
+/// What the threads report while they run.
 #[derive(Debug, Default)]
 struct Progress {
     is_over: AtomicBool,
@@ -55,7 +55,7 @@ struct Received {
 }
 
 impl Workload {
-    /// Subscribes, then publishes until told otherwise.
+    /// Subscribes, then publishes until it is stopped.
     pub(super) fn start(ports: &[u16]) -> Result<Workload, String> {
         let progress = Arc::new(Progress { due: AtomicUsize::new(usize::MAX), ..Progress::default() });
         let mut subscribers = Vec::new();
@@ -125,7 +125,7 @@ fn join<T>(threads: Vec<JoinHandle<Result<T, String>>>) -> Result<Vec<T>, String
     threads.into_iter().map(join).collect()
 }
 
-/// A session that is kept, over all servers; each client has another one first.
+/// A persistent session over all servers; each client has another one first.
 fn options(ports: &[u16], index: usize, name: &str) -> Options {
     let port = |of: usize| ports[(index + of) % ports.len()];
     let mut options = Options::new("127.0.0.1").port(port(0));

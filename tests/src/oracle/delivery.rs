@@ -1,4 +1,4 @@
-//! QoS 0 arrives at most once, QoS 1 at least once, QoS 2 exactly once while the session is kept; what was
+//! QoS 0 arrives at most once, QoS 1 at least once, QoS 2 exactly once while the session lasts; what was
 //! acknowledged is at the broker, what was rejected is not.
 //!
 //! A model of the broker follows the packets at its end of the links: sessions, subscriptions, and the QoS 2
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_memory::{ConnectionEvent, Lost, Point, PublishError, QoS, Rejected, TopicFilter, TopicName};
 
-use crate::story::{Fact, Kind, REST, Story, What};
+use crate::story::{Fact, Kind, RECEIVE, Story, What};
 
 /// The broker as its packets show it.
 #[derive(Default)]
@@ -132,7 +132,7 @@ impl Model {
             let matching: Vec<_> = matching.collect();
             let granted = matching.iter().map(|(_, (qos, _))| *qos).max();
             let config = &story.scenario.clients[*client].options.config;
-            // A 5.0 server drops what is larger than the client takes, without a word.
+            // A 5.0 server silently drops what is larger than the client takes.
             let fits = meant.size + PUBLISH_SIZE_MAX <= config.packet_size_max as usize;
             if fits && granted.is_some_and(|granted| granted.min(meant.qos) > QoS::AtMostOnce) {
                 self.owed_to_client.insert((*client, message));
@@ -152,13 +152,13 @@ impl Model {
             Fact::LifeBegins => {
                 self.streams.retain(|(owner, _), _| *owner != client);
                 // A program without a store does not know what the one before has taken.
-                self.taken.retain(|(stream, ..), _| *stream != REST - client);
+                self.taken.retain(|(stream, ..), _| *stream != RECEIVE - client);
                 self.owed.retain(|(owner, ..)| *owner != client);
             }
-            Fact::Told(ConnectionEvent::MessagesGivenUp { topic, count }) => {
+            Fact::Event(ConnectionEvent::MessagesGivenUp { topic, count }) => {
                 *self.given_up.entry((client, topic.to_string())).or_default() += count;
             }
-            Fact::Told(ConnectionEvent::MessagesDropped { count }) => {
+            Fact::Event(ConnectionEvent::MessagesDropped { count }) => {
                 *self.dropped.entry(client).or_default() += count;
             }
             Fact::Subscribed { stream, filter, .. } => {
@@ -268,13 +268,13 @@ impl Model {
                 continue;
             }
             let topic = story.messages[*message as usize].topic.clone();
-            let told = self.given_up.get_mut(&(*client, topic)).filter(|told| **told > 0);
-            let told = told.or_else(|| self.dropped.get_mut(client).filter(|told| **told > 0));
-            match told {
-                Some(told) => *told -= 1,
+            let reported = self.given_up.get_mut(&(*client, topic)).filter(|count| **count > 0);
+            let reported = reported.or_else(|| self.dropped.get_mut(client).filter(|count| **count > 0));
+            match reported {
+                Some(count) => *count -= 1,
                 None => self
                     .violations
-                    .push(format!("client {client} never took message {message}, and was not told of it")),
+                    .push(format!("client {client} never took message {message}, and no event reports it")),
             }
         }
     }

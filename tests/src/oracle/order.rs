@@ -33,7 +33,7 @@ pub fn check(story: &Story) -> Vec<String> {
         let Some(meant) = story.messages.get(*message as usize) else { continue };
         let filters = &story.scenario.clients[*client].filters;
         let is_shared = filters.iter().any(|(filter, _)| filter.starts_with("$share/"));
-        // What the rest reader gets comes from several subscriptions, one after the other.
+        // What `receive` gets comes from several subscriptions, one after the other.
         let is_mixed = *stream > usize::MAX / 2;
         if is_mixed || is_shared || *retain || meant.retain || !seen.insert((*stream, *message)) {
             continue;

@@ -1,4 +1,4 @@
-//! A client acknowledges in the order of arrival, and nothing that its program has not taken, or was told of.
+//! A client acknowledges in the order of arrival, and nothing that its program has neither taken nor got an event for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,16 +43,16 @@ impl Program<'_> {
         self.on_arrival.iter().any(|filter| covers_shared(filter, topic))
     }
 
-    /// Acknowledgements for which nobody has been told why.
+    /// Acknowledgements that no event explains.
     fn silent(&self) -> Vec<String> {
         let mut dropped = self.dropped;
         let mut silent = Vec::new();
         for (topic, untaken) in &self.untaken {
-            let told = self.given_up.get(*topic).copied().unwrap_or(0);
-            let rest = (untaken.len() as u64).saturating_sub(told);
+            let reported = self.given_up.get(*topic).copied().unwrap_or(0);
+            let rest = (untaken.len() as u64).saturating_sub(reported);
             if rest > dropped {
                 silent.push(format!(
-                    "acknowledged messages {untaken:?} of {topic} that nobody has taken, and told of {told}"
+                    "acknowledged messages {untaken:?} of {topic} that nobody has taken, and reported {reported}"
                 ));
             }
             dropped = dropped.saturating_sub(rest);
@@ -127,7 +127,7 @@ impl<'a> Receiving<'a> {
             Fact::Dropped { filter, .. } | Fact::Unsubscribed { filter } => {
                 program.takers.remove(filter.as_str());
             }
-            Fact::Told(ConnectionEvent::MessagesGivenUp { topic, count }) => {
+            Fact::Event(ConnectionEvent::MessagesGivenUp { topic, count }) => {
                 *program.given_up.entry(topic.to_string()).or_default() += count;
                 let filters = self.story.scenario.clients[client].filters.iter();
                 let mut covering = filters.filter(|(filter, _)| covers_shared(filter, topic));
@@ -138,7 +138,7 @@ impl<'a> Receiving<'a> {
                     self.violation(client, at, &format!("gave up messages of {topic}, which {filter} takes"));
                 }
             }
-            Fact::Told(ConnectionEvent::MessagesDropped { count }) => program.dropped += count,
+            Fact::Event(ConnectionEvent::MessagesDropped { count }) => program.dropped += count,
             Fact::GoesOn { filter } => {
                 let text = format!("the stream of {filter} goes on although it was unsubscribed");
                 self.violation(client, at, &text);
@@ -198,7 +198,7 @@ impl<'a> Receiving<'a> {
     }
 }
 
-/// The same as [`covers`], for shared subscriptions too.
+/// [`covers`], for shared subscriptions too.
 fn covers_shared(filter: &str, topic: &str) -> bool {
     match filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/')) {
         Some((_, filter)) => covers(filter, topic),
