@@ -2,10 +2,10 @@
 
 use mqtt_proto::{Property, QoS, Version::V5_0};
 
-use crate::harness::{Talk, kept, message, payload};
+use crate::harness::{Talk, message, payload, persistent};
 
 fn talking(connack: &str) -> Talk {
-    Talk::online_with(kept(V5_0).topic_aliases_max(2), connack)
+    Talk::online_with(persistent(V5_0).topic_aliases_max(2), connack)
 }
 
 /// [5.0 MQTT-3.2.2-17] [5.0 MQTT-3.3.2-9]
@@ -97,7 +97,7 @@ fn properties_expiry_and_large_payloads_go_with_an_alias() {
 }
 
 fn taking() -> Talk {
-    let mut talk = Talk::new(kept(V5_0).topic_alias_maximum(3));
+    let mut talk = Talk::new(persistent(V5_0).topic_alias_maximum(3));
     talk.connect();
     talk.opened();
     let connect = talk.take_sent();

@@ -3,10 +3,10 @@
 use mqtt_proto::{EncodeError, PacketKind, QoS, Version, Version::V5_0};
 use mqtt_session::{AuthAnswer, Command, Config, Credentials, SessionRefusal, Waits};
 
-use crate::harness::{Talk, clean, kept, secs};
+use crate::harness::{Talk, clean, persistent, secs};
 
 fn config() -> Config {
-    kept(V5_0).authentication_method(Some("X".into()))
+    persistent(V5_0).authentication_method(Some("X".into()))
 }
 
 fn data(text: &str) -> AuthAnswer {

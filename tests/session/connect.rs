@@ -6,7 +6,7 @@ use mqtt_proto::{
 };
 use mqtt_session::{Command, Config, Credentials, SessionRefusal, Will};
 
-use crate::harness::{BOTH, Talk, clean, kept};
+use crate::harness::{BOTH, Talk, clean, persistent};
 
 fn first_connect(config: Config) -> String {
     let mut talk = Talk::new(config);
@@ -19,7 +19,7 @@ fn first_connect(config: Config) -> String {
 #[test]
 fn connect_is_the_first_packet_and_nothing_follows_before_connack() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version));
+        let mut talk = Talk::new(persistent(version));
         talk.connect();
         talk.publish("a", QoS::AtMostOnce, "x");
         talk.subscribe("b", QoS::AtLeastOnce);
@@ -38,7 +38,7 @@ fn connect_is_the_first_packet_and_nothing_follows_before_connack() {
 fn connect_says_what_the_configuration_says() {
     assert_eq!(first_connect(clean(V3_1)), "CONNECT 3.1 'c' clean keep60");
     assert_eq!(first_connect(clean(V3_1_1)), "CONNECT 3.1.1 'c' clean keep60");
-    assert_eq!(first_connect(kept(V3_1_1)), "CONNECT 3.1.1 'c' keep60");
+    assert_eq!(first_connect(persistent(V3_1_1)), "CONNECT 3.1.1 'c' keep60");
     let config = clean(V5_0).keep_alive_secs(7).packet_size_max(500);
     let expected = "CONNECT 5.0 'c' clean keep7 ReceiveMaximum(1024) MaximumPacketSize(500)";
     assert_eq!(first_connect(config), expected);
@@ -51,10 +51,10 @@ fn session_expiry_is_for_ever_for_a_kept_session_and_as_said_otherwise() {
         let connect = first_connect(config);
         connect.split_once("SessionExpiryInterval").map(|(_, rest)| rest.to_owned())
     };
-    assert_eq!(expiry(kept(V5_0)), Some("(4294967295)".into()));
+    assert_eq!(expiry(persistent(V5_0)), Some("(4294967295)".into()));
     assert_eq!(expiry(clean(V5_0)), None);
     assert_eq!(expiry(clean(V5_0).session_expiry_secs(Some(30))), Some("(30)".into()));
-    assert_eq!(expiry(kept(V5_0).session_expiry_secs(Some(0))), None);
+    assert_eq!(expiry(persistent(V5_0).session_expiry_secs(Some(0))), None);
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn will_and_credentials_travel_in_connect() {
 #[test]
 fn an_empty_client_id_needs_a_clean_session_before_5_0() {
     let nameless = |config: Config| Talk::new(config.client_id(String::new())).submit(Command::Connect);
-    assert_eq!(nameless(kept(V3_1_1)), Err(SessionRefusal::EmptyClientId));
+    assert_eq!(nameless(persistent(V3_1_1)), Err(SessionRefusal::EmptyClientId));
     assert_eq!(nameless(clean(V3_1_1)), Ok(1));
-    assert_eq!(nameless(kept(V5_0)), Ok(1));
+    assert_eq!(nameless(persistent(V5_0)), Ok(1));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_configuration_without_encoding_is_refused_and_nothing_has_changed() {
 
 #[test]
 fn the_server_may_choose_the_client_id_and_the_client_keeps_it() {
-    let config = kept(V5_0).client_id(String::new());
+    let config = persistent(V5_0).client_id(String::new());
     let mut talk = Talk::online_with(config, "CONNACK client_id=chosen");
     assert_eq!(talk.session().client_id(), "chosen");
     talk.cut();
@@ -126,7 +126,7 @@ fn clean_start_is_asked_for_once_if_the_session_is_to_outlive_its_connections() 
 #[test]
 fn every_connect_is_clean_for_a_clean_session_and_none_for_a_kept_one() {
     for version in BOTH {
-        for (config, is_clean) in [(clean(version), true), (kept(version), false)] {
+        for (config, is_clean) in [(clean(version), true), (persistent(version), false)] {
             let mut talk = Talk::online_with(config, "CONNACK");
             talk.cut();
             talk.wait_for_dial();
@@ -138,7 +138,7 @@ fn every_connect_is_clean_for_a_clean_session_and_none_for_a_kept_one() {
 
 #[test]
 fn connect_is_refused_while_a_connection_is_wanted() {
-    let mut talk = Talk::new(kept(V5_0));
+    let mut talk = Talk::new(persistent(V5_0));
     talk.connect();
     assert_eq!(talk.submit(Command::Connect), Err(SessionRefusal::AlreadyConnected));
     talk.accept("CONNACK");

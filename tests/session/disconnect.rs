@@ -6,7 +6,7 @@ use mqtt_proto::{
 };
 use mqtt_session::{Command, Disconnect, SessionRefusal, Transport};
 
-use crate::harness::{BOTH, Talk, kept, message, secs};
+use crate::harness::{BOTH, Talk, message, persistent, secs};
 
 /// [5.0 MQTT-3.14.4-1] [5.0 MQTT-3.14.4-2] [3.1.1 MQTT-3.14.4-1] [3.1.1 MQTT-3.14.4-2]
 /// [5.0 MQTT-3.14.2-3] [5.0 MQTT-3.14.2-4]
@@ -133,7 +133,7 @@ fn a_link_that_never_closes_is_dropped_after_the_network_timeout() {
 #[test]
 fn disconnect_while_offline_ends_at_once_if_nothing_waits() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version));
+        let mut talk = Talk::new(persistent(version));
         talk.connect();
         talk.disconnect(secs(10));
         talk.events([

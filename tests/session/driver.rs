@@ -53,7 +53,7 @@ fn what_was_appended_counts_as_sent() {
 
 #[test]
 fn nothing_happens_unasked() {
-    let mut talk = Talk::new(crate::harness::kept(V5_0));
+    let mut talk = Talk::new(crate::harness::persistent(V5_0));
     talk.early_timeout();
     talk.opened();
     talk.cut();

@@ -6,7 +6,7 @@ use crate::harness::{Talk, secs};
 
 #[test]
 fn the_interval_shrinks_while_the_message_waits() {
-    let mut talk = Talk::online_with(crate::harness::kept(V5_0), "CONNACK receive_max=1");
+    let mut talk = Talk::online_with(crate::harness::persistent(V5_0), "CONNACK receive_max=1");
     let properties = [Property::MessageExpiryInterval(100), Property::ContentType("t")];
     talk.publish("a", QoS::AtLeastOnce, "first");
     talk.publish_saying(QoS::AtLeastOnce, "x", Properties::new(&properties));

@@ -3,11 +3,11 @@
 use mqtt_proto::{PacketKind, QoS, Version::V5_0};
 use mqtt_session::{OfflineCause, Status, Waits};
 
-use crate::harness::{Talk, clean, kept, secs};
+use crate::harness::{Talk, clean, persistent, secs};
 
 #[test]
 fn each_step_of_a_message_is_told() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK receive_max=1");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK receive_max=1");
     let first = talk.publish("a", QoS::ExactlyOnce, "1");
     let second = talk.publish("a", QoS::AtLeastOnce, "2");
     assert_eq!(talk.explain(second).waits, Waits::Turn { ahead: 1, qos: Some(QoS::AtLeastOnce) });

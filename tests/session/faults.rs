@@ -6,7 +6,7 @@ use mqtt_proto::{
 };
 use mqtt_session::{Input, Transport};
 
-use crate::harness::{BOTH, Talk, clean, kept, server_bytes};
+use crate::harness::{BOTH, Talk, clean, persistent, server_bytes};
 
 /// Feeds bytes to a session that is online with a SUBSCRIBE for two filters under way, and checks its answer.
 #[track_caller]
@@ -159,7 +159,7 @@ fn a_packet_before_connack_is_a_fault() {
 #[test]
 fn nothing_is_said_to_a_server_that_greets_before_connect_went_out() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version));
+        let mut talk = Talk::new(persistent(version));
         talk.connect();
         talk.opened();
         talk.server_sends(b"\xf0\x00SSH-2.0");
@@ -209,7 +209,7 @@ fn auth_is_a_fault_and_is_not_answered() {
 #[test]
 fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
     for version in BOTH {
-        let config = kept(version).packet_size_max(100);
+        let config = persistent(version).packet_size_max(100);
         let mut talk = Talk::online_with(config, "CONNACK");
         let mut fits = vec![0x30, 98, 0, 1, b'a'];
         fits.resize(100, 0);
@@ -221,7 +221,7 @@ fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
     }
     let announcement = b"\x30\xff\xff\xff\x7f";
     for version in BOTH {
-        let config = kept(version).packet_size_max(1 << 20);
+        let config = persistent(version).packet_size_max(1 << 20);
         let mut talk = Talk::online_with(config, "CONNACK");
         talk.server_sends(announcement);
         let event = talk.take_events().remove(0);
@@ -234,7 +234,7 @@ fn a_packet_over_our_limit_is_refused_when_it_is_announced() {
 /// What is announced is not reserved: the input stays as small as what has come.
 #[test]
 fn an_announced_packet_reserves_no_memory() {
-    let config = kept(V5_0).packet_size_max(u32::MAX);
+    let config = persistent(V5_0).packet_size_max(u32::MAX);
     let mut session = mqtt_session::Session::new(config, 1);
     let now = mqtt_session::Instant::ORIGIN;
     session.submit(now, mqtt_session::Command::Connect).expect("accepted");

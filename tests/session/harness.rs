@@ -33,8 +33,8 @@ pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// A client named `c` whose session outlives its connections.
-pub(crate) fn kept(version: Version) -> Config {
+/// A client named `c` with a persistent session.
+pub(crate) fn persistent(version: Version) -> Config {
     clean(version).clean_session(false)
 }
 
@@ -86,9 +86,9 @@ impl Talk {
         }
     }
 
-    /// A kept session that is online for the first time; ticket 1 has ended and the events are taken.
+    /// A persistent session that is online for the first time; ticket 1 has ended and the events are taken.
     pub(crate) fn online(version: Version) -> Talk {
-        Talk::online_with(kept(version), "CONNACK")
+        Talk::online_with(persistent(version), "CONNACK")
     }
 
     pub(crate) fn online_with(config: Config, connack: &str) -> Talk {

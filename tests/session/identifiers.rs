@@ -2,7 +2,7 @@
 
 use mqtt_proto::{QoS, TopicFilter, Version::V5_0};
 
-use crate::harness::{Talk, clean, kept};
+use crate::harness::{Talk, clean, persistent};
 
 fn talking(connack: &str) -> Talk {
     Talk::online_with(clean(V5_0).subscription_identifiers(true), connack)
@@ -48,7 +48,7 @@ fn identifiers_outlast_options_and_connections_and_are_not_given_twice() {
 /// whatever the order in which they are subscribed, as long as they are free.
 #[test]
 fn each_program_of_a_persistent_session_gives_a_filter_the_same_identifier() {
-    let config = || kept(V5_0).subscription_identifiers(true);
+    let config = || persistent(V5_0).subscription_identifiers(true);
     let filters = ["a/#", "b/+/c", "$share/group/t/#", "d"];
     let identifiers = |order: &[usize]| {
         let mut talk = Talk::online_with(config(), "CONNACK");

@@ -6,7 +6,7 @@ mod encoding;
 use mqtt_proto::{QoS, ReasonCode, Version, Version::V5_0};
 use mqtt_session::{Config, Instant, RecordErrorKind, SessionRefusal, SubscriptionStatus, Transport};
 
-use crate::harness::{BOTH, Talk, kept, payload, secs};
+use crate::harness::{BOTH, Talk, payload, persistent, secs};
 
 /// A session with a journal that is online; what it has recorded so far is stored.
 fn online(config: Config) -> (Talk, Vec<Vec<u8>>) {
@@ -40,7 +40,7 @@ fn without_a_journal_nothing_is_recorded_or_waits() {
 #[test]
 fn a_message_leaves_only_when_its_record_is_stored() {
     for version in BOTH {
-        let (mut talk, _) = online(kept(version));
+        let (mut talk, _) = online(persistent(version));
         talk.publish("a", QoS::AtLeastOnce, "x");
         talk.sends_nothing();
         let (accepted, accepted_mark) = talk.take_records();
@@ -57,7 +57,7 @@ fn a_message_leaves_only_when_its_record_is_stored() {
 #[test]
 fn each_answer_of_qos_2_waits_for_what_it_says() {
     for version in BOTH {
-        let (mut talk, _) = online(kept(version));
+        let (mut talk, _) = online(persistent(version));
         talk.publish("a", QoS::ExactlyOnce, "x");
         talk.take_bytes();
         talk.store();
@@ -86,7 +86,7 @@ fn each_answer_of_qos_2_waits_for_what_it_says() {
 
 #[test]
 fn bytes_wait_in_their_order_and_none_overtakes() {
-    let (mut talk, _) = online(kept(V5_0));
+    let (mut talk, _) = online(persistent(V5_0));
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.sends_nothing();
     talk.publish("a", QoS::AtMostOnce, "2");
@@ -102,7 +102,7 @@ fn bytes_wait_in_their_order_and_none_overtakes() {
 
 #[test]
 fn a_mark_of_what_was_not_taken_stores_nothing() {
-    let (mut talk, _) = online(kept(V5_0));
+    let (mut talk, _) = online(persistent(V5_0));
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.sends_nothing();
     let mark = talk.session().mark().expect("there is a journal");
@@ -114,7 +114,7 @@ fn a_mark_of_what_was_not_taken_stores_nothing() {
 
 #[test]
 fn a_link_that_is_lost_takes_what_waited_with_it() {
-    let (mut talk, _) = online(kept(V5_0));
+    let (mut talk, _) = online(persistent(V5_0));
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.sends_nothing();
     talk.cut();
@@ -129,7 +129,7 @@ fn a_link_that_is_lost_takes_what_waited_with_it() {
 
 #[test]
 fn a_disconnect_waits_behind_what_waits_for_the_store() {
-    let (mut talk, _) = online(kept(V5_0));
+    let (mut talk, _) = online(persistent(V5_0));
     talk.server_says("PUBLISH b qos2 id7 \"y\"");
     talk.take_events();
     talk.acknowledge(0);
@@ -148,7 +148,7 @@ fn a_disconnect_waits_behind_what_waits_for_the_store() {
 #[test]
 fn messages_go_on_from_where_they_were() {
     for version in BOTH {
-        let (mut talk, mut log) = online(kept(version));
+        let (mut talk, mut log) = online(persistent(version));
         for (qos, text) in
             [(QoS::ExactlyOnce, "released"), (QoS::ExactlyOnce, "sent"), (QoS::AtLeastOnce, "one")]
         {
@@ -162,7 +162,7 @@ fn messages_go_on_from_where_they_were() {
         talk.publish("a", QoS::AtMostOnce, "gone");
         log.extend(talk.store());
 
-        let mut talk = restarted(kept(version), &log, "CONNACK present");
+        let mut talk = restarted(persistent(version), &log, "CONNACK present");
         talk.sends_nothing();
         talk.store();
         talk.sends([
@@ -182,12 +182,12 @@ fn messages_go_on_from_where_they_were() {
 
 #[test]
 fn a_server_without_the_session_is_told_anew() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.publish("a", QoS::AtLeastOnce, "one");
     talk.publish("a", QoS::ExactlyOnce, "two");
     talk.take_bytes();
     log.extend(talk.store());
-    let mut talk = Talk::rebuilt(kept(V5_0), &log).expect("the records are good");
+    let mut talk = Talk::rebuilt(persistent(V5_0), &log).expect("the records are good");
     talk.connect();
     talk.accept("CONNACK");
     talk.events(["online", "ended 4 done 0x00", "ended 3 indeterminate SessionLost"]);
@@ -195,21 +195,21 @@ fn a_server_without_the_session_is_told_anew() {
     log.extend(talk.store());
     talk.sends(["PUBLISH a qos1 id1 \"one\""]);
     // Once more, behind the loss.
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.sends(["PUBLISH a qos1 id1 dup \"one\""]);
 }
 
 #[test]
 fn what_was_taken_is_not_delivered_again() {
     for version in BOTH {
-        let (mut talk, mut log) = online(kept(version));
+        let (mut talk, mut log) = online(persistent(version));
         talk.server_says("PUBLISH b qos2 id7 \"taken\"");
         talk.server_says("PUBLISH b qos2 id8 \"held\"");
         talk.take_events();
         talk.acknowledge(0);
         log.extend(talk.store());
 
-        let mut talk = restarted(kept(version), &log, "CONNACK present");
+        let mut talk = restarted(persistent(version), &log, "CONNACK present");
         talk.server_says("PUBLISH b qos2 id7 dup \"taken\"");
         talk.server_says("PUBLISH b qos2 id8 dup \"held\"");
         talk.events(["message b qos2 dup \"held\""]);
@@ -217,7 +217,7 @@ fn what_was_taken_is_not_delivered_again() {
         talk.server_says("PUBREL id7");
         log.extend(talk.store());
         // The identifier is free for another message.
-        let mut talk = restarted(kept(version), &log, "CONNACK present");
+        let mut talk = restarted(persistent(version), &log, "CONNACK present");
         talk.server_says("PUBLISH b qos2 id7 \"another\"");
         talk.events(["message b qos2 \"another\""]);
     }
@@ -225,19 +225,19 @@ fn what_was_taken_is_not_delivered_again() {
 
 #[test]
 fn a_refused_message_is_answered_alike_after_a_restart() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.server_says("PUBLISH b qos2 id7 \"first\"");
     talk.server_says("PUBLISH b qos2 id8 \"second\"");
     talk.take_events();
     talk.acknowledge_with(1, ReasonCode::QuotaExceeded).expect("PUBREC may say that");
     log.extend(talk.store());
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.server_says("PUBLISH b qos2 id8 dup \"second\"");
     talk.no_events();
     talk.take_bytes();
     log.extend(talk.store());
     talk.sends(["PUBREC id8 0x97"]);
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.server_says("PUBLISH b qos2 id8 \"another\"");
     talk.events(["message b qos2 \"another\""]);
 }
@@ -245,7 +245,7 @@ fn a_refused_message_is_answered_alike_after_a_restart() {
 #[test]
 fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
     for version in BOTH {
-        let (mut talk, mut log) = online(kept(version).subscription_identifiers(true));
+        let (mut talk, mut log) = online(persistent(version).subscription_identifiers(true));
         for filter in ["granted", "refused", "asked", "dropped"] {
             talk.subscribe(filter, QoS::AtLeastOnce);
         }
@@ -262,7 +262,7 @@ fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
         talk.unsubscribe("dropped");
         log.extend(talk.store());
 
-        let config = kept(version).subscription_identifiers(true);
+        let config = persistent(version).subscription_identifiers(true);
         let mut talk = restarted(config, &log, "CONNACK present");
         let granted = Some(SubscriptionStatus::Granted(QoS::AtLeastOnce));
         assert_eq!(talk.subscription("granted"), granted);
@@ -280,7 +280,7 @@ fn filters_are_wanted_on_and_asked_for_only_if_they_were_not_answered() {
 
 #[test]
 fn identifiers_of_subscriptions_are_not_given_out_twice() {
-    let config = || kept(V5_0).subscription_identifiers(true);
+    let config = || persistent(V5_0).subscription_identifiers(true);
     let (mut talk, mut log) = online(config());
     talk.subscribe("a", QoS::AtLeastOnce);
     talk.take_bytes();
@@ -300,7 +300,7 @@ fn identifiers_of_subscriptions_are_not_given_out_twice() {
 
 #[test]
 fn an_operation_that_nobody_waits_for_stays_so() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.publish_within(QoS::ExactlyOnce, "late", secs(2));
     talk.take_bytes();
     log.extend(talk.store());
@@ -308,7 +308,7 @@ fn an_operation_that_nobody_waits_for_stays_so() {
     talk.wait(secs(2));
     talk.events(["ended 2 indeterminate TimedOut"]);
     log.extend(talk.store());
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.sends(["PUBLISH a qos2 id1 dup \"late\""]);
     talk.server_says("PUBREC id1");
     talk.server_says("PUBCOMP id1");
@@ -317,7 +317,7 @@ fn an_operation_that_nobody_waits_for_stays_so() {
 
 #[test]
 fn what_was_withdrawn_or_refused_is_gone() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.cut();
     talk.publish_within(QoS::AtLeastOnce, "late", secs(1));
     talk.publish("a", QoS::AtLeastOnce, &"x".repeat(100));
@@ -331,14 +331,14 @@ fn what_was_withdrawn_or_refused_is_gone() {
     talk.take_bytes();
     log.extend(talk.store());
     talk.sends(["PUBLISH a qos1 id1 \"good\""]);
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.sends(["PUBLISH a qos1 id1 dup \"good\""]);
     talk.sends_nothing();
 }
 
 #[test]
 fn the_name_that_the_server_gave_is_kept() {
-    let config = || kept(V5_0).client_id(String::new());
+    let config = || persistent(V5_0).client_id(String::new());
     let mut talk = Talk::rebuilt(config(), &[]).expect("there is nothing to read");
     talk.connect();
     talk.opened();
@@ -355,11 +355,11 @@ fn the_name_that_the_server_gave_is_kept() {
 #[test]
 fn an_expiry_interval_counts_on_if_the_clock_does() {
     let properties = [mqtt_proto::Property::MessageExpiryInterval(60)];
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.cut();
     talk.publish_saying(QoS::AtLeastOnce, "x", mqtt_proto::Properties::new(&properties));
     log.extend(talk.store());
-    let mut talk = Talk::rebuilt(kept(V5_0), &log).expect("the records are good");
+    let mut talk = Talk::rebuilt(persistent(V5_0), &log).expect("the records are good");
     talk.now = Instant::from_millis(21_000);
     talk.connect();
     talk.accept("CONNACK present");
@@ -370,7 +370,7 @@ fn an_expiry_interval_counts_on_if_the_clock_does() {
 
 #[test]
 fn large_payloads_survive_and_leave_without_a_copy() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     let topic = mqtt_proto::TopicName::new("a").expect("a topic name");
     let publish = mqtt_session::Publish {
         qos: QoS::AtLeastOnce,
@@ -380,13 +380,13 @@ fn large_payloads_survive_and_leave_without_a_copy() {
     talk.take_bytes();
     log.extend(talk.store());
     talk.sends(["PUBLISH a qos1 id1 100000 bytes"]);
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK present");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK present");
     talk.sends(["PUBLISH a qos1 id1 dup 100000 bytes"]);
 }
 
 #[test]
 fn a_store_that_takes_nothing_is_no_reason_to_grow() {
-    let config = kept(V5_0).queue_bytes_max(2_000);
+    let config = persistent(V5_0).queue_bytes_max(2_000);
     let (mut talk, _) = online(config);
     let mut refused = None;
     for _message in 0..1_000 {
@@ -409,20 +409,21 @@ fn a_store_that_takes_nothing_is_no_reason_to_grow() {
 
 #[test]
 fn a_session_goes_on_in_another_version_as_far_as_it_can() {
-    let (mut talk, mut log) = online(kept(Version::V3_1_1));
+    let (mut talk, mut log) = online(persistent(Version::V3_1_1));
     talk.publish("a", QoS::AtLeastOnce, "x");
     talk.subscribe("f", QoS::AtLeastOnce);
     log.extend(talk.store());
-    let mut talk = restarted(kept(V5_0), &log, "CONNACK");
+    let mut talk = restarted(persistent(V5_0), &log, "CONNACK");
     talk.take_bytes();
     talk.store();
     let sent = talk.take_sent();
     assert_eq!(sent, ["SUBSCRIBE id1 f:1", "PUBLISH a qos1 id2 \"x\""]);
 
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     let properties = [mqtt_proto::Property::ContentType("text")];
     talk.publish_saying(QoS::AtLeastOnce, "x", mqtt_proto::Properties::new(&properties));
     log.extend(talk.store());
-    let error = Talk::rebuilt(kept(Version::V3_1_1), &log).map(|_| ()).expect_err("3.1.1 has no properties");
+    let error =
+        Talk::rebuilt(persistent(Version::V3_1_1), &log).map(|_| ()).expect_err("3.1.1 has no properties");
     assert!(matches!(error.kind, RecordErrorKind::Version(_)), "{error}");
 }

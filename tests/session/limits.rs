@@ -6,12 +6,12 @@ use mqtt_proto::{
 };
 use mqtt_session::{Command, Disconnect, Publish, SessionRefusal};
 
-use crate::harness::{BOTH, Talk, kept, message, payload, secs};
+use crate::harness::{BOTH, Talk, message, payload, persistent, secs};
 
 #[test]
 fn a_full_queue_refuses_and_nothing_has_changed() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version).queue_messages_max(2));
+        let mut talk = Talk::new(persistent(version).queue_messages_max(2));
         talk.connect();
         talk.publish("a", QoS::AtMostOnce, "1");
         talk.publish("a", QoS::AtMostOnce, "2");
@@ -27,7 +27,7 @@ fn a_full_queue_refuses_and_nothing_has_changed() {
 #[test]
 fn a_queue_full_of_bytes_refuses_until_some_are_sent() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version).queue_bytes_max(10_000));
+        let mut talk = Talk::new(persistent(version).queue_bytes_max(10_000));
         talk.connect();
         let long = || Publish { payload: payload(6_000), ..message("a", QoS::AtMostOnce, "") };
         talk.try_publish(long()).expect("there is room");
@@ -40,7 +40,7 @@ fn a_queue_full_of_bytes_refuses_until_some_are_sent() {
 
 #[test]
 fn properties_count_among_the_bytes_of_the_queue() {
-    let mut talk = Talk::new(kept(V5_0).queue_bytes_max(10_000));
+    let mut talk = Talk::new(persistent(V5_0).queue_bytes_max(10_000));
     talk.connect();
     let value = "v".repeat(9_990);
     let properties = [Property::UserProperty("k", &value)];
@@ -51,7 +51,7 @@ fn properties_count_among_the_bytes_of_the_queue() {
 #[test]
 fn messages_are_refused_while_no_connection_is_wanted() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version));
+        let mut talk = Talk::new(persistent(version));
         let refused = talk.try_publish(message("a", QoS::AtMostOnce, "x"));
         assert_eq!(refused, Err(SessionRefusal::Disconnected));
         assert_eq!(
@@ -65,7 +65,7 @@ fn messages_are_refused_while_no_connection_is_wanted() {
 /// [5.0 MQTT-3.2.2-15]
 #[test]
 fn a_packet_over_the_servers_limit_is_refused_before_admission() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK packet_max=20");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK packet_max=20");
     // 2 of fixed header, 3 of topic, 2 of identifier, 1 of properties.
     let exact = Publish { payload: payload(12), ..message("a", QoS::AtLeastOnce, "") };
     talk.try_publish(exact).expect("it fits exactly");
@@ -78,11 +78,11 @@ fn a_packet_over_the_servers_limit_is_refused_before_admission() {
 /// [5.0 MQTT-3.2.2-11] [5.0 MQTT-3.2.2-14]
 #[test]
 fn what_the_server_does_not_take_is_refused_before_admission() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK qos_max=1 retain=0");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK qos_max=1 retain=0");
     let refused = talk.try_publish(message("a", QoS::ExactlyOnce, "x"));
     assert_eq!(refused, Err(SessionRefusal::QoSNotSupported { qos_max: QoS::AtLeastOnce }));
-    let kept = Publish { retain: true, ..message("a", QoS::AtMostOnce, "x") };
-    assert_eq!(talk.try_publish(kept), Err(SessionRefusal::RetainNotSupported));
+    let retained = Publish { retain: true, ..message("a", QoS::AtMostOnce, "x") };
+    assert_eq!(talk.try_publish(retained), Err(SessionRefusal::RetainNotSupported));
     talk.publish("a", QoS::AtLeastOnce, "x");
     talk.sends(["PUBLISH a qos1 id1 \"x\""]);
 }
@@ -90,7 +90,7 @@ fn what_the_server_does_not_take_is_refused_before_admission() {
 /// [5.0 MQTT-3.2.2-11] [5.0 MQTT-3.2.2-14] [5.0 MQTT-3.2.2-15]
 #[test]
 fn what_the_server_turns_out_not_to_take_is_rejected_before_it_is_sent() {
-    let mut talk = Talk::new(kept(V5_0));
+    let mut talk = Talk::new(persistent(V5_0));
     talk.connect();
     talk.publish("a", QoS::ExactlyOnce, "x");
     talk.try_publish(Publish { retain: true, ..message("a", QoS::AtMostOnce, "x") }).expect("accepted");
@@ -111,7 +111,7 @@ fn what_the_server_turns_out_not_to_take_is_rejected_before_it_is_sent() {
 /// [5.0 MQTT-3.2.2-15]
 #[test]
 fn a_subscription_over_the_servers_limit_is_rejected_and_one_that_fits_exactly_is_sent() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK packet_max=20");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK packet_max=20");
     talk.subscribe("123456789012", QoS::AtLeastOnce);
     talk.subscribe("1234567890123", QoS::AtLeastOnce);
     talk.unsubscribe("1234567890123");
@@ -129,7 +129,7 @@ fn a_subscription_over_the_servers_limit_is_rejected_and_one_that_fits_exactly_i
 
 #[test]
 fn filters_that_the_server_does_not_take_are_rejected_and_the_rest_is_sent() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK wildcard=0 shared=0");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK wildcard=0 shared=0");
     talk.subscribe("a", QoS::AtMostOnce);
     talk.subscribe("b/#", QoS::AtMostOnce);
     talk.subscribe("$share/g/c", QoS::AtMostOnce);
@@ -145,7 +145,7 @@ fn filters_that_the_server_does_not_take_are_rejected_and_the_rest_is_sent() {
 #[test]
 fn too_many_filters_are_refused_but_known_ones_may_be_asked_for_again() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version).subscriptions_max(1));
+        let mut talk = Talk::new(persistent(version).subscriptions_max(1));
         talk.subscribe("a", QoS::AtMostOnce);
         let refused = talk.try_subscribe("b", SubscribeOptions::default());
         assert_eq!(refused, Err(SessionRefusal::TooManySubscriptions { subscriptions_max: 1 }));
@@ -172,7 +172,7 @@ fn what_the_version_cannot_say_is_refused() {
 #[test]
 fn properties_that_are_not_the_applications_to_set_are_refused() {
     for connack in ["CONNACK", "CONNACK alias_max=10"] {
-        let mut talk = Talk::online_with(kept(V5_0), connack);
+        let mut talk = Talk::online_with(persistent(V5_0), connack);
         for property in [Property::TopicAlias(3), Property::SubscriptionIdentifier(1)] {
             let properties = [property];
             let properties = Properties::new(&properties);

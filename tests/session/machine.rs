@@ -12,7 +12,7 @@ use proptest::test_runner::Config as ProptestConfig;
 use proptest::{prop_oneof, sample::select};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
-use crate::harness::{Talk, kept};
+use crate::harness::{Talk, persistent};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -332,7 +332,7 @@ impl StateMachineTest for Test {
 
     fn init_test(reference: &Reference) -> Test {
         let window = u16::try_from(reference.window).ok().and_then(NonZeroU16::new);
-        let config = kept(V5_0).in_flight_max(window);
+        let config = persistent(V5_0).in_flight_max(window);
         let talk = Talk::online_with(config, "CONNACK");
         let subject = Subject { talk, tickets: Vec::new(), filters: 0, unanswered: VecDeque::new() };
         Test { subject, names: Vec::new() }

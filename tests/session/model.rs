@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use mqtt_proto::{QoS, Version};
 use mqtt_session::{Event, Outcome};
 
-use crate::harness::{BOTH, Talk, kept, secs};
+use crate::harness::{BOTH, Talk, persistent, secs};
 
 /// Numbers from a seed (xorshift).
 struct Dice(u64);
@@ -86,7 +86,7 @@ struct World {
 
 impl World {
     fn new(version: Version, seed: u64, window: u16) -> World {
-        let config = kept(version).in_flight_max(NonZeroU16::new(window));
+        let config = persistent(version).in_flight_max(NonZeroU16::new(window));
         let mut talk = Talk::seeded(config, seed);
         let mut server = Server::default();
         talk.connect();

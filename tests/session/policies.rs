@@ -6,10 +6,10 @@ use mqtt_proto::{
 };
 use mqtt_session::{Lost, QueuePolicy, SessionLoss, SessionRefusal};
 
-use crate::harness::{BOTH, Talk, clean, kept, message, payload, secs};
+use crate::harness::{BOTH, Talk, clean, message, payload, persistent, secs};
 
 fn waiting(version: Version, queue_policy: QueuePolicy, messages_max: usize) -> Talk {
-    let config = kept(version).queue_policy(queue_policy).queue_messages_max(messages_max);
+    let config = persistent(version).queue_policy(queue_policy).queue_messages_max(messages_max);
     Talk::online_with(config, "CONNACK")
 }
 
@@ -39,7 +39,7 @@ fn the_oldest_qos_0_makes_room_in_a_full_queue() {
 
 #[test]
 fn room_in_bytes_is_made_too() {
-    let config = kept(V5_0).queue_policy(QueuePolicy::DropOldestQoS0).queue_bytes_max(4000);
+    let config = persistent(V5_0).queue_policy(QueuePolicy::DropOldestQoS0).queue_bytes_max(4000);
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.cut();
     talk.take_events();
@@ -101,7 +101,7 @@ fn without_a_connection_nothing_new_is_kept() {
 }
 
 fn losing(version: Version, session_loss: SessionLoss) -> Talk {
-    let config = kept(version).session_loss(session_loss);
+    let config = persistent(version).session_loss(session_loss);
     let mut talk = Talk::online_with(config, "CONNACK");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.publish("a", QoS::ExactlyOnce, "2");
@@ -153,7 +153,7 @@ fn a_lost_session_may_resend_qos_2_but_not_what_the_server_had() {
 #[test]
 fn the_first_session_is_not_a_lost_one() {
     let all = SessionLoss::default().never_sent(Lost::End);
-    let mut talk = Talk::new(kept(V5_0).session_loss(all));
+    let mut talk = Talk::new(persistent(V5_0).session_loss(all));
     talk.connect();
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.accept("CONNACK");
@@ -164,7 +164,7 @@ fn the_first_session_is_not_a_lost_one() {
 #[test]
 fn messages_keep_their_order_over_two_losses() {
     for version in BOTH {
-        let mut talk = Talk::online_with(kept(version), "CONNACK");
+        let mut talk = Talk::online_with(persistent(version), "CONNACK");
         for number in 0..100 {
             talk.publish(&format!("a{number}"), QoS::AtLeastOnce, &"x".repeat(2000));
         }

@@ -5,10 +5,10 @@ use std::num::NonZeroU8;
 use mqtt_proto::{QoS, ReasonCode, Version, Version::V5_0};
 use mqtt_session::{Config, Lost, OfflineCause, SessionLoss, Waits};
 
-use crate::harness::{BOTH, Talk, kept, secs};
+use crate::harness::{BOTH, Talk, persistent, secs};
 
 fn config(version: Version, limit: u8) -> Config {
-    kept(version).quarantine_after(NonZeroU8::new(limit))
+    persistent(version).quarantine_after(NonZeroU8::new(limit))
 }
 
 fn online(version: Version, limit: u8) -> Talk {

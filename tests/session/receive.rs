@@ -5,7 +5,7 @@ use mqtt_proto::{
     Version::{V3_1_1, V5_0},
 };
 
-use crate::harness::{BOTH, Talk, clean, kept, secs, server_bytes};
+use crate::harness::{BOTH, Talk, clean, persistent, secs, server_bytes};
 
 /// [5.0 MQTT-3.3.4-1] [3.1.1 MQTT-3.3.4-1] [5.0 MQTT-4.5.0-2] [3.1.1 MQTT-4.5.0-2]
 #[test]
@@ -246,7 +246,7 @@ fn receipts_of_a_lost_session_acknowledge_nothing() {
 #[test]
 fn more_messages_than_the_receive_maximum_are_taken_and_reported_once() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let mut talk = Talk::online_with(kept(V5_0).receive_maximum(two), "CONNACK");
+    let mut talk = Talk::online_with(persistent(V5_0).receive_maximum(two), "CONNACK");
     talk.take_events();
     for id in 1..=4 {
         talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
@@ -343,7 +343,7 @@ fn disconnect_waits_for_a_release_no_longer_than_its_time() {
 fn messages_that_were_left_come_again_as_new_ones() {
     for version in BOTH {
         for qos in ["qos1", "qos2"] {
-            let mut talk = Talk::online_with(kept(version), "CONNACK");
+            let mut talk = Talk::online_with(persistent(version), "CONNACK");
             talk.take_events();
             talk.server_says(&format!("PUBLISH a {qos} id1 \"1\""));
             talk.server_says(&format!("PUBLISH a {qos} id2 \"2\""));
@@ -379,7 +379,7 @@ fn messages_that_were_left_come_again_as_new_ones() {
 #[test]
 fn a_strict_receive_maximum_ends_the_connection_and_loses_nothing() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");
-    let config = kept(V5_0).receive_maximum(two).strict_receive_maximum(true);
+    let config = persistent(V5_0).receive_maximum(two).strict_receive_maximum(true);
     let mut talk = Talk::online_with(config, "CONNACK");
     for id in 1..=3 {
         talk.server_says(&format!("PUBLISH a qos2 id{id} \"{id}\""));
@@ -427,7 +427,7 @@ fn the_receive_maximum_counts_qos_2_until_pubrel_and_is_exact() {
 /// [5.0 MQTT-3.6.2-3] [5.0 MQTT-3.7.2-2] [5.0 MQTT-3.7.2-3]
 #[test]
 fn acknowledgements_never_carry_what_could_exceed_the_servers_limit() {
-    let mut talk = Talk::online_with(kept(V5_0), "CONNACK packet_max=12");
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK packet_max=12");
     talk.publish("a", QoS::ExactlyOnce, "x");
     talk.take_bytes();
     talk.server_says("PUBREC id1");

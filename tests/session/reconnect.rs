@@ -5,7 +5,7 @@ use std::time::Duration;
 use mqtt_proto::{QoS, Version::V5_0};
 use mqtt_session::{Event, OfflineCause, Reconnect, Transport};
 
-use crate::harness::{BOTH, Talk, clean, kept, secs};
+use crate::harness::{BOTH, Talk, clean, persistent, secs};
 
 /// The waits before `count` attempts that all fail, in microseconds.
 fn waits(talk: &mut Talk, count: usize) -> Vec<u128> {
@@ -150,7 +150,7 @@ fn late_news_of_a_link_that_nobody_waits_for_are_ignored() {
 #[test]
 fn messages_accepted_while_offline_wait_for_the_connection() {
     for version in BOTH {
-        let mut talk = Talk::online_with(kept(version), "CONNACK");
+        let mut talk = Talk::online_with(persistent(version), "CONNACK");
         talk.cut();
         talk.publish("a", QoS::AtMostOnce, "1");
         talk.publish("a", QoS::AtLeastOnce, "2");

@@ -26,7 +26,7 @@ fn a_refused_message_is_acknowledged_with_the_reason_in_its_turn() {
 /// [5.0 MQTT-4.3.3-9] [5.0 MQTT-4.9.0-2]
 #[test]
 fn a_refused_qos_2_message_frees_its_identifier_and_its_place_in_the_window() {
-    let config = crate::harness::kept(V5_0).receive_maximum(std::num::NonZeroU16::MIN);
+    let config = crate::harness::persistent(V5_0).receive_maximum(std::num::NonZeroU16::MIN);
     let mut talk = Talk::online_with(config, "CONNACK");
     for round in 0..3 {
         talk.server_says("PUBLISH a qos2 id5 \"x\"");

@@ -1,8 +1,8 @@
-//! After a reconnect to a kept session: what goes out again, in which order, and what waits for it.
+//! After a reconnect to a persistent session: what goes out again, in which order, and what waits for it.
 
 use mqtt_proto::{Properties, Property, QoS, Version::V5_0};
 
-use crate::harness::{BOTH, Talk, kept, message, secs};
+use crate::harness::{BOTH, Talk, message, persistent, secs};
 use mqtt_session::Publish;
 
 /// [5.0 MQTT-3.3.1-1] [5.0 MQTT-4.4.0-1] [5.0 MQTT-4.6.0-1] [5.0 MQTT-4.1.0-1]
@@ -166,7 +166,7 @@ fn a_cut_in_the_middle_of_the_replay_loses_nothing() {
 #[test]
 fn nothing_is_repeated_while_the_connection_lasts() {
     for version in BOTH {
-        let config = kept(version).acknowledgement_timeout(None);
+        let config = persistent(version).acknowledgement_timeout(None);
         let mut talk = Talk::online_with(config, "CONNACK");
         talk.publish("a", QoS::AtLeastOnce, "1");
         talk.publish("a", QoS::ExactlyOnce, "2");

@@ -6,7 +6,7 @@ use mqtt_proto::{
 };
 use mqtt_session::{Command, Config, Publish, SessionRefusal, Waits};
 
-use crate::harness::{Talk, clean, kept, message, secs};
+use crate::harness::{Talk, clean, message, persistent, secs};
 
 /// A session that is online and has subscribed to its responses by a first request, ticket 2, which is answered.
 fn asked() -> (Talk, Vec<u8>) {
@@ -248,9 +248,9 @@ fn where_responses_come_is_configured_told_by_the_server_or_follows_from_the_nam
         talk.request("ask", QoS::AtMostOnce, "x");
         talk.take_sent()[0].clone()
     };
-    let configured = kept(V5_0).response_topic(Some("my/answers".into()));
+    let configured = persistent(V5_0).response_topic(Some("my/answers".into()));
     assert_eq!(topic_of(configured, "CONNACK response_base=base"), "SUBSCRIBE id1 my/answers:2");
-    let told = kept(V5_0).asks_response_information(true);
+    let told = persistent(V5_0).asks_response_information(true);
     assert_eq!(topic_of(told, "CONNACK response_base=base/7"), "SUBSCRIBE id1 base/7/responses:2");
     let nameless = clean(V5_0).client_id(String::new());
     assert_eq!(topic_of(nameless, "CONNACK client_id=given"), "SUBSCRIBE id1 responses/given:2");
@@ -260,7 +260,7 @@ fn where_responses_come_is_configured_told_by_the_server_or_follows_from_the_nam
 #[test]
 fn the_server_is_asked_for_its_topic_only_if_that_is_wanted() {
     for asks_response_information in [false, true] {
-        let mut talk = Talk::new(kept(V5_0).asks_response_information(asks_response_information));
+        let mut talk = Talk::new(persistent(V5_0).asks_response_information(asks_response_information));
         talk.connect();
         talk.opened();
         let sent = talk.take_sent();
@@ -279,7 +279,7 @@ fn what_cannot_be_asked_is_refused_and_leaves_nothing_behind() {
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
     assert_eq!(refused, Err(SessionRefusal::NoResponseTopic));
 
-    let mut talk = Talk::new(kept(V5_0).client_id("a/#".into()));
+    let mut talk = Talk::new(persistent(V5_0).client_id("a/#".into()));
     talk.connect();
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
     assert!(matches!(refused, Err(SessionRefusal::ResponseTopic(_))), "{refused:?}");
@@ -291,7 +291,7 @@ fn what_cannot_be_asked_is_refused_and_leaves_nothing_behind() {
         EncodeError::PropertyNotAllowed { id: PropertyId::CorrelationData, owner: PropertyOwner::Publish };
     assert_eq!(talk.submit(Command::Request(publish)), Err(SessionRefusal::Encode(not_allowed)));
     talk.sends_nothing();
-    let config = kept(V5_0).subscriptions_max(0);
+    let config = persistent(V5_0).subscriptions_max(0);
     let mut talk = Talk::online_with(config, "CONNACK");
     let refused = talk.submit(Command::Request(message("ask", QoS::AtMostOnce, "x")));
     assert!(matches!(refused, Err(SessionRefusal::TooManySubscriptions { .. })));

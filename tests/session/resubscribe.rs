@@ -3,7 +3,7 @@
 use mqtt_proto::{QoS, Version::V5_0};
 use mqtt_session::SubscriptionStatus::{Granted, Pending, Refused, Wanted};
 
-use crate::harness::{BOTH, Talk, clean, kept};
+use crate::harness::{BOTH, Talk, clean, persistent};
 
 /// Three filters, granted at once.
 fn subscribed(version: mqtt_proto::Version) -> Talk {
@@ -154,7 +154,7 @@ fn requests_made_while_offline_go_out_in_their_order() {
 #[test]
 fn what_is_wanted_before_the_first_connection_is_subscribed_on_it() {
     for version in BOTH {
-        let mut talk = Talk::new(kept(version));
+        let mut talk = Talk::new(persistent(version));
         talk.subscribe("a", QoS::AtLeastOnce);
         talk.connect();
         talk.accept("CONNACK");

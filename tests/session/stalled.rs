@@ -2,7 +2,7 @@
 
 use mqtt_proto::{QoS, Version::V5_0};
 
-use crate::harness::{BOTH, Talk, kept, secs};
+use crate::harness::{BOTH, Talk, persistent, secs};
 
 #[test]
 fn a_server_that_only_answers_pings_is_left() {
@@ -24,7 +24,7 @@ fn a_server_that_only_answers_pings_is_left() {
 
 #[test]
 fn a_server_that_acknowledges_now_and_then_is_kept() {
-    let mut talk = Talk::online_with(kept(V5_0).keep_alive_secs(0), "CONNACK");
+    let mut talk = Talk::online_with(persistent(V5_0).keep_alive_secs(0), "CONNACK");
     talk.publish("a", QoS::AtLeastOnce, "0");
     for number in 1..10 {
         talk.publish("a", QoS::AtLeastOnce, "1");
@@ -39,7 +39,7 @@ fn a_server_that_acknowledges_now_and_then_is_kept() {
 
 #[test]
 fn nothing_is_asked_while_nothing_is_awaited() {
-    let mut talk = Talk::online_with(kept(V5_0).keep_alive_secs(0), "CONNACK");
+    let mut talk = Talk::online_with(persistent(V5_0).keep_alive_secs(0), "CONNACK");
     talk.publish("a", QoS::AtMostOnce, "1");
     talk.publish("a", QoS::AtLeastOnce, "2");
     talk.take_bytes();
@@ -59,7 +59,7 @@ fn nothing_is_asked_while_nothing_is_awaited() {
 /// Without pings of the keep alive, the question of the watch has its own deadline.
 #[test]
 fn a_silent_server_is_left_though_pings_are_off() {
-    let mut talk = Talk::online_with(kept(V5_0).keep_alive_secs(0), "CONNACK");
+    let mut talk = Talk::online_with(persistent(V5_0).keep_alive_secs(0), "CONNACK");
     talk.subscribe("a", QoS::AtLeastOnce);
     talk.take_bytes();
     talk.wait(secs(60));

@@ -2,7 +2,7 @@
 
 use mqtt_proto::{QoS, Version::V5_0};
 
-use crate::harness::{BOTH, Talk, kept, secs};
+use crate::harness::{BOTH, Talk, persistent, secs};
 
 #[test]
 fn a_message_that_was_never_sent_is_withdrawn() {
@@ -98,7 +98,7 @@ fn the_timeout_is_ignored_for_qos_0() {
 
 #[test]
 fn a_withdrawn_message_gives_its_place_in_the_queue_back() {
-    let config = kept(V5_0).queue_messages_max(1);
+    let config = persistent(V5_0).queue_messages_max(1);
     let mut talk = Talk::online_with(config, "CONNACK receive_max=1");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.take_bytes();
@@ -131,7 +131,7 @@ fn a_timeout_may_be_set_later_and_set_again() {
 /// A bound that is set later is ignored with QoS 0 as one that was set at once.
 #[test]
 fn a_timeout_set_later_leaves_qos_0_alone() {
-    let mut talk = Talk::new(kept(V5_0));
+    let mut talk = Talk::new(persistent(V5_0));
     talk.connect();
     let ticket = talk.publish("a", QoS::AtMostOnce, "x");
     talk.set_timeout(ticket, secs(1));

@@ -5,15 +5,15 @@ use mqtt_proto::{
     Version::{self, V5_0},
 };
 
-use crate::harness::{BOTH, Talk, kept};
+use crate::harness::{BOTH, Talk, persistent};
 
 /// A window of two, by the server's word in 5.0 and by our own before.
 fn narrow(version: Version) -> Talk {
     match version {
-        V5_0 => Talk::online_with(kept(version), "CONNACK receive_max=2"),
+        V5_0 => Talk::online_with(persistent(version), "CONNACK receive_max=2"),
         _ => {
             let two = std::num::NonZeroU16::new(2).expect("not 0");
-            Talk::online_with(kept(version).in_flight_max(Some(two)), "CONNACK")
+            Talk::online_with(persistent(version).in_flight_max(Some(two)), "CONNACK")
         }
     }
 }
@@ -90,7 +90,7 @@ fn a_full_window_delays_only_messages() {
 #[test]
 fn the_window_is_the_smaller_of_both_sides() {
     let one = std::num::NonZeroU16::MIN;
-    let mut talk = Talk::online_with(kept(V5_0).in_flight_max(Some(one)), "CONNACK receive_max=9");
+    let mut talk = Talk::online_with(persistent(V5_0).in_flight_max(Some(one)), "CONNACK receive_max=9");
     talk.publish("a", QoS::AtLeastOnce, "1");
     talk.publish("a", QoS::AtLeastOnce, "2");
     talk.sends(["PUBLISH a qos1 id1 \"1\""]);
@@ -99,7 +99,7 @@ fn the_window_is_the_smaller_of_both_sides() {
 /// What a mosquitto with its defaults takes.
 #[test]
 fn the_window_is_20_before_5_0_unless_said() {
-    let mut talk = Talk::online_with(kept(Version::V3_1_1).in_flight_max(None), "CONNACK");
+    let mut talk = Talk::online_with(persistent(Version::V3_1_1).in_flight_max(None), "CONNACK");
     for _message in 0..30 {
         talk.publish("a", QoS::ExactlyOnce, "");
     }

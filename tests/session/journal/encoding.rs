@@ -4,12 +4,12 @@ use mqtt_proto::{QoS, Version::V5_0};
 use mqtt_session::{RecordError, RecordErrorKind};
 
 use super::online;
-use crate::harness::{Talk, kept};
+use crate::harness::{Talk, persistent};
 
 /// The bytes of each kind of record, so that a later version can read those of this one.
 #[test]
 fn the_encoding_is_as_documented() {
-    let (mut talk, log) = online(kept(V5_0));
+    let (mut talk, log) = online(persistent(V5_0));
     assert_eq!(log, [b"\x01\x0ac".to_vec(), b"\x01\x09".to_vec()]);
     talk.publish("a", QoS::ExactlyOnce, "x");
     talk.take_bytes();
@@ -46,7 +46,7 @@ fn the_encoding_is_as_documented() {
 }
 
 fn refused(log: &[Vec<u8>]) -> RecordError {
-    Talk::rebuilt(kept(V5_0), log).map(|_| ()).expect_err("the records are bad")
+    Talk::rebuilt(persistent(V5_0), log).map(|_| ()).expect_err("the records are bad")
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn records_that_cannot_be_read_are_named() {
 
 #[test]
 fn changed_records_are_read_without_harm() {
-    let (mut talk, mut log) = online(kept(V5_0));
+    let (mut talk, mut log) = online(persistent(V5_0));
     talk.publish("a", QoS::ExactlyOnce, "x");
     talk.subscribe("f/+", QoS::AtLeastOnce);
     talk.take_bytes();
@@ -81,13 +81,13 @@ fn changed_records_are_read_without_harm() {
             for change in [1, 0x80, 0xff] {
                 let mut changed = log.clone();
                 changed[index][at] ^= change;
-                let _ = Talk::rebuilt(kept(V5_0), &changed);
+                let _ = Talk::rebuilt(persistent(V5_0), &changed);
                 changed[index].truncate(at);
-                let _ = Talk::rebuilt(kept(V5_0), &changed);
+                let _ = Talk::rebuilt(persistent(V5_0), &changed);
             }
         }
         let mut without = log.clone();
         without.remove(index);
-        let _ = Talk::rebuilt(kept(V5_0), &without);
+        let _ = Talk::rebuilt(persistent(V5_0), &without);
     }
 }

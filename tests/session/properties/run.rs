@@ -7,7 +7,7 @@ use mqtt_proto::{QoS, SubscribeOptions, TopicFilter, Version};
 use mqtt_session::{Command, Disconnect, Event, Instant, Publish, Status, Subscribe, TransmitBuf};
 
 use super::script::Step;
-use crate::harness::{Talk, kept, message, payload, render_event, secs, server_bytes};
+use crate::harness::{Talk, message, payload, persistent, render_event, secs, server_bytes};
 
 /// How a driver behaves where it is free.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Trace {
 }
 
 pub(super) fn run(version: Version, steps: &[Step], habits: &Habits) -> Trace {
-    let mut talk = Talk::new(kept(version));
+    let mut talk = Talk::new(persistent(version));
     let mut trace = Trace::default();
     talk.connect();
     talk.accept("CONNACK");
@@ -163,7 +163,7 @@ fn write(talk: &mut Talk, writes: &[usize]) -> Vec<u8> {
 
 /// Plays the steps, then stops for good, and counts how often each ticket has ended.
 pub(super) fn end_of_tickets(version: Version, steps: &[Step], seed: u64) {
-    let mut talk = Talk::seeded(kept(version), seed);
+    let mut talk = Talk::seeded(persistent(version), seed);
     let mut ends: BTreeMap<u64, u32> = BTreeMap::new();
     let mut ended = Vec::new();
     ends.insert(talk.connect(), 0);
