@@ -234,46 +234,6 @@ impl Options {
         self
     }
 
-    /// Largest packet taken from the server, in bytes. Default: the largest that the protocol has, 256 MiB. See
-    /// [`Config::packet_size_max`] for what happens to larger ones.
-    pub fn packet_size_max(mut self, bytes: u32) -> Options {
-        self.config.packet_size_max = bytes;
-        self
-    }
-
-    /// Unacknowledged QoS 1 and 2 messages that the server is asked to send at once (5.0). Default: 1,024.
-    pub fn receive_maximum(mut self, messages: NonZeroU16) -> Options {
-        self.config.receive_maximum = messages;
-        self
-    }
-
-    /// Whether a server that sends more than the receive maximum is disconnected. Default: false, its messages are
-    /// taken and [`crate::ConnectionEvent::ReceiveMaximumExceeded`] reports it.
-    pub fn strict_receive_maximum(mut self, strict: bool) -> Options {
-        self.config.strict_receive_maximum = strict;
-        self
-    }
-
-    /// Policy for messages when the queue is full, or there is no connection.
-    pub fn queue_policy(mut self, policy: QueuePolicy) -> Options {
-        self.config.queue_policy = policy;
-        self
-    }
-
-    /// Version of the protocol. Default: 5.0.
-    pub fn version(mut self, version: Version) -> Options {
-        self.config.version = version;
-        self
-    }
-
-    /// Whether the session ends with its connection. Default: true.
-    ///
-    /// A persistent session needs a client identifier.
-    pub fn clean_session(mut self, clean_session: bool) -> Options {
-        self.config.clean_session = clean_session;
-        self
-    }
-
     /// 5.0: how long the server keeps the session after a connection ends, in whole seconds, rounded up.
     pub fn session_expiry(mut self, expiry: Duration) -> Options {
         self.config.session_expiry_secs = Some(u32::try_from(whole_seconds(expiry)).unwrap_or(u32::MAX));
@@ -297,12 +257,6 @@ impl Options {
     /// Whether the client also connects again after its first attempt has failed. Default: false.
     pub fn retry_first(mut self, retry_first: bool) -> Options {
         self.config.reconnect.retry_first = retry_first;
-        self
-    }
-
-    /// Bound for dialling, for the CONNACK, for the answer to a ping and for progress in writing. Default: 6 s.
-    pub fn network_timeout(mut self, timeout: Duration) -> Options {
-        self.config.network_timeout = timeout;
         self
     }
 
@@ -357,6 +311,24 @@ macro_rules! config_setters {
 }
 
 config_setters! {
+    /// Largest packet taken from the server, in bytes. Default: the largest that the protocol has, 256 MiB. See
+    /// [`Config::packet_size_max`] for what happens to larger ones.
+    packet_size_max: u32,
+    /// Unacknowledged QoS 1 and 2 messages that the server is asked to send at once (5.0). Default: 1,024.
+    receive_maximum: NonZeroU16,
+    /// Whether a server that sends more than the receive maximum is disconnected. Default: false, its messages are
+    /// taken and [`crate::ConnectionEvent::ReceiveMaximumExceeded`] reports it.
+    strict_receive_maximum: bool,
+    /// Policy for messages when the queue is full, or there is no connection.
+    queue_policy: QueuePolicy,
+    /// Version of the protocol. Default: 5.0.
+    version: Version,
+    /// Whether the session ends with its connection. Default: true.
+    ///
+    /// A persistent session needs a client identifier.
+    clean_session: bool,
+    /// Bound for dialling, for the CONNACK, for the answer to a ping and for progress in writing. Default: 6 s.
+    network_timeout: Duration,
     /// Whether [`crate::ConnectionEvent::CredentialsWanted`] asks for credentials before each attempt. Default: false.
     asks_credentials: bool,
     /// Delays and conditions of reconnecting.
