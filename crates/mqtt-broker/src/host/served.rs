@@ -161,12 +161,14 @@ impl Served {
 
     /// Whether there is more to write, for which there may be room.
     fn write<P: Peer>(&mut self, host: &impl Access, peer: &mut P) -> Result<bool, P::Error> {
-        if self.output.len() < OUTPUT_LOW {
+        let is_full = self.output.len() >= OUTPUT_LOW;
+        if !is_full {
             peer.pass_out(host, self.id, &mut self.output);
         }
         for _write in 0..WRITES_PER_TURN {
             if self.output.is_empty() {
-                return Ok(false);
+                // The broker may have announced more while there was no room for it, and announces it once.
+                return Ok(is_full);
             }
             match peer.write(&self.output)? {
                 Some(len) => {
