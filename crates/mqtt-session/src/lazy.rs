@@ -32,6 +32,14 @@ impl<T: Unused> Lazy<T> {
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()
     }
+
+    /// Changes the part, if it was ever used.
+    #[inline]
+    pub(crate) fn if_used(&mut self, change: impl FnOnce(&mut T)) {
+        if let Some(part) = &mut self.0 {
+            change(part);
+        }
+    }
 }
 
 impl<T: Unused> Deref for Lazy<T> {

@@ -15,6 +15,7 @@ use crate::command::{Command, Disconnect, Publish, Subscribe};
 use crate::config::Credentials;
 use crate::error::{OfflineCause, SessionRefusal};
 use crate::event::Ticket;
+use crate::inbox::Inbox;
 use crate::journal::Journal;
 use crate::record::Record;
 use crate::state::{DisconnectReason, State};
@@ -201,9 +202,7 @@ impl Session {
         }
         let reason = if with_will { ReasonCode::DisconnectWithWillMessage } else { ReasonCode::Success };
         self.connection.disconnect(ticket, now + drain, DisconnectReason { reason, session_expiry_secs });
-        if let Some(inbox) = self.inbox.get_mut() {
-            inbox.start_drain();
-        }
+        self.inbox.if_used(Inbox::start_drain);
         if !self.connection.is_online() && self.is_drained() {
             self.lose(now, OfflineCause::Requested);
         }

@@ -17,6 +17,7 @@ use crate::events::DONE;
 use crate::inbox::Inbox;
 use crate::liveness::LivenessAction;
 use crate::negotiated::Negotiated;
+use crate::outbox::Outbox;
 use crate::record::Record;
 use crate::state::{DisconnectReason, Due, Next, State};
 use crate::subscriptions::Subscriptions;
@@ -148,9 +149,7 @@ impl Session {
         let connecting = self.connection.on_accepted();
         self.attempts.on_online(now);
         self.liveness.on_online(now, self.negotiated.keep_alive_secs);
-        if let Some(outbox) = self.outbox.get_mut() {
-            outbox.on_online(&self.negotiated);
-        }
+        self.outbox.if_used(|outbox| outbox.on_online(&self.negotiated));
         if !was_online || self.negotiated.assigned_client_id.is_some() {
             self.events.record(Record::Online { client_id: &self.client_id });
         }
@@ -163,11 +162,9 @@ impl Session {
         if !session_present && !is_unknown {
             return self.on_session_lost(was_online);
         }
-        if let Some(outbox) = self.outbox.get_mut() {
-            outbox.start_repeating();
-        }
+        self.outbox.if_used(Outbox::start_repeating);
         if !session_present {
-            self.subscriptions.get_mut().into_iter().for_each(Subscriptions::on_session_unknown);
+            self.subscriptions.if_used(Subscriptions::on_session_unknown);
         } else if !was_online {
             self.subscriptions.get_or_init().on_inherited();
         }
@@ -176,16 +173,12 @@ impl Session {
     /// [5.0 MQTT-3.2.2-5] [5.0 MQTT-3.1.2-4] [3.1.1 MQTT-3.1.2-6]
     fn on_session_lost(&mut self, was_online: bool) {
         let policy = self.config.session_loss;
-        self.inbox.get_mut().into_iter().for_each(Inbox::on_session_lost);
-        if let Some(outbox) = self.outbox.get_mut() {
-            outbox.on_session_lost(policy, &mut self.events);
-        }
-        if let Some(subscriptions) = self.subscriptions.get_mut() {
-            subscriptions.on_session_lost(&mut self.events);
-        }
+        self.inbox.if_used(Inbox::on_session_lost);
+        self.outbox.if_used(|outbox| outbox.on_session_lost(policy, &mut self.events));
+        self.subscriptions.if_used(|subscriptions| subscriptions.on_session_lost(&mut self.events));
         self.events.record(Record::SessionLost {});
-        if let Some(outbox) = self.outbox.get_mut().filter(|_| was_online) {
-            outbox.end_queue_with_session(policy, &mut self.events);
+        if was_online {
+            self.outbox.if_used(|outbox| outbox.end_queue_with_session(policy, &mut self.events));
         }
     }
 
@@ -249,10 +242,9 @@ impl Session {
             self.count_fault(cause);
         }
         self.end_dialogue(cause);
-        if let Some(outbox) = self.outbox.get_mut() {
-            outbox.on_connection_lost(cause, self.config.queue_policy, &mut self.events);
-        }
-        self.inbox.get_mut().into_iter().for_each(Inbox::on_connection_lost);
+        self.outbox
+            .if_used(|outbox| outbox.on_connection_lost(cause, self.config.queue_policy, &mut self.events));
+        self.inbox.if_used(Inbox::on_connection_lost);
         if let Some(subscriptions) = self.subscriptions.get_mut() {
             subscriptions.on_connection_lost(&mut self.events);
             if !self.config.is_persistent() {
@@ -279,17 +271,13 @@ impl Session {
         let Some(limit) = self.config.quarantine_after.map(NonZeroU8::get) else { return };
         let was_alone = self.outbox.outstanding() + self.subscriptions.outstanding() == 1;
         let broken = Break { cause, was_alone };
-        if let Some(outbox) = self.outbox.get_mut() {
-            match cause.is_abrupt() {
-                true => outbox.count_failure(limit, broken, &mut self.events),
-                false => outbox.clear_suspects(),
-            }
-        }
-        if let Some(subscriptions) = self.subscriptions.get_mut() {
-            match cause.is_abrupt() {
-                true => subscriptions.count_failure(limit, broken, &mut self.events),
-                false => subscriptions.clear_suspects(),
-            }
+        if cause.is_abrupt() {
+            self.outbox.if_used(|outbox| outbox.count_failure(limit, broken, &mut self.events));
+            self.subscriptions
+                .if_used(|subscriptions| subscriptions.count_failure(limit, broken, &mut self.events));
+        } else {
+            self.outbox.if_used(Outbox::clear_suspects);
+            self.subscriptions.if_used(Subscriptions::clear_suspects);
         }
     }
 
@@ -343,12 +331,8 @@ impl Session {
         let is_persistent = expiry.map_or(self.config.is_persistent(), |secs| secs > 0);
         let connecting = self.connection.stop();
         self.events.end_all(connecting, Outcome::Rejected(Rejected::Offline(cause)));
-        if let Some(outbox) = self.outbox.get_mut() {
-            outbox.on_stopped(is_persistent, &mut self.events);
-        }
-        if let Some(subscriptions) = self.subscriptions.get_mut() {
-            subscriptions.on_stopped(&mut self.events);
-        }
+        self.outbox.if_used(|outbox| outbox.on_stopped(is_persistent, &mut self.events));
+        self.subscriptions.if_used(|subscriptions| subscriptions.on_stopped(&mut self.events));
         self.end_requests();
         self.events.end_all(self.connection.take_closed(), DONE);
     }

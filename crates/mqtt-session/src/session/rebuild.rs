@@ -107,7 +107,7 @@ impl Session {
                 return self.subscriptions.get_or_init().apply_record(record, naming, &mut self.events);
             }
             Record::Forgotten { ticket } => {
-                self.outbox.get_mut().into_iter().for_each(|outbox| outbox.forget(ticket));
+                self.outbox.if_used(|outbox| outbox.forget(ticket));
                 self.subscriptions
                     .get_mut()
                     .into_iter()
