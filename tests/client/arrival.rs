@@ -160,6 +160,32 @@ fn qos_0_beyond_the_bound_of_a_reader_that_takes_nothing_is_dropped_and_reported
     }
 }
 
+/// What was left is fetched once there is room, although nothing is acknowledged by what is taken and no ping is due.
+#[test]
+fn what_was_left_comes_when_messages_of_qos_0_make_room() {
+    for version in BOTH {
+        let mut config = mqtt_memory::WorldConfig::new(1);
+        config.faults = mqtt_memory::Faults::none();
+        let world = World::with(config);
+        let writer = online(&world, options("writer", version));
+        let quiet = options("reader", version).clean_session(false).keep_alive(Duration::ZERO);
+        let reader = online(&world, quiet.incoming_bytes_max(300_000));
+        let mut filling = subscribed(&world, &reader, "fill", QoS::AtMostOnce);
+        let mut late = subscribed(&world, &reader, "late", QoS::AtLeastOnce);
+        for _message in 0..900 {
+            publish(&world, &writer, "fill", vec![7; 1000], QoS::AtMostOnce);
+        }
+        // The link was left unread for as long as it may be, and what finds no room is left to the server.
+        world.run_for(secs(30));
+        publish(&world, &writer, "late", vec![1; 1000], QoS::AtLeastOnce);
+        world.run_for(secs(5));
+        assert_eq!(reader.stats().messages_left, 1, "{version}");
+        while filling.try_next().is_some() {}
+        world.run_for(secs(5));
+        assert!(late.try_next().is_some(), "{version}: it has come again");
+    }
+}
+
 /// QoS 1 and 2 of a persistent session are left to the server, and come again once there is room: none is lost, and
 /// with QoS 2 none is doubled.
 #[test]

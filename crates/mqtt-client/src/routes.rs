@@ -276,9 +276,11 @@ impl Routes {
         self.flow.deadline()
     }
 
-    /// Whether the link is left unread, and need not be any more.
-    pub(crate) fn is_unread_for_nothing(&self) -> bool {
-        self.flow.is_unread() && self.flow.has_room(self.waiting.bytes())
+    /// Whether there is room again for what the driver waits with: reading the link, or fetching what was left.
+    pub(crate) fn has_room_again(&self, session: &Machine) -> bool {
+        let bytes = self.waiting.bytes();
+        let may_read = self.flow.is_unread() && self.flow.has_room(bytes);
+        may_read || session.is_stuck() && self.flow.is_half_empty(bytes)
     }
 
     /// What is due by now: graces that are over, messages that were left, stalls.

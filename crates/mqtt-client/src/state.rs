@@ -150,8 +150,8 @@ impl State {
     pub(crate) fn take(&mut self, queue: Queue) -> Option<Message> {
         let (_, part) = self.routes.next(queue)?;
         let message = self.routes.take(part, &mut self.session);
-        // An acknowledgement may be due, or the link may be read again.
-        self.is_changed |= part.owes || self.routes.is_unread_for_nothing();
+        // An acknowledgement may be due, or there is something to be read or fetched.
+        self.is_changed |= part.owes || self.routes.has_room_again(&self.session);
         Some(message)
     }
 
@@ -159,7 +159,7 @@ impl State {
     pub(crate) fn hold(&mut self, queue: Queue) -> Option<Taken> {
         let (taker, part) = self.routes.next(queue)?;
         let message = self.routes.hold(part);
-        self.is_changed |= self.routes.is_unread_for_nothing();
+        self.is_changed |= self.routes.has_room_again(&self.session);
         Some(Taken { message, taker, part })
     }
 

@@ -174,7 +174,7 @@ impl Outbox {
                 return;
             }
         }
-        while emit.out.len() < out_max && (self.send_qos0_run(emit, out_max) || self.send_next(emit)) {}
+        while emit.out.len() < out_max && self.send_next(emit, out_max) {}
         debug_assert!(self.window.in_flight() <= self.store.under_way(), "only messages take up the window");
         debug_assert!(self.window.in_flight() <= usize::from(u16::MAX), "each has an identifier");
     }
@@ -263,13 +263,18 @@ impl Outbox {
         self.window.enter();
     }
 
+    /// The first messages that wait; false if something has to happen first.
+    #[inline]
+    fn send_next(&mut self, emit: &mut Emit<'_>, out_max: usize) -> bool {
+        let Some(index) = self.store.first_waiting() else { return false };
+        let may_run = emit.terms.topic_aliases_max == 0 && !self.is_isolating();
+        let is_run = may_run && self.store.get(index).qos == QoS::AtMostOnce;
+        is_run && self.send_qos0_run(index, emit, out_max) || self.send_one(index, emit)
+    }
+
     /// A run of QoS 0 messages whose bytes lie ready one behind the other.
     #[inline]
-    fn send_qos0_run(&mut self, emit: &mut Emit<'_>, out_max: usize) -> bool {
-        if emit.terms.topic_aliases_max > 0 || self.is_isolating() {
-            return false;
-        }
-        let Some(index) = self.store.first_waiting() else { return false };
+    fn send_qos0_run(&mut self, index: usize, emit: &mut Emit<'_>, out_max: usize) -> bool {
         let mut room = out_max - emit.out.len();
         let terms = emit.terms;
         let (count, bytes) = self.store.qos0_run(index, |flags, size| {
@@ -287,11 +292,9 @@ impl Outbox {
         true
     }
 
-    /// The first message that waits. One of a session that was lost is sent anew; if it cannot be sent any more, it
-    /// may have arrived then.
+    /// A message of a session that was lost is sent anew; if it cannot be sent any more, it may have arrived then.
     #[inline]
-    fn send_next(&mut self, emit: &mut Emit<'_>) -> bool {
-        let Some(index) = self.store.first_waiting() else { return false };
+    fn send_one(&mut self, index: usize, emit: &mut Emit<'_>) -> bool {
         let (entry, frame) = (self.store.get(index), self.store.frame(index));
         let was_sent = entry.place == Place::Waiting { was_sent: true };
         if let Err(why) = check(emit, &frame) {

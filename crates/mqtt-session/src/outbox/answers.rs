@@ -27,7 +27,7 @@ impl Outbox {
     /// The answer to a QoS 1 message; an error if no such message is under way.
     pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
         match self.find(ack.packet_id) {
-            Some((index, Place::Sent { .. })) if self.store.get(index).qos == QoS::AtLeastOnce => {
+            Some((index, Place::Sent { .. }, QoS::AtLeastOnce)) => {
                 Ok(self.end_exchange(index, outcome_of(ack.reason), events))
             }
             _ => Err(Unknown),
@@ -39,11 +39,11 @@ impl Outbox {
     /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
     pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
         match self.find(ack.packet_id) {
-            Some((index, Place::Sent { .. })) if self.store.get(index).qos == QoS::ExactlyOnce => {
+            Some((index, Place::Sent { is_due, .. }, QoS::ExactlyOnce)) => {
                 if ack.reason.is_error() {
                     return Ok(self.end_exchange(index, outcome_of(ack.reason), events));
                 }
-                if self.store.get(index).is_due() {
+                if is_due {
                     // A server may answer before it gets the repetition.
                     self.window.enter();
                 }
@@ -52,7 +52,7 @@ impl Outbox {
                 Ok(None)
             }
             // The server repeats its PUBREC: the PUBREL is repeated too.
-            Some((_, Place::Released { .. })) if !ack.reason.is_error() => Ok(None),
+            Some((_, Place::Released { .. }, _)) if !ack.reason.is_error() => Ok(None),
             _ => Err(Unknown),
         }
     }
@@ -66,7 +66,7 @@ impl Outbox {
         events: &mut Events,
     ) -> Result<Option<Ended>, Unknown> {
         match self.find(ack.packet_id) {
-            Some((index, Place::Released { release, .. })) => {
+            Some((index, Place::Released { release, .. }, _)) => {
                 Ok(self.end_exchange(index, Outcome::Done(release.reason), events))
             }
             _ => Err(Unknown),
@@ -74,11 +74,14 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn find(&self, id: PacketId) -> Option<(usize, Place)> {
-        self.store.find_id(id).map(|index| (index, self.store.get(index).place))
+    pub(super) fn find(&self, id: PacketId) -> Option<(usize, Place, QoS)> {
+        let index = self.store.find_id(id)?;
+        let entry = self.store.get(index);
+        Some((index, entry.place, entry.qos))
     }
 
     /// The server has taken a QoS 2 message.
+    #[inline]
     pub(super) fn release(&mut self, index: usize, packet_id: PacketId, reason: ReasonCode) {
         let release = Release { order: self.releases, reason };
         self.releases = self.releases.wrapping_add(1);
@@ -86,6 +89,7 @@ impl Outbox {
     }
 
     /// An exchange is over; none if its end was reported before.
+    #[inline]
     fn end_exchange(&mut self, index: usize, outcome: Outcome, events: &mut Events) -> Option<Ended> {
         let entry = self.store.get(index);
         let (ticket, sent_at, is_awaited) = (entry.ticket, entry.sent_at, entry.is_awaited);

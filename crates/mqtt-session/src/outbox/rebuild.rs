@@ -37,7 +37,7 @@ impl Outbox {
                 next.is_some()
             }
             Record::Released { packet_id, reason } => match self.find(packet_id) {
-                Some((index, Place::Sent { .. })) if self.store.get(index).qos == QoS::ExactlyOnce => {
+                Some((index, Place::Sent { .. }, QoS::ExactlyOnce)) => {
                     self.release(index, packet_id, reason);
                     true
                 }

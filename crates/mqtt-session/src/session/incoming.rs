@@ -30,6 +30,7 @@ impl Session {
     }
 
     /// Whether that reason can be said in the acknowledgement of this message.
+    #[inline]
     pub fn check_acknowledgement(&self, receipt: Receipt, reason: ReasonCode) -> Result<(), SessionRefusal> {
         if reason == ReasonCode::Success {
             return Ok(());
