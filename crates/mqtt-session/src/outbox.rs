@@ -113,12 +113,29 @@ impl Outbox {
         if terms.is_none() && !waits_for_connection {
             return Err(SessionRefusal::Offline);
         }
-        while let Err(reason) = self.push_once(ticket, publish, now, config, terms) {
-            let is_full =
-                matches!(reason, SessionRefusal::QueueFull { .. } | SessionRefusal::QueueBytesFull { .. });
-            if !is_full || config.queue_policy != QueuePolicy::DropOldestQoS0 {
-                return Err(reason);
-            }
+        let (messages_max, bytes_max) = (config.queue_messages_max, config.queue_bytes_max);
+        loop {
+            let (messages, bytes) = (self.store.waiting(), self.store.waiting_bytes());
+            let pushed = self.store.push(now, ticket, publish, config.version, |frame| {
+                if let Some(terms) = terms {
+                    frame.check_terms(terms)?;
+                }
+                if messages >= messages_max {
+                    return Err(SessionRefusal::QueueFull { messages_max });
+                }
+                if bytes + frame.packet_size() + OVERHEAD > bytes_max {
+                    return Err(SessionRefusal::QueueBytesFull { bytes_max });
+                }
+                Ok(())
+            });
+            let reason =
+                match pushed {
+                    Ok(()) => break,
+                    Err(
+                        reason @ (SessionRefusal::QueueFull { .. } | SessionRefusal::QueueBytesFull { .. }),
+                    ) if config.queue_policy == QueuePolicy::DropOldestQoS0 => reason,
+                    Err(reason) => return Err(reason),
+                };
             let oldest = self.store.first_waiting_qos0().ok_or(reason)?;
             self.end_waiting(oldest, Rejected::Dropped, events);
         }
@@ -128,31 +145,6 @@ impl Outbox {
             events.record(Record::Queued { ticket, accepted_at: now, version: config.version, packet });
         }
         Ok(())
-    }
-
-    #[inline]
-    fn push_once(
-        &mut self,
-        ticket: Ticket,
-        publish: &Publish<'_>,
-        now: Instant,
-        config: &Config,
-        terms: Option<&Negotiated>,
-    ) -> Result<(), SessionRefusal> {
-        let (messages, bytes) = (self.store.waiting(), self.store.waiting_bytes());
-        let (messages_max, bytes_max) = (config.queue_messages_max, config.queue_bytes_max);
-        self.store.push(now, ticket, publish, config.version, |frame| {
-            if let Some(terms) = terms {
-                frame.check_terms(terms)?;
-            }
-            if messages >= messages_max {
-                return Err(SessionRefusal::QueueFull { messages_max });
-            }
-            if bytes + frame.packet_size() + OVERHEAD > bytes_max {
-                return Err(SessionRefusal::QueueBytesFull { bytes_max });
-            }
-            Ok(())
-        })
     }
 
     /// A message that was never sent ends.
