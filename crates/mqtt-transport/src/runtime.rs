@@ -30,7 +30,9 @@ use mqtt_client::adapter::{BoxedLink, Link, Route};
 /// # use mqtt_client::Instant;
 /// # use mqtt_transport::{Readiness, SockRef, SystemSocket};
 /// # struct MySocket(std::net::TcpStream);
-/// # impl MySocket { fn register(_: SystemSocket) -> io::Result<MySocket> { todo!() } }
+/// # impl MySocket {
+/// #     fn register(_: SystemSocket) -> io::Result<MySocket> { Err(io::ErrorKind::Unsupported.into()) }
+/// # }
 /// # impl Readiness for MySocket {
 /// #     fn poll_readable(&self, _: &mut Context<'_>) -> Poll<()> { Poll::Pending }
 /// #     fn poll_writable(&self, _: &mut Context<'_>) -> Poll<()> { Poll::Pending }
