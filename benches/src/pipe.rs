@@ -94,7 +94,8 @@ struct Bench {
 
 impl Bench {
     fn online() -> Bench {
-        let (client, mut driver) = adapter::client(Options::new("nowhere").client_id("pipe"), SystemClock, 1);
+        let (client, mut driver) = adapter::client(Options::new("nowhere").client_id("pipe"), SystemClock, 1)
+            .expect("the options are valid");
         let connecting = client.connect().expect("it is idle");
         let Goal::Link { attempt, .. } = driver.goal() else { panic!("it wants a link") };
         driver.on_opened(attempt);

@@ -132,7 +132,8 @@ fn a_full_socket_is_waited_for_only_while_something_is_to_be_written() {
 /// read and followed by a write carries it; what is not must not wait for the system's own time.
 #[test]
 fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
-    let (client, mut driver) = adapter::client(Options::new("h").client_id("c"), SystemClock, 1);
+    let (client, mut driver) =
+        adapter::client(Options::new("h").client_id("c"), SystemClock, 1).expect("the options are valid");
     drop(client.connect().expect("accepted"));
     let Goal::Link { attempt, .. } = driver.goal() else { panic!("it wants a link") };
     let memory = Memory::default();
@@ -159,7 +160,7 @@ fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
 fn a_secure_url_without_a_layer_never_leads_to_a_plain_link() {
     for url in ["mqtts://h", "ws://h", "wss://h"] {
         let options = Options::from_url(url).expect("a good URL");
-        let (_client, driver) = adapter::client(options, SystemClock, 1);
+        let (_client, driver) = adapter::client(options, SystemClock, 1).expect("the options are valid");
         let wrapped = driver.route().wrap(Box::new(Memory::default()));
         assert_eq!(wrapped.err().map(|error| error.kind()), Some(ErrorKind::Unsupported), "{url}");
     }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod scripted;
+pub mod disk;
 pub mod scenario;
 pub mod story;
 pub mod oracle;
@@ -10,6 +11,7 @@ pub mod life;
 mod readers;
 pub mod recording;
 pub mod sim;
+pub mod durable;
 pub mod fleet;
 
 /// The guide's examples, compiled and run.
@@ -21,3 +23,8 @@ struct Endures;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/what-arrives.md")]
 struct Arrives;
+
+/// The guide to stores, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/durable-sessions.md")]
+struct Durable;

@@ -102,6 +102,7 @@ const STEPS: [Step; 9] = [
         work: Work::Cargo(&[
             "run --quiet --locked --example quickstart",
             "run --quiet --locked --example outage",
+            "run --quiet --locked --example counter",
         ]),
     },
 ];

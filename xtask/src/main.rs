@@ -20,6 +20,7 @@ mod bench;
 
 mod explore;
 
+mod crash;
 mod planted;
 mod sim;
 
@@ -60,11 +61,14 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--e2e"] => bench::run(root, "e2e-table", None),
         ["bench", "--e2e", wanted] => bench::run(root, "e2e-table", Some(wanted)),
         ["bench", "--pipe"] => bench::run(root, "pipe-table", None),
+        ["bench", "--store"] => bench::run(root, "store-table", None),
+        ["bench", "--store", messages] => bench::run(root, "store-table", Some(messages)),
         ["bench", "--idle"] => bench::run(root, "idle-table", None),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
         ["sim", "--planted", wanted @ ..] => planted::run(root, wanted),
         ["sim", words @ ..] => sim::run(root, words),
+        ["crash", words @ ..] => crash::run(root, words),
         ["interop", words @ ..] => interop::run(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
@@ -83,12 +87,14 @@ Tasks of this workspace:
   cargo xtask bench --session       what exchanges cost through the session
   cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
   cargo xtask bench --pipe          what a message costs through a whole client, over a pipe in memory
+  cargo xtask bench --store         what a store costs; with a number of messages, a plot of its file and the memory
   cargo xtask bench --idle          memory of idle connections, and 10,000 live ones in one process
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
   cargo xtask sim --planted [NAME]  faults planted in a copy, and how many seeds it takes to find each
   cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
+  cargo xtask crash [KILLS [SEED]]  kills programs that keep a store, by default 1,000 times: none lost, none doubled
   cargo xtask interop [NAME]...     brokers and clients of others, as a table; without names all of them
   cargo xtask interop --cluster     three RabbitMQ nodes, killed in turn: is what was acknowledged delivered?
   cargo xtask help                  this text

@@ -2,7 +2,7 @@
 //! knows of them.
 //!
 //! A file of `tests/faults` is one fault: what it is, the file that it changes, the text there, and the text in its
-//! place. A text that is not found once is an error, so that no fault goes stale unseen.
+//! place. Those in `store` are looked for in simulations of clients with a store. A text that is not found once is an error, so that no fault goes stale unseen.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ struct Fault {
     path: String,
     old: String,
     new: String,
+    /// Whether it shows only where there is a store, whose simulation is one of its own.
+    needs_store: bool,
 }
 
 /// Seeds within which a fault has to be found.
@@ -44,7 +46,8 @@ pub(crate) fn run(root: &Path, wanted: &[&str]) -> Result<(), String> {
         let planted = plant(fault, &original.text)?;
         let place = copy.join(&fault.path);
         write_if_new(&place, &planted)?;
-        let found = simulate(&copy, &["--seed", "1", "--count", SEEDS]);
+        let store: &[&str] = if fault.needs_store { &["--store"] } else { &[] };
+        let found = simulate(&copy, &[&["--seed", "1", "--count", SEEDS], store].concat());
         let replayed = simulate(&copy, &["--replay", captures]);
         write_if_new(&place, &original.text)?;
         let (seeds, seen) = found?.unwrap_or_else(|| {
@@ -52,7 +55,7 @@ pub(crate) fn run(root: &Path, wanted: &[&str]) -> Result<(), String> {
             ("not found".into(), String::new())
         });
         let replayed = replayed?.map(|(_, difference)| difference);
-        if replayed.is_none() && fault.path.starts_with(RECORDED) {
+        if replayed.is_none() && !fault.needs_store && fault.path.starts_with(RECORDED) {
             missed.push(format!("{} in captures", fault.name));
         }
         let replayed = replayed.unwrap_or_else(|| "equal".into());
@@ -72,13 +75,14 @@ fn read(workspace: &Workspace) -> Result<Vec<Fault>, String> {
 
 /// `what`, then `in PATH`, then the old and the new text between lines of their own.
 fn parse(path: &str, text: &str) -> Option<Fault> {
+    let needs_store = path.starts_with("tests/faults/store/");
     let name = path.rsplit('/').next()?.strip_suffix(".fault")?.into();
     let (what, rest) = text.split_once("\nin ")?;
     let (path, rest) = rest.split_once("\n<<<<\n")?;
     let (old, rest) = rest.split_once("\n====\n")?;
     let (new, _) = rest.split_once("\n>>>>\n")?;
     let [what, path, old, new] = [what, path, old, new].map(str::to_owned);
-    Some(Fault { name, what, path, old, new })
+    Some(Fault { name, what, path, old, new, needs_store })
 }
 
 fn plant(fault: &Fault, text: &str) -> Result<String, String> {

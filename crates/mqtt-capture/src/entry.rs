@@ -89,7 +89,7 @@ pub(crate) struct Arrival {
 }
 
 /// Why a driver may close a link.
-pub(crate) const CAUSES: [OfflineCause; 7] = [
+pub(crate) const CAUSES: [OfflineCause; 8] = [
     OfflineCause::TransportClosed,
     OfflineCause::Requested,
     OfflineCause::DialFailed,
@@ -97,6 +97,7 @@ pub(crate) const CAUSES: [OfflineCause; 7] = [
     OfflineCause::WriteTimedOut,
     OfflineCause::PingTimedOut,
     OfflineCause::DriverGone,
+    OfflineCause::StoreFailed,
 ];
 
 #[derive(Serialize, Deserialize)]

@@ -190,7 +190,7 @@ impl Recorder {
     fn call_of<'a>(&mut self, input: &Input<'a>) -> Option<Call<'a>> {
         Some(Call::Apply(match input {
             // Bytes are logged by `apply_bytes`.
-            Input::Bytes(_) | Input::Stored(_) => return None,
+            Input::Bytes(_) | Input::Stored(_) | Input::StoreLost | Input::Note { .. } => return None,
             Input::Submit(command) => {
                 return Some(
                     order(command, self.version, self.redact).map_or(Call::Unencodable, Call::Submit),

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Sub(SubArgs),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(BrokerArgs),
+    /// Show what a store holds, also a damaged one
+    Store(StoreArgs),
     /// Replay a capture, and say where this build first differs from the one that was recorded
     Replay(ReplayArgs),
 }
@@ -97,6 +99,11 @@ pub(crate) struct ConnectionArgs {
     /// Largest packet taken from the server, in bytes; larger ones end the connection, or are dropped by a 5.0 server
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_packet: Option<u32>,
+
+    /// Keep messages, acknowledgements and subscriptions in that file until they are over, also if this command is
+    /// killed; needs -i, implies -c
+    #[arg(long, value_name = "PATH", requires = "client_id", conflicts_with = "capture")]
+    pub(crate) store: Option<PathBuf>,
 
     /// Record the session to that file, for `mqtt replay`; payloads and passwords are masked
     #[arg(long, value_name = "PATH")]
@@ -209,6 +216,17 @@ pub(crate) struct ReplayArgs {
     pub(crate) file: PathBuf,
 
     /// Print each call of which something came, and what the session answered
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct StoreArgs {
+    /// The store
+    #[arg(value_name = "PATH")]
+    pub(crate) file: PathBuf,
+
+    /// Print each message: its topic and its payload, unprintable bytes escaped
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
 }

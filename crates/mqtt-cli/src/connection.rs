@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use mqtt_smol::{Capture, Client, ConnectionEvent, Credentials, Options, Version};
+use mqtt_smol::{Capture, Client, ConnectToken, ConnectionEvent, Credentials, Options, StoreHandle, Version};
 use smol::future::or;
 use smol::stream::StreamExt;
 use smol::{Task, Timer};
@@ -13,18 +13,36 @@ use smol::{Task, Timer};
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
 
-/// Connects, and says on standard error what happens from then on.
-///
-/// `recording` becomes what moves the bytes, if its end has to be waited for.
-async fn connect(args: &ConnectionArgs, recording: &Cell<Option<Task<()>>>) -> Result<Client, Failure> {
-    let spawn = |drive| match args.capture {
-        Some(_) => recording.set(Some(smol::spawn(drive))),
-        None => smol::spawn(drive).detach(),
-    };
-    let client = mqtt_smol::connect(options(args)?, spawn).await?;
-    if args.debug {
-        eprintln!("mqtt: connected as {:?}", client.client_id());
+/// What has to be waited for once the client is gone.
+#[derive(Default)]
+struct Files {
+    /// Moves the bytes, and writes to the files.
+    drive: Cell<Option<Task<()>>>,
+    store: Cell<Option<StoreHandle>>,
+}
+
+impl Files {
+    /// They are whole when their last bytes are written.
+    async fn close(self, timeout: Duration) -> Result<(), Failure> {
+        if let Some(drive) = self.drive.take() {
+            bounded(Some(timeout), drive).await?;
+        }
+        match self.store.take() {
+            Some(store) => Ok(smol::unblock(|| store.close()).await?),
+            None => Ok(()),
+        }
     }
+}
+
+/// A client that connects, and says on standard error what happens from then on; and the end of the first attempt to
+/// connect.
+fn start(args: &ConnectionArgs, files: &Files) -> Result<(Client, ConnectToken), Failure> {
+    let (client, drive) = mqtt_smol::client(options(args, files)?)?;
+    match args.capture.is_some() || args.store.is_some() {
+        true => files.drive.set(Some(smol::spawn(drive))),
+        false => smol::spawn(drive).detach(),
+    }
+    let connecting = client.connect()?;
     let (mut events, debug) = (client.events(), args.debug);
     smol::spawn(async move {
         while let Some(event) = events.next().await {
@@ -49,19 +67,44 @@ async fn connect(args: &ConnectionArgs, recording: &Cell<Option<Task<()>>>) -> R
                 ConnectionEvent::SubscriptionRefused { filter, why } => {
                     eprintln!("mqtt: {filter}: {why}");
                 }
+                ConnectionEvent::StoreFailed { error, .. } => eprintln!("mqtt: {error}"),
                 ConnectionEvent::CaptureFailed { kind } => {
                     eprintln!("mqtt: the capture ends here, it cannot be written: {kind}");
                 }
-                ConnectionEvent::Online { .. } if debug => eprintln!("mqtt: connected again"),
+                ConnectionEvent::Online { .. } if debug => eprintln!("mqtt: connected"),
                 _ => {}
             }
         }
     })
     .detach();
-    Ok(client)
+    Ok((client, connecting))
 }
 
-fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
+/// Works once the server has accepted. With a store the work begins at once, since it is stored until then.
+async fn connect_and(
+    args: &ConnectionArgs,
+    client: &Client,
+    connecting: ConnectToken,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let refused = async {
+        match connecting.await {
+            Ok(()) if args.store.is_some() => smol::future::pending().await,
+            Ok(()) => Ok(()),
+            Err(error) => Err(Failure::from(error)),
+        }
+    };
+    if args.store.is_some() {
+        return or(work, refused).await;
+    }
+    refused.await?;
+    if args.debug {
+        eprintln!("mqtt: connected as {:?}", client.client_id());
+    }
+    work.await
+}
+
+fn options(args: &ConnectionArgs, files: &Files) -> Result<Options, Failure> {
     let mut options = match args.url.as_ref().or(args.url_option.as_ref()) {
         Some(url) => Options::from_url(url)?,
         None => Options::new(args.host.as_str()).port(args.port),
@@ -85,6 +128,11 @@ fn options(args: &ConnectionArgs) -> Result<Options, Failure> {
     }
     if let Some(bytes) = args.max_packet {
         options = options.packet_size_max(bytes);
+    }
+    if let Some(path) = &args.store {
+        let store = mqtt_store_redb::open(path)?;
+        files.store.set(Some(store.clone()));
+        options = options.store(store).clean_session(false).retry_first(true);
     }
     if let Some(path) = &args.capture {
         let mut capture = Capture::to_file(path).map_err(|error| {
@@ -122,24 +170,22 @@ pub(crate) async fn session(
     timeout: Option<Duration>,
     work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
-    let online = OnceCell::new();
-    let recording = Cell::new(None);
+    let started = OnceCell::new();
+    let files = Files::default();
     let connected = async {
-        let client = connect(args, &recording).await?;
-        work(online.get_or_init(|| client)).await
+        let (client, connecting) = start(args, &files)?;
+        let client = started.get_or_init(|| client);
+        connect_and(args, client, connecting, work(client)).await
     };
     let ended = bounded(timeout, connected).await;
     let drain =
         if matches!(ended, Ok(Bounded::Done(Ok(())))) { args.network_timeout } else { Duration::ZERO };
     // It fails only if the client is disconnected already.
-    if let Some(Ok(disconnecting)) = online.get().map(|client| client.disconnect_within(drain)) {
+    if let Some(Ok(disconnecting)) = started.get().map(|client| client.disconnect_within(drain)) {
         disconnecting.await;
     }
-    drop(online);
-    if let Some(drive) = recording.take() {
-        // A capture is whole when its last bytes are written.
-        bounded(Some(args.network_timeout), drive).await?;
-    }
+    drop(started);
+    files.close(args.network_timeout).await?;
     match ended? {
         Bounded::Done(result) => result.map(|()| Ended::Done),
         Bounded::TimedOut => Ok(Ended::TimedOut),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use mqtt_smol::{ConnectError, ConnectErrorKind, OptionsError, PublishError, SubscribeError};
+use mqtt_smol::{ConnectError, ConnectErrorKind, OptionsError, PublishError, StoreError, SubscribeError};
 
 /// Why the command did not do what it was asked to.
 #[derive(Debug)]
@@ -79,9 +79,16 @@ impl From<SubscribeError> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::new(Failure::OTHER, error)
+    }
+}
+
 impl From<OptionsError> for Failure {
     fn from(error: OptionsError) -> Failure {
-        Failure::new(Failure::USAGE, error)
+        let code = if let OptionsError::Store(_) = error { Failure::OTHER } else { Failure::USAGE };
+        Failure::new(code, error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `mqtt` command: publish, subscribe, and a broker for tests.
+//! The `mqtt` command: publish, subscribe, a broker for tests, and a look into stores and captures.
 //!
 //! Data goes to standard output, everything else to standard error, and the exit code says how it went.
 
@@ -12,6 +12,7 @@ mod publish;
 mod subscribe;
 mod broker;
 mod replay;
+mod store;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             Command::Pub(args) => publish::run(args).await,
             Command::Sub(args) => subscribe::run(args).await,
             Command::Broker(args) => broker::run(args).await,
+            Command::Store(args) => store::run(&args),
             Command::Replay(args) => replay::run(&args),
         }
     });

@@ -25,7 +25,15 @@ pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
     });
     match ended.await? {
         Ended::Done => Ok(()),
-        Ended::TimedOut => Err(Failure::new(Failure::TIMED_OUT, "time ran out before all was published")),
+        Ended::TimedOut => {
+            let what = match &args.connection.store {
+                Some(path) => {
+                    format!("time ran out; what was accepted waits in {} for the next run", path.display())
+                }
+                None => "time ran out before all was published".into(),
+            };
+            Err(Failure::new(Failure::TIMED_OUT, what))
+        }
     }
 }
 

@@ -9,14 +9,22 @@ use std::sync::Arc;
 use crate::client::Client;
 pub use crate::clock::{Clock, SystemClock};
 pub use crate::driver::{Driver, Goal, Turn};
+use crate::error::OptionsError;
 pub use crate::link::{BoxedLink, Layer, Link};
 use crate::options::Options;
 pub use crate::route::{ADDRESS_HEAD_START, Dial, Route};
 use crate::shared::Shared;
 
 /// A client and its driver. The seed drives the random part of the delays between attempts to connect.
-pub fn client(options: Options, clock: impl Clock + 'static, seed: u64) -> (Client, Driver) {
-    let shared = Arc::new(Shared::new(options, seed, Box::new(clock)));
+///
+/// Fails if the options do not fit each other, or their store cannot be opened for this client; with a store it reads,
+/// and so may block.
+pub fn client(
+    options: Options,
+    clock: impl Clock + 'static,
+    seed: u64,
+) -> Result<(Client, Driver), OptionsError> {
+    let shared = Shared::new(options, seed, Box::new(clock))?;
     let driver = Driver::new(Arc::clone(&shared));
-    (Client::new(shared), driver)
+    Ok((Client::new(shared), driver))
 }

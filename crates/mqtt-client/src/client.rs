@@ -1,5 +1,7 @@
 //! The handle that an application holds.
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +14,9 @@ use mqtt_session::{
 };
 
 use crate::blocking::{block_on, block_on_for};
-use crate::error::{ConnectError, DisconnectError, PublishError, SubmitError, SubscribeError, TimedOut};
+use crate::error::{
+    ConnectError, DisconnectError, Gone, PublishError, SubmitError, SubscribeError, TimedOut,
+};
 use crate::events::Events;
 use crate::filters::{CallbackId, Taker, Target};
 use crate::held::Held;
@@ -90,15 +94,20 @@ impl Client {
     /// Status of the connection. Once the driver is gone, it is [`Status::Idle`] for good.
     pub fn status(&self) -> Status {
         let state = self.shared().lock();
-        if state.is_driver_gone { Status::Idle } else { state.session.status() }
+        if state.gone.is_some() { Status::Idle } else { state.session.status() }
     }
 
     /// Accepts a message for publishing. The token resolves when the server has it; dropping the token cancels
     /// nothing. Without a connection the message waits for the next one.
     pub fn publish(&self, publish: Publish<'_>) -> Result<PublishToken, PublishError> {
+        let (key, qos) = (publish.key, publish.qos);
         let command = Command::Publish(self.to_session(publish)?);
-        let ticket = self.shared().submit(&command, |_, _, ticket| ticket)?;
-        Ok(PublishToken(self.completion(ticket)))
+        let Some(key) = key else {
+            let accepted =
+                self.shared().submit(&command, |state, _, ticket| (ticket, state.session.mark()))?;
+            return Ok(PublishToken(Completion::with_mark(Arc::clone(self.shared()), accepted)));
+        };
+        self.publish_with_key(&command, qos, key)
     }
 
     /// 5.0: Publishes a request. The token resolves with the response, which may come in any order with others and
@@ -270,7 +279,7 @@ impl Client {
             self.call(taken);
         }
         let state = self.shared().lock();
-        let gone = state.is_driver_gone.then_some(OfflineCause::DriverGone);
+        let gone = state.gone.map(Gone::cause);
         match state.stopped.or(gone).unwrap_or(OfflineCause::Requested) {
             OfflineCause::Requested => Ok(()),
             cause => Err(self.shared().connect_error(&state, cause)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use mqtt_session::{OfflineCause, QuarantineReport, Rejected, Ticket};
+use mqtt_store::StoreError;
 
 /// Something that happened to the connection, or to messages that arrived on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,13 @@ pub enum ConnectionEvent {
     Draining {
         /// How many.
         unfinished: usize,
+    },
+    /// The store takes no more records. What was accepted before is stored, or may be.
+    StoreFailed {
+        /// Why.
+        error: StoreError,
+        /// Whether the client goes on without it; otherwise it has stopped. See `Options::store_failure`.
+        goes_on: bool,
     },
     /// The log of the session could not be written and ends; the client goes on.
     #[cfg(feature = "capture")]

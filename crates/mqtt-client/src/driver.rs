@@ -186,9 +186,11 @@ impl Driver {
         if state.is_abandoned {
             state.disconnect_abandoned(now, self.network_timeout);
         }
+        state.look_at_store(now);
         state.handle_timeout(now);
         let deadline = state.poll_timeout();
         let goal = match state.session.poll_transport() {
+            _ if state.gone.is_some() => Goal::Finished,
             Transport::Open { attempt } => Goal::Link { attempt, deadline },
             Transport::Closed if state.is_abandoned && state.session.status() == Status::Idle => {
                 Goal::Finished

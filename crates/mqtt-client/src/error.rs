@@ -8,13 +8,34 @@ use std::sync::Arc;
 
 use mqtt_proto::{ReasonCode, TopicError};
 use mqtt_session::{Indeterminate, OfflineCause, Rejected, ServerRefusalKind, SessionRefusal};
+use mqtt_store::StoreError;
 use thiserror::Error;
+
+use crate::durability::KeyError;
 
 /// Why a command was not accepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SubmitError {
     NotAccepted(SessionRefusal),
-    DriverGone,
+    Gone(Gone),
+}
+
+/// Why nothing will happen any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// The driver is gone.
+    Driver,
+    /// The store has failed, and the client was to stop then.
+    Store,
+}
+
+impl Gone {
+    pub(crate) const fn cause(self) -> OfflineCause {
+        match self {
+            Gone::Driver => OfflineCause::DriverGone,
+            Gone::Store => OfflineCause::StoreFailed,
+        }
+    }
 }
 
 /// Makes the errors of calls out of a command that was not accepted.
@@ -24,7 +45,16 @@ macro_rules! from_submit_error {
             fn from(why: SubmitError) -> $error {
                 match why {
                     SubmitError::NotAccepted(refusal) => $error::NotAccepted(refusal),
-                    SubmitError::DriverGone => $error::DriverGone,
+                    SubmitError::Gone(gone) => gone.into(),
+                }
+            }
+        }
+
+        impl From<Gone> for $error {
+            fn from(gone: Gone) -> $error {
+                match gone {
+                    Gone::Driver => $error::DriverGone,
+                    Gone::Store => $error::StoreFailed,
                 }
             }
         })*
@@ -70,6 +100,8 @@ pub enum ConnectErrorKind {
     Options,
     /// The driver of the client is gone, for instance with its runtime: the client never connects again.
     DriverGone,
+    /// The store of the client has failed, and the client has stopped.
+    StoreFailed,
 }
 
 impl ConnectError {
@@ -89,7 +121,7 @@ impl ConnectError {
     pub(crate) fn not_accepted(server: String, why: SubmitError) -> ConnectError {
         match why {
             SubmitError::NotAccepted(refusal) => ConnectError::options(server, refusal),
-            SubmitError::DriverGone => ConnectError::offline(server, OfflineCause::DriverGone, None),
+            SubmitError::Gone(gone) => ConnectError::offline(server, gone.cause(), None),
         }
     }
 
@@ -114,6 +146,7 @@ impl ConnectError {
             OfflineCause::PeerFault(_) | OfflineCause::AuthenticationAborted => ConnectErrorKind::ServerFault,
             OfflineCause::Requested => ConnectErrorKind::Disconnected,
             OfflineCause::DriverGone => ConnectErrorKind::DriverGone,
+            OfflineCause::StoreFailed => ConnectErrorKind::StoreFailed,
             _ => ConnectErrorKind::ServerUnavailable,
         }
     }
@@ -185,6 +218,13 @@ pub enum PublishError {
     /// it cannot be known whether the message arrived.
     #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
+    /// The store has failed, and the client has stopped. From a call: the message was not accepted. From a token: it
+    /// may have arrived, or may be sent when a client starts anew with the store.
+    #[error("the store has failed and the client has stopped; mend the store and start the client anew")]
+    StoreFailed,
+    /// The key was not accepted; nothing of the message was sent.
+    #[error("not published: {0}")]
+    Key(KeyError),
 }
 
 const WITHDRAWN: &str = "not published: the timeout passed before the message could be sent";
@@ -203,6 +243,7 @@ impl PublishError {
             PublishError::TimedOut { withdrawn: false }
                 | PublishError::Indeterminate(_)
                 | PublishError::DriverGone
+                | PublishError::StoreFailed
         )
     }
 
@@ -234,6 +275,9 @@ pub enum SubscribeError {
     /// The driver of the client is gone, for instance with its runtime.
     #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
+    /// The store has failed, and the client has stopped.
+    #[error("the store has failed and the client has stopped; mend the store and start the client anew")]
+    StoreFailed,
 }
 
 impl SubscribeError {
@@ -256,6 +300,25 @@ pub enum DisconnectError {
     /// The driver of the client is gone, for instance with its runtime, and its connection with it.
     #[error("the driver of the client is gone, for instance with its runtime")]
     DriverGone,
+    /// The store has failed, and the client has stopped.
+    #[error("the store has failed and the client has stopped")]
+    StoreFailed,
+}
+
+/// Why a value was not stored, and a message not acknowledged with it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// The client has no store, its store has failed, or the key is too long.
+    #[error("not stored: {0}")]
+    NotAccepted(SessionRefusal),
+    /// Other takers of the same message have not let it go, or it is acknowledged without waiting for them: there is no
+    /// moment at which it is acknowledged together with the value.
+    #[error("not stored: the message is not acknowledged by this guard alone")]
+    NotAlone,
+    /// The client has stopped.
+    #[error("not stored: the client has stopped")]
+    Stopped,
 }
 
 /// A bounded wait ended before anything arrived.
@@ -294,6 +357,15 @@ pub enum OptionsError {
         /// What was given.
         path: String,
     },
+    /// The store cannot be opened for this client.
+    #[error("{0}")]
+    Store(StoreError),
+    /// A store finds a client by its identifier.
+    #[error("a store needs a client identifier; set `client_id`")]
+    StoreNeedsClientId,
+    /// A client that goes on where another one was cannot be captured from its beginning.
+    #[error("a client with a store cannot be captured; leave one of both out")]
+    CaptureWithStore,
     /// A part of it is not UTF-8 once it is percent-decoded.
     #[error("a part of the URL is not UTF-8")]
     NotText,

@@ -58,7 +58,7 @@ impl Stream for Events {
             context,
             |state| match state.events.next(index) {
                 Some(event) => Poll::Ready(Some(event)),
-                None if state.is_driver_gone => Poll::Ready(None),
+                None if state.gone.is_some() => Poll::Ready(None),
                 None => Poll::Pending,
             },
             |state| state.events.waker(index),

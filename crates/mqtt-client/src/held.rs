@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mqtt_proto::ReasonCode;
 use mqtt_session::{Message, SessionRefusal};
 
+use crate::error::ValueError;
 use crate::filters::Taker;
 use crate::shared::Shared;
 use crate::state::Taken;
@@ -53,6 +54,24 @@ impl Held {
     pub fn acknowledge(mut self) -> Message {
         self.settle(Some(ReasonCode::Success));
         self.message.clone()
+    }
+
+    /// Acknowledges the message and stores a value of the application's own in one step: after a crash either both have
+    /// happened or none, so with QoS 2 what the value stands for happens exactly once. [`crate::Client::stored_value`]
+    /// returns it. With QoS 1 the message may come again after the value was stored.
+    ///
+    /// Fails without a store, if other takers hold the message too, or if its stream acknowledges on arrival; then the
+    /// message is still held.
+    pub fn acknowledge_with(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), ValueError> {
+        if let Some((taker, part)) = self.part {
+            self.shared.settle_with(taker, part, key.as_ref(), value.as_ref())?;
+            self.part = None;
+        }
+        Ok(())
     }
 
     /// 5.0: acknowledges the message with a reason code that refuses it, 0x80 or above.

@@ -10,6 +10,7 @@
 mod clock;
 mod server;
 mod link;
+mod durability;
 mod error;
 mod socket;
 mod route;
@@ -22,6 +23,7 @@ mod options;
 mod blocking;
 mod payload;
 mod machine;
+mod durable;
 mod wakers;
 mod waiters;
 mod connection_events;
@@ -37,6 +39,7 @@ mod routes;
 mod state;
 mod shared;
 mod next;
+mod publication;
 mod token;
 mod held;
 mod subscription;
@@ -50,8 +53,10 @@ pub use authentication::{Authenticator, Dialogue, DialogueError};
 pub use capture::Capture;
 pub use client::Client;
 pub use connection_events::ConnectionEvent;
+pub use durability::{Ended, KeyError, StoreFailure};
 pub use error::{
     ConnectError, ConnectErrorKind, DisconnectError, OptionsError, PublishError, SubscribeError, TimedOut,
+    ValueError,
 };
 pub use events::Events;
 pub use explanation::{OldestUnacknowledged, StreamExplanation};
@@ -60,6 +65,7 @@ pub use held::Held;
 #[cfg(feature = "scram")]
 pub use mqtt_scram::ScramError;
 pub use options::{IntoOptions, Options};
+pub use publication::Publication;
 pub use request::{Publish, Subscribe};
 #[cfg(feature = "scram")]
 pub use scram::Scram;
@@ -84,3 +90,5 @@ pub use mqtt_session::{
     ServerRefusal, ServerRefusalKind, Servers, SessionLoss, SessionRefusal, Stats, Status,
     SubscriptionStatus, Ticket, Waits, Will,
 };
+#[doc(inline)]
+pub use mqtt_store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreHandle};

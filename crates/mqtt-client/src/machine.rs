@@ -7,7 +7,8 @@ use std::ops::Deref;
 #[cfg(feature = "capture")]
 use mqtt_capture::Recorder;
 use mqtt_proto::ReasonCode;
-use mqtt_session::{Config, Event, Input, Instant, Receipt, Session, SessionRefusal, Ticket, TransmitBuf};
+use mqtt_session::{Event, Input, Instant, Mark, Receipt, Session, SessionRefusal, Ticket, TransmitBuf};
+use mqtt_store::{Journal, StoreError};
 
 #[cfg(feature = "capture")]
 use crate::capture::{Capture, Sink};
@@ -18,6 +19,8 @@ pub(crate) struct Machine {
     session: Session,
     /// When something was last applied.
     now: Instant,
+    /// Where the session's records go.
+    journal: Option<Journal>,
     #[cfg(feature = "capture")]
     recorder: Option<Box<Recorder>>,
     /// Until the driver has it.
@@ -45,18 +48,26 @@ macro_rules! call {
 }
 
 impl Machine {
-    #[cfg(not(feature = "capture"))]
-    pub(crate) fn new(config: Config, seed: u64) -> Machine {
-        Machine { session: Session::new(config, seed), now: Instant::ORIGIN }
+    /// A session that nobody records.
+    pub(crate) fn new(session: Session, journal: Option<Journal>) -> Machine {
+        Machine {
+            session,
+            now: Instant::ORIGIN,
+            journal,
+            #[cfg(feature = "capture")]
+            recorder: None,
+            #[cfg(feature = "capture")]
+            sink: None,
+        }
     }
 
+    /// Records a session that has done nothing yet.
     #[cfg(feature = "capture")]
-    pub(crate) fn new(config: Config, seed: u64, capture: Option<Capture>) -> Machine {
-        let (recorder, sink) = match capture.and_then(Capture::take) {
-            Some((redact, sink)) => (Some(Box::new(Recorder::new(&config, seed, redact))), Some(sink)),
-            None => (None, None),
-        };
-        Machine { session: Session::new(config, seed), now: Instant::ORIGIN, recorder, sink }
+    pub(crate) fn record(&mut self, seed: u64, capture: Capture) {
+        if let Some((redact, sink)) = capture.take() {
+            self.recorder = Some(Box::new(Recorder::new(self.session.config(), seed, redact)));
+            self.sink = Some(sink);
+        }
     }
 
     #[inline]
@@ -85,6 +96,27 @@ impl Machine {
     #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         call!(self.poll_event())
+    }
+}
+
+/// What the driver does with the records.
+impl Machine {
+    /// Hands records over to the store.
+    pub(crate) fn collect_records(&mut self) {
+        let Machine { session, journal, .. } = self;
+        if let Some(journal) = journal {
+            journal.collect(|out| session.poll_record(out));
+        }
+    }
+
+    /// The last record that is stored, if more are than at the last call.
+    pub(crate) fn poll_stored(&self) -> Result<Option<Mark>, StoreError> {
+        self.journal.as_ref().map_or(Ok(None), Journal::poll_stored)
+    }
+
+    /// Nothing goes to the store from now on.
+    pub(crate) fn close_journal(&mut self) {
+        self.journal = None;
     }
 }
 

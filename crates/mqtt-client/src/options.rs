@@ -10,10 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use mqtt_proto::Version;
 use mqtt_session::{Config, Credentials, QueuePolicy, Reconnect, ServerOrder, SessionLoss, Will};
+use mqtt_store::StoreHandle;
 
 use crate::authentication::Authenticator;
 #[cfg(feature = "capture")]
 use crate::capture::Capture;
+use crate::durability::StoreFailure;
 use crate::error::OptionsError;
 use crate::link::Layer;
 use crate::route::TransportOptions;
@@ -57,6 +59,8 @@ pub struct Options {
     pub(crate) transport: TransportOptions,
     #[cfg(feature = "capture")]
     pub(crate) capture: Option<Capture>,
+    pub(crate) store: Option<StoreHandle>,
+    pub(crate) store_failure: StoreFailure,
 }
 
 /// The function of [`Options::credentials_from`].
@@ -86,6 +90,8 @@ impl Options {
             transport: TransportOptions::default(),
             #[cfg(feature = "capture")]
             capture: None,
+            store: None,
+            store_failure: StoreFailure::default(),
             config: Config::new(""),
             incoming_bytes_max: 64 * 1024 * 1024,
             unclaimed_grace: Duration::from_secs(10),
@@ -186,6 +192,24 @@ impl Options {
     #[cfg(feature = "capture")]
     pub fn capture(mut self, capture: Capture) -> Options {
         self.capture = Some(capture);
+        self
+    }
+
+    /// A store for everything that must outlive the program: QoS 1 and 2 messages from their acceptance to their end, QoS 2
+    /// messages that were taken, and the subscriptions. It needs a client identifier, and the session should be
+    /// persistent: `clean_session(false)`.
+    ///
+    /// Where the identifier has been used with the store before, the client goes on where the last one was. No packet
+    /// leaves that follows from something which is not stored yet.
+    pub fn store(mut self, store: StoreHandle) -> Options {
+        self.store = Some(store);
+        self
+    }
+
+    /// What the client does when its store fails, beside reporting [`crate::ConnectionEvent::StoreFailed`]. Default: it
+    /// stops.
+    pub fn store_failure(mut self, policy: StoreFailure) -> Options {
+        self.store_failure = policy;
         self
     }
 

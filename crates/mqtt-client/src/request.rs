@@ -25,6 +25,7 @@ pub struct Publish<'a> {
     pub(crate) retain: bool,
     pub(crate) properties: Properties<'a>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) key: Option<&'a str>,
 }
 
 impl<'a> Publish<'a> {
@@ -37,6 +38,7 @@ impl<'a> Publish<'a> {
             retain: false,
             properties: Properties::EMPTY,
             timeout: None,
+            key: None,
         }
     }
 
@@ -55,6 +57,13 @@ impl<'a> Publish<'a> {
     /// 5.0: properties.
     pub fn properties(mut self, properties: Properties<'a>) -> Publish<'a> {
         self.properties = properties;
+        self
+    }
+
+    /// A name by which [`crate::Client::publication`] finds the message again, also after a restart. It needs a store and
+    /// QoS 1 or 2, and stays in use until [`crate::Client::forget`].
+    pub fn key(mut self, key: &'a str) -> Publish<'a> {
+        self.key = Some(key);
         self
     }
 

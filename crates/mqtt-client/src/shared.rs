@@ -6,19 +6,23 @@
 use std::fmt;
 use std::io;
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use mqtt_proto::ReasonCode;
 use mqtt_session::{
-    AuthAnswer, AuthStage, Command, Input, Instant, OfflineCause, SessionRefusal, Target, Ticket,
+    AuthAnswer, AuthStage, Command, Config, Input, Instant, OfflineCause, Session, SessionRefusal, Target,
+    Ticket,
 };
+use mqtt_store::{StoreError, StoreErrorKind, StoreHandle};
 
 use crate::authentication::{Authenticator, Dialogue};
 use crate::clock::Clock;
 #[cfg(feature = "capture")]
 use crate::connection_events::ConnectionEvent;
-use crate::error::{ConnectError, SubmitError};
+use crate::durability::StoreFailure;
+use crate::durable::Durable;
+use crate::error::{ConnectError, Gone, OptionsError, SubmitError, ValueError};
 use crate::filters::Taker;
 use crate::machine::Machine;
 use crate::options::{CredentialsSource, Options};
@@ -43,7 +47,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, seed: u64, clock: Box<dyn Clock>) -> Shared {
+    /// Fails if the options do not fit each other, or what an earlier client has left in the store cannot be read.
+    pub(crate) fn new(
+        options: Options,
+        seed: u64,
+        clock: Box<dyn Clock>,
+    ) -> Result<Arc<Shared>, OptionsError> {
         let Options {
             server,
             other_servers: mut servers,
@@ -55,26 +64,50 @@ impl Shared {
             transport,
             #[cfg(feature = "capture")]
             capture,
+            store,
+            store_failure,
         } = options;
         servers.insert(0, server);
         config.servers.count =
             u16::try_from(servers.len()).ok().and_then(NonZeroU16::new).unwrap_or(NonZeroU16::MAX);
         config.asks_credentials |= credentials_source.is_some();
-        let session = Machine::new(
-            config,
-            seed,
-            #[cfg(feature = "capture")]
-            capture,
-        );
-        Shared {
-            state: Mutex::new(State::new(session, Routes::new(incoming_bytes_max, unclaimed_grace))),
+        #[cfg(feature = "capture")]
+        if capture.is_some() && store.is_some() {
+            return Err(OptionsError::CaptureWithStore);
+        }
+        let waker = DriverWaker::default();
+        let (session, durable) = match store {
+            None => (Machine::new(Session::new(config, seed), None), None),
+            Some(store) => open_store(&store, config, seed, store_failure, waker.clone())?,
+        };
+        #[cfg(feature = "capture")]
+        let session = capture.into_iter().fold(session, |mut session, capture| {
+            session.record(seed, capture);
+            session
+        });
+        let mut state = State::new(session, Routes::new(incoming_bytes_max, unclaimed_grace));
+        state.durable = durable;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
             clock,
             servers,
             transport,
             credentials: credentials_source,
             authenticator,
             bin: Arc::default(),
-        }
+        });
+        // It was made a moment ago, and is empty.
+        let _ = waker.0.set(Arc::downgrade(&shared));
+        Ok(shared)
+    }
+
+    /// Wakes the driver from outside, such as from the thread of a store.
+    fn wake_driver(&self) {
+        let mut state = self.lock();
+        state.is_driver_due = true;
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
     }
 
     /// The server of the current attempt.
@@ -153,11 +186,22 @@ impl Shared {
         command: &Command<'_>,
         then: impl FnOnce(&mut State, Instant, Ticket) -> T,
     ) -> Result<T, SubmitError> {
+        self.submit_if(|_| Ok(()), command, then)
+    }
+
+    /// Submits a command unless something else speaks against it.
+    pub(crate) fn submit_if<T, E: From<SubmitError>>(
+        &self,
+        check: impl FnOnce(&mut State) -> Result<(), E>,
+        command: &Command<'_>,
+        then: impl FnOnce(&mut State, Instant, Ticket) -> T,
+    ) -> Result<T, E> {
         let now = self.now();
         let mut state = self.lock();
-        if state.is_driver_gone {
-            return Err(SubmitError::DriverGone);
+        if let Some(gone) = state.gone {
+            return Err(SubmitError::Gone(gone).into());
         }
+        check(&mut state)?;
         let submitted = state.session.apply(now, Input::Submit(command)).map_err(SubmitError::NotAccepted)?;
         let ticket = submitted.expect("an accepted command has a ticket");
         state.waiters.register(ticket);
@@ -229,6 +273,30 @@ impl Shared {
         self.release(state);
     }
 
+    /// A guard acknowledges its message together with a value that is stored in the same step.
+    pub(crate) fn settle_with(
+        &self,
+        taker: Taker,
+        part: Part,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), ValueError> {
+        let now = self.now();
+        let mut state = self.lock();
+        if state.gone.is_some() {
+            return Err(ValueError::Stopped);
+        }
+        if !state.routes.is_alone(part) {
+            return Err(ValueError::NotAlone);
+        }
+        let State { routes, session, durable, .. } = &mut *state;
+        let durable = durable.as_mut().ok_or(ValueError::NotAccepted(SessionRefusal::NoStore))?;
+        durable.set_value(key, value, session, now).map_err(ValueError::NotAccepted)?;
+        routes.settle(taker, part, Some(ReasonCode::Success), session);
+        self.release(state);
+        Ok(())
+    }
+
     /// A guard goes without a word.
     pub(crate) fn hand_back(&self, taker: Taker, part: Part) {
         let now = self.now();
@@ -267,6 +335,7 @@ impl Shared {
         wakers: &mut Vec<Waker>,
     ) {
         state.pass_events_on(now);
+        state.session.collect_records();
         std::mem::swap(&mut state.wakers, wakers);
         let errors = state.take_old_errors();
         drop(state);
@@ -289,16 +358,16 @@ impl Shared {
         let now = self.now();
         let mut state = self.lock();
         // In a panic the driver is dropped wherever it stood, perhaps in the middle of the session.
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && state.gone.is_none() {
+            // What is stored goes on with the next client: that this one ends is not for the store to know.
+            state.pass_events_on(now);
+            state.session.collect_records();
+            state.session.close_journal();
             state.session.notify(now, Input::Closed(OfflineCause::DriverGone));
             state.pass_offline_on();
         }
-        state.is_driver_gone = true;
-        let mut wakers = std::mem::take(&mut state.wakers);
-        wakers.extend(state.driver.take());
-        wakers.extend(state.waiters.take_wakers());
-        wakers.extend(state.routes.take_wakers());
-        wakers.extend(state.events.take_wakers());
+        state.set_gone(Gone::Driver);
+        let wakers = std::mem::take(&mut state.wakers);
         let errors = state.take_old_errors();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
@@ -318,6 +387,36 @@ impl Shared {
     pub(crate) fn connect_error(&self, state: &State, cause: OfflineCause) -> ConnectError {
         ConnectError::offline(self.server(state).to_string(), cause, state.link_error.clone())
     }
+}
+
+/// Wakes the driver of a client that is yet to be made.
+#[derive(Clone, Default)]
+struct DriverWaker(Arc<OnceLock<Weak<Shared>>>);
+
+fn open_store(
+    store: &StoreHandle,
+    config: Config,
+    seed: u64,
+    policy: StoreFailure,
+    waker: DriverWaker,
+) -> Result<(Machine, Option<Box<Durable>>), OptionsError> {
+    if config.client_id.is_empty() {
+        return Err(OptionsError::StoreNeedsClientId);
+    }
+    let notify = move || {
+        waker.0.get().and_then(Weak::upgrade).into_iter().for_each(|shared| shared.wake_driver());
+    };
+    let (journal, recovered) = store.open(&config.client_id, notify).map_err(OptionsError::Store)?;
+    let damaged = |detail: String| {
+        let detail = format!("client {:?}: {detail}", journal.client());
+        OptionsError::Store(StoreError::new(store.name(), StoreErrorKind::Damaged, detail))
+    };
+    let mut durable =
+        Durable::new(policy, &recovered).ok_or_else(|| damaged("a note that nobody has made".into()))?;
+    let session =
+        Session::rebuild(config, seed, &recovered.records).map_err(|error| damaged(error.to_string()))?;
+    session.mark().into_iter().for_each(|mark| durable.on_stored(mark, &mut Vec::new()));
+    Ok((Machine::new(session, Some(journal)), Some(Box::new(durable))))
 }
 
 /// One for all handles of a client: when the last is dropped, the driver disconnects.

@@ -11,8 +11,12 @@ use mqtt_session::{
     AuthStage, AuthStep, Command, Disconnect, Event, Input, Instant, Message, OfflineCause, Outcome, Stats,
     Status, Ticket,
 };
+use mqtt_store::StoreError;
 
 use crate::connection_events::{ConnectionEvent, EventQueues};
+use crate::durability::StoreFailure;
+use crate::durable::Durable;
+use crate::error::Gone;
 use crate::filters::Taker;
 #[cfg(feature = "tracing")]
 use crate::log;
@@ -38,8 +42,10 @@ pub(crate) struct State {
     pub(crate) driver: Option<Waker>,
     /// Whether all handles are gone.
     pub(crate) is_abandoned: bool,
-    /// Whether the driver is gone.
-    pub(crate) is_driver_gone: bool,
+    /// Why nothing will happen any more.
+    pub(crate) gone: Option<Gone>,
+    /// What the store adds, if there is one.
+    pub(crate) durable: Option<Box<Durable>>,
     /// Whether credentials were asked for and nobody has been asked yet.
     pub(crate) wants_credentials: bool,
     /// What an authentication asks, if nobody has answered yet.
@@ -79,7 +85,8 @@ impl State {
             is_driver_due: false,
             driver: None,
             is_abandoned: false,
-            is_driver_gone: false,
+            gone: None,
+            durable: None,
             wants_credentials: false,
             authentication: None,
             link_error: None,
@@ -94,7 +101,7 @@ impl State {
 
     /// Nothing more will come: the client was stopped, or nobody drives it.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.is_driver_gone || self.stopped.is_some() && self.session.status() == Status::Idle
+        self.gone.is_some() || self.stopped.is_some() && self.session.status() == Status::Idle
     }
 
     /// The routes, and what a change of them may use.
@@ -178,6 +185,50 @@ impl State {
         self.notify_if_stopped();
     }
 
+    /// Looks at what the store has done meanwhile.
+    pub(crate) fn look_at_store(&mut self, now: Instant) {
+        match self.session.poll_stored() {
+            Ok(None) => {}
+            Ok(Some(mark)) => {
+                self.session.notify(now, Input::Stored(mark));
+                let Some(durable) = &mut self.durable else { return };
+                durable.on_stored(mark, &mut self.wakers);
+            }
+            Err(error) => self.on_store_failed(now, error),
+        }
+    }
+
+    /// Where the client stops, no operation ends: what is stored goes on when a client starts anew with the store.
+    fn on_store_failed(&mut self, now: Instant, error: StoreError) {
+        self.session.close_journal();
+        let Some(durable) = &mut self.durable else { return };
+        let goes_on = durable.policy() == StoreFailure::GoOn;
+        durable.on_failed(error.clone(), &mut self.wakers);
+        self.notify(&ConnectionEvent::StoreFailed { error, goes_on });
+        if goes_on {
+            self.session.notify(now, Input::StoreLost);
+        } else {
+            self.pass_events_on(now);
+            self.session.notify(now, Input::Closed(OfflineCause::StoreFailed));
+            self.pass_offline_on();
+            self.stopped = Some(OfflineCause::StoreFailed);
+            self.set_gone(Gone::Store);
+        }
+    }
+
+    /// Nothing will happen any more, and nobody should wait for it.
+    pub(crate) fn set_gone(&mut self, gone: Gone) {
+        self.gone.get_or_insert(gone);
+        self.session.close_journal();
+        self.wakers.extend(self.driver.take());
+        self.wakers.extend(self.waiters.take_wakers());
+        self.wakers.extend(self.routes.take_wakers());
+        self.wakers.extend(self.events.take_wakers());
+        if let Some(durable) = &mut self.durable {
+            durable.take_wakers(&mut self.wakers);
+        }
+    }
+
     /// Passes on that the connection is gone, and no end of an operation: those are for tokens to find out.
     pub(crate) fn pass_offline_on(&mut self) {
         while let Some(event) = self.session.poll_event() {
@@ -200,6 +251,9 @@ impl State {
             }
             Event::Ended { ticket, outcome } => {
                 let is_done = matches!(outcome, Outcome::Done(_));
+                if let Some(durable) = &mut self.durable {
+                    durable.on_ended(ticket, outcome, &mut self.session, now, &mut self.wakers);
+                }
                 self.wakers.extend(self.waiters.on_ended(ticket, outcome));
                 let (routes, mut env) = self.routes(now);
                 routes.on_subscribe_ended(ticket, is_done, &mut env);

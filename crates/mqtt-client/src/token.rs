@@ -2,17 +2,21 @@
 //!
 //! A token can be awaited, or waited for where threads block. Dropping one cancels nothing.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
-use mqtt_session::{Explanation, Indeterminate, Input, Message, OfflineCause, Outcome, Rejected, Ticket};
+use mqtt_session::{
+    Explanation, Indeterminate, Input, Mark, Message, OfflineCause, Outcome, Rejected, Ticket,
+};
+use mqtt_store::StoreError;
 
 use crate::blocking::{block_on, block_on_for};
-use crate::error::{ConnectError, PublishError, SubscribeError};
+use crate::error::{ConnectError, Gone, PublishError, SubscribeError};
+use crate::publication::poll_stored;
 use crate::shared::Shared;
 
 /// The end of an operation.
@@ -20,11 +24,23 @@ use crate::shared::Shared;
 pub(crate) struct Completion {
     shared: Arc<Shared>,
     ticket: Ticket,
+    /// The last record of its acceptance; none without a store.
+    mark: Option<Mark>,
 }
 
 impl Completion {
     pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket) -> Completion {
-        Completion { shared, ticket }
+        Completion { shared, ticket, mark: None }
+    }
+
+    /// Of an operation whose acceptance is stored up to that record.
+    pub(crate) fn with_mark(shared: Arc<Shared>, (ticket, mark): (Ticket, Option<Mark>)) -> Completion {
+        Completion { shared, ticket, mark }
+    }
+
+    /// Why there is no outcome.
+    fn gone(&self) -> Gone {
+        self.shared.lock().gone.unwrap_or(Gone::Driver)
     }
 
     fn set_timeout(&self, timeout: Duration) {
@@ -41,7 +57,7 @@ impl Completion {
             context,
             |state| match state.waiters.outcome(ticket) {
                 Some(outcome) => Poll::Ready(Some(outcome)),
-                None if state.is_driver_gone => Poll::Ready(None),
+                None if state.gone.is_some() => Poll::Ready(None),
                 None => Poll::Pending,
             },
             |state| state.waiters.waker(ticket),
@@ -138,6 +154,19 @@ token! {
 }
 
 impl PublishToken {
+    /// Waits until the message is stored: from then on it is sent, and sent again, until the server has it, also if this
+    /// program ends. With QoS 0 nothing of the message itself is stored.
+    ///
+    /// Fails without a store, or if the store has failed.
+    pub async fn stored(&self) -> Result<(), StoreError> {
+        poll_fn(|context| poll_stored(&self.0.shared, self.0.mark, context)).await
+    }
+
+    /// Blocking form of [`PublishToken::stored`].
+    pub fn wait_stored(&self) -> Result<(), StoreError> {
+        block_on(Box::pin(self.stored()))
+    }
+
     /// Bounds the wait for the acknowledgement, counted from now. With QoS 0 it changes nothing.
     ///
     /// Past it the token resolves to [`PublishError::TimedOut`]: a message that was never sent is withdrawn, one
@@ -162,11 +191,11 @@ impl RequestToken {
 fn request_result(completion: &Completion, outcome: Option<Outcome>) -> Result<Message, PublishError> {
     publish_result(completion, outcome)?;
     let response = completion.shared.lock().responses.remove(&completion.ticket);
-    response.ok_or(PublishError::DriverGone)
+    response.ok_or_else(|| completion.gone().into())
 }
 
-fn publish_result(_: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, PublishError> {
-    match outcome.ok_or(PublishError::DriverGone)? {
+fn publish_result(completion: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, PublishError> {
+    match outcome.ok_or_else(|| completion.gone())? {
         Outcome::Done(reason) => Ok(reason),
         Outcome::Rejected(Rejected::TimedOut) => Err(PublishError::TimedOut { withdrawn: true }),
         Outcome::Rejected(why) => Err(PublishError::Rejected(why)),
@@ -180,7 +209,7 @@ fn connect_result(completion: &Completion, outcome: Option<Outcome>) -> Result<(
         Some(Outcome::Done(_)) => return Ok(()),
         Some(Outcome::Rejected(Rejected::Offline(cause))) => cause,
         Some(Outcome::Rejected(_) | Outcome::Indeterminate(_)) => OfflineCause::Requested,
-        None => OfflineCause::DriverGone,
+        None => completion.gone().cause(),
     };
     let shared = &completion.shared;
     Err(shared.connect_error(&shared.lock(), cause))
@@ -191,8 +220,11 @@ fn subscribe_result(completion: &Completion, outcome: Option<Outcome>) -> Result
     Ok(QoS::from_bits(granted.byte()).unwrap_or_default())
 }
 
-fn unsubscribe_result(_: &Completion, outcome: Option<Outcome>) -> Result<ReasonCode, SubscribeError> {
-    match outcome.ok_or(SubscribeError::DriverGone)? {
+fn unsubscribe_result(
+    completion: &Completion,
+    outcome: Option<Outcome>,
+) -> Result<ReasonCode, SubscribeError> {
+    match outcome.ok_or_else(|| completion.gone())? {
         Outcome::Done(reason) => Ok(reason),
         Outcome::Rejected(why) => Err(SubscribeError::Rejected(why)),
         Outcome::Indeterminate(why) => Err(SubscribeError::Indeterminate(why)),

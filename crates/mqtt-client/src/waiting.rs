@@ -238,6 +238,11 @@ impl Waiting {
         self.free_if_done(part.key);
     }
 
+    /// Whether it is acknowledged as soon as this part is settled.
+    pub(crate) fn is_alone(&mut self, part: Part) -> bool {
+        part.owes && self.entry(part.key).owing == 1
+    }
+
     /// Acknowledges it now, whoever is still to take it.
     pub(crate) fn acknowledge(&mut self, key: Key, session: &mut Machine) {
         let entry = self.entry(key);

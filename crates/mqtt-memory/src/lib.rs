@@ -33,6 +33,7 @@ mod link;
 mod server;
 mod network;
 mod runtime;
+mod program;
 mod task;
 mod world;
 

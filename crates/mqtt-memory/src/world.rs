@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use mqtt_broker::Broker;
 use mqtt_broker::host::Access;
-use mqtt_client::{Client, ConnectError, Instant, Options, adapter};
+use mqtt_client::{
+    Client, ConnectError, Instant, Options, OptionsError, Store, StoreError, StoreHandle, adapter,
+};
 use mqtt_parts::Rng;
 use mqtt_transport::drive;
 
 use crate::executor::{Executor, Halt};
 use crate::fault::Faults;
 use crate::network::Network;
+use crate::program::{self, Program};
 use crate::runtime::Memory;
 use crate::server::Server;
 use crate::task::Task;
@@ -67,6 +70,7 @@ struct Inner {
     server: Rc<Server>,
     network: Rc<Network>,
     rng: RefCell<Rng>,
+    programs: RefCell<Vec<Program>>,
 }
 
 /// A future did not get ready.
@@ -111,7 +115,16 @@ impl World {
         let network = Network::new(faults, rng.next_u64(), &executor, &trace, &server);
         let rng = RefCell::new(rng);
         World {
-            inner: Rc::new(Inner { seed, patience, executor, trace, server, network, rng }),
+            inner: Rc::new(Inner {
+                seed,
+                patience,
+                executor,
+                trace,
+                server,
+                network,
+                rng,
+                programs: RefCell::default(),
+            }),
             is_owner: true,
         }
     }
@@ -119,17 +132,51 @@ impl World {
     /// A client, whose bytes this world moves; the same type as with every other adapter. Nothing is connected yet.
     ///
     /// Whatever server the options name is this world's broker. The client identifier is the client's name here.
+    ///
+    /// # Panics
+    ///
+    /// If the options do not fit each other, or their store cannot be read: see [`World::try_client`].
     pub fn client(&self, options: Options) -> Client {
-        let Inner { executor, network, .. } = &*self.inner;
-        let name = Rc::from(options.config.client_id.as_str());
-        let (client, driver) = adapter::client(options, executor.clock.clone(), network.next_seed());
-        executor.spawn(drive(Memory { network: Rc::clone(network), name }, driver));
-        client
+        self.try_client(options).expect("the options fit each other, and their store can be read")
+    }
+
+    /// Form of [`World::client`] for options that may not be valid, such as those with a store that is damaged.
+    pub fn try_client(&self, options: Options) -> Result<Client, OptionsError> {
+        let Inner { executor, network, programs, .. } = &*self.inner;
+        let name: Rc<str> = Rc::from(options.config.client_id.as_str());
+        let (client, driver) = adapter::client(options, executor.clock.clone(), network.next_seed())?;
+        let memory = Memory { network: Rc::clone(network), name: Rc::clone(&name) };
+        let program = Program::new(name, drive(memory, driver));
+        programs.borrow_mut().retain(Program::is_running);
+        programs.borrow_mut().push(program.clone());
+        executor.spawn(program.run());
+        Ok(client)
+    }
+
+    /// Ends the programs of the clients of that name as a crash does, and says how many there were: nobody moves their
+    /// bytes any more, and their links break. Handles that are left find the driver gone.
+    ///
+    /// What they have handed over to a store and is not committed goes on to be: let the next client have a
+    /// [`mqtt_client::MemoryStore::snapshot`] of what was committed before.
+    pub fn kill(&self, client_id: &str) -> usize {
+        let programs = self.inner.programs.borrow().clone();
+        let killed = programs.iter().filter(|program| &*program.name == client_id && program.is_running());
+        killed.inspect(|program| program.end()).count()
+    }
+
+    /// A store for clients of this world, on a disk that takes `latency` of virtual time for each commit.
+    ///
+    /// Fails if the store cannot be read.
+    pub fn store(&self, store: impl Store, latency: Duration) -> Result<StoreHandle, StoreError> {
+        let (handle, committer) = StoreHandle::with_committer(store)?;
+        let network = Rc::clone(&self.inner.network);
+        self.inner.executor.spawn(program::commit(committer, network, latency));
+        Ok(handle)
     }
 
     /// A client that is connected. Fails if the first attempt fails, unless the options say that it is tried again.
     pub async fn connect(&self, options: Options) -> Result<Client, ConnectError> {
-        let client = self.client(options);
+        let client = self.try_client(options)?;
         client.connect()?.await?;
         Ok(client)
     }

@@ -96,6 +96,15 @@ pub enum SessionRefusal {
     /// No such answer is waited for.
     #[error("the authentication waits for no such answer; it has gone on, or has ended")]
     AuthenticationStep,
+    /// There is no store, or it has failed.
+    #[error("there is no store; set `store`")]
+    NoStore,
+    /// The key of a note is longer than 65,535 bytes.
+    #[error("a key of {len} bytes; 65,535 are allowed")]
+    NoteKeyTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
     /// The will's topic is no topic name.
     #[error("the will's topic: {0}")]
     WillTopic(TopicError),
@@ -174,6 +183,9 @@ pub enum OfflineCause {
     /// What drives the client is gone, such as its runtime.
     #[error("what drives the client is gone; keep its runtime, or the future that moves its bytes")]
     DriverGone,
+    /// The store takes no more records, and the client is not to go on without it.
+    #[error("the store failed; mend what it reports, then start the client anew")]
+    StoreFailed,
     /// No CONNACK came within `network_timeout`.
     #[error("the server sent no CONNACK in time")]
     ConnackTimedOut,
@@ -322,7 +334,10 @@ impl OfflineCause {
     /// other out for ever.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            OfflineCause::Requested | OfflineCause::AuthenticationAborted | OfflineCause::DriverGone => true,
+            OfflineCause::Requested
+            | OfflineCause::AuthenticationAborted
+            | OfflineCause::DriverGone
+            | OfflineCause::StoreFailed => true,
             OfflineCause::Refused(refusal) => refusal.is_permanent(),
             OfflineCause::ServerDisconnected(reason) => {
                 matches!(

@@ -147,6 +147,10 @@ impl Events {
         self.journal = Some(journal);
     }
 
+    pub(crate) fn stop_journal(&mut self) -> Option<Box<Journal>> {
+        self.journal.take()
+    }
+
     pub(crate) fn journal(&self) -> Option<&Journal> {
         self.journal.as_deref()
     }

@@ -15,7 +15,7 @@ use crate::journal::Mark;
 /// What changes a session: [`crate::Session::apply`] takes one value after the other, and the same values lead to the
 /// same session.
 ///
-/// What comes from outside ([`Input::Opened`] to [`Input::Stored`]) is never refused, and may come late, early or
+/// What comes from outside ([`Input::Opened`] to [`Input::StoreLost`]) is never refused, and may come late, early or
 /// twice. What the application asks for may be refused; then nothing has changed.
 #[derive(Debug)]
 pub enum Input<'a> {
@@ -37,7 +37,18 @@ pub enum Input<'a> {
     Timeout,
     /// All records up to that one are stored, as safely as they have to be. What waited for them may be sent.
     Stored(Mark),
+    /// No record will be stored any more: what waits for one goes out now, and nothing is recorded from then on.
+    StoreLost,
 
+    /// The application has something remembered together with what the session does from now on: it becomes a record,
+    /// and bytes that follow it wait until it is stored. A later note of the same key takes its place, and one without
+    /// a value forgets it. Refused without a journal, and with a key of more than 65,535 bytes.
+    Note {
+        /// What it is found by.
+        key: &'a [u8],
+        /// What is remembered.
+        value: &'a [u8],
+    },
     /// The application gives a command. An accepted one has a ticket and ends with [`crate::Event::Ended`].
     Submit(&'a Command<'a>),
     /// Bounds the wait for an operation that has not ended: a message that was never sent is withdrawn then, one that

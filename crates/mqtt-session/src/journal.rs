@@ -37,6 +37,8 @@ pub(crate) struct Journal {
     held: usize,
     /// Memory for the next batches.
     spare: Vec<TransmitBuf>,
+    /// Whether a PINGREQ is to go out, which waits for nothing.
+    is_ping_due: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Journal {
             batches: VecDeque::new(),
             held: 0,
             spare: Vec::new(),
+            is_ping_due: false,
         }
     }
 
@@ -108,6 +111,14 @@ impl Journal {
         self.held
     }
 
+    pub(crate) fn ping(&mut self) {
+        self.is_ping_due = true;
+    }
+
+    pub(crate) fn take_ping(&mut self) -> bool {
+        core::mem::take(&mut self.is_ping_due)
+    }
+
     /// Memory for a batch.
     pub(crate) fn begin_batch(&mut self) -> TransmitBuf {
         self.spare.pop().unwrap_or_default()
@@ -136,11 +147,18 @@ impl Journal {
 
     /// The link that the bytes were for is gone.
     pub(crate) fn forget_batches(&mut self) {
+        self.is_ping_due = false;
         while let Some(mut batch) = self.batches.pop_front() {
             batch.bytes.clear();
             self.keep(batch.bytes);
         }
         self.held = 0;
+    }
+
+    /// The bytes of all batches.
+    pub(crate) fn into_held(self) -> Vec<u8> {
+        let chunks = self.batches.iter().flat_map(|batch| batch.bytes.chunks());
+        chunks.flatten().copied().collect()
     }
 
     fn keep(&mut self, bytes: TransmitBuf) {

@@ -89,7 +89,7 @@ pub use journal::Mark;
 pub use mqtt_parts::options;
 pub use mqtt_parts::{Instant, PAYLOAD_COPY_MAX, TransmitBuf};
 pub use negotiated::Negotiated;
-pub use record::{RecordError, RecordErrorKind};
+pub use record::{NoteKey, PublishBytes, Record, RecordError, RecordErrorKind};
 pub use session::{Session, Transport};
 pub use state::Status;
 pub use stats::{Latency, PacketCounts, Stats};

@@ -20,6 +20,7 @@
 //! | 13 `Unwanted` | ticket 8, filter | a filter is not wanted any more |
 //! | 14 `Unsubscribed` | ticket 8 | that request is over |
 //! | 15 `Dropped` | filter | a filter that the server's terms rule out is not wanted any more |
+//! | 16 `Note` | length of the key 2, key, value | what [`crate::Input::Note`] said; without a value it is forgotten |
 //!
 //! A level is that of CONNECT: 3, 4 or 5. An incoming message itself is not recorded: the server keeps it until it
 //! is acknowledged.
@@ -39,9 +40,11 @@ const FORMAT: u8 = 1;
 /// Makes the records from a table: each has its kind and its fields, in the order in which they are written.
 macro_rules! records {
     ($($kind:literal $name:ident { $($field:ident: $type:ty),* })*) => {
-        /// A change to be remembered.
+        /// A change to be remembered, as a store may look at it: to know what is needed no more, or to show what it has.
         #[derive(Clone, Copy, Debug)]
-        pub(crate) enum Record<'a> {
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "the table of this file says what each of them means")]
+        pub enum Record<'a> {
             $($name { $($field: $type),* },)*
         }
 
@@ -56,7 +59,9 @@ macro_rules! records {
             }
 
             /// What these bytes say; packets in it are looked at later.
-            pub(crate) fn decode(mut bytes: &'a [u8]) -> Result<Record<'a>, RecordErrorKind> {
+            ///
+            /// Fails if they are no record, or one of another version of this library.
+            pub fn decode(mut bytes: &'a [u8]) -> Result<Record<'a>, RecordErrorKind> {
                 let [format, kind] = take(&mut bytes)?;
                 if format != FORMAT {
                     return Err(RecordErrorKind::Format(format));
@@ -87,14 +92,21 @@ records! {
     13 Unwanted { ticket: Ticket, filter: &'a str }
     14 Unsubscribed { ticket: Ticket }
     15 Dropped { filter: &'a str }
+    16 Note { key: NoteKey<'a>, value: &'a [u8] }
 }
 
 /// A whole PUBLISH, whose payload may lie elsewhere.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PublishBytes<'a> {
-    pub(crate) head: &'a [u8],
-    pub(crate) payload: Option<&'a Bytes>,
+pub struct PublishBytes<'a> {
+    /// The packet; without its payload if that lies elsewhere.
+    pub head: &'a [u8],
+    /// None in a record that was read.
+    pub payload: Option<&'a Bytes>,
 }
+
+/// What names a note, 65,535 bytes at the most.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteKey<'a>(pub &'a [u8]);
 
 /// Why a session cannot be rebuilt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -148,7 +160,8 @@ impl Record<'_> {
             | Record::Completed { .. }
             | Record::SessionLost {}
             | Record::Online { .. }
-            | Record::Dropped { .. } => None,
+            | Record::Dropped { .. }
+            | Record::Note { .. } => None,
         }
     }
 }
@@ -223,5 +236,20 @@ impl<'a> Field<'a> for PublishBytes<'a> {
 
     fn read(rest: &mut &'a [u8]) -> Result<PublishBytes<'a>, RecordErrorKind> {
         Ok(PublishBytes { head: core::mem::take(rest), payload: None })
+    }
+}
+
+impl<'a> Field<'a> for NoteKey<'a> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let len = u16::try_from(self.0.len()).expect("it was checked when the note was taken");
+        out.extend(len.to_be_bytes());
+        self.0.put(out);
+    }
+
+    fn read(rest: &mut &'a [u8]) -> Result<NoteKey<'a>, RecordErrorKind> {
+        let len = usize::from(u16::from_be_bytes(take(rest)?));
+        let (key, behind) = rest.split_at_checked(len).ok_or(RecordErrorKind::Malformed)?;
+        *rest = behind;
+        Ok(NoteKey(key))
     }
 }

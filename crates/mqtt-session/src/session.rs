@@ -119,6 +119,8 @@ impl Session {
             Input::Closed(cause) => self.on_closed(now, cause),
             Input::Timeout => self.on_timeout(now),
             Input::Stored(mark) => self.on_stored(mark),
+            Input::StoreLost => self.on_store_lost(),
+            Input::Note { key, value } => self.note(key, value)?,
             Input::Submit(command) => return self.on_command(now, command).map(Some),
             Input::SetTimeout { ticket, timeout } => self.set_timeout(now, ticket, timeout),
             Input::Acknowledge { receipt, reason } => self.acknowledge(receipt, reason)?,

@@ -177,6 +177,10 @@ impl Connection {
         matches!(self.state, State::Online)
     }
 
+    pub(crate) const fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting { .. })
+    }
+
     pub(crate) const fn was_online(&self) -> bool {
         self.was_online
     }

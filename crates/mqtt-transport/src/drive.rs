@@ -46,7 +46,7 @@ impl fmt::Debug for Drive {
 /// Fails if the options are not valid, or need a layer that this build lacks.
 pub fn client(options: impl IntoOptions) -> Result<(Client, Driver), OptionsError> {
     let options = with_defaults(options.into_options()?)?;
-    Ok(adapter::client(options, SystemClock, fastrand::u64(..)))
+    adapter::client(options, SystemClock, fastrand::u64(..))
 }
 
 /// Moves a client's bytes until all its handles are gone and everything has ended.

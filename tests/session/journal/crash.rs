@@ -1,6 +1,8 @@
 //! A crash at every record of generated runs: the program ends, another one is rebuilt from the records that were
 //! stored, and in the end nothing is lost, and no QoS 2 message doubled, either way.
 //!
+//! What a store has left of the records, which drops what is needed no more, must make the same session as all of them.
+//!
 //! The server is the broker of this workspace, which never forgets; a second client on it, without a journal and
 //! never cut off, publishes to the first and hears what it publishes.
 
@@ -9,7 +11,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mqtt_broker::{Broker, ConnectionId};
-use mqtt_proto::{QoS, ReasonCode, SubscribeOptions, TopicFilter, TopicName, Version};
+use mqtt_client::{MemoryStore, StoreHandle};
+use mqtt_proto::{
+    Context, Packet, QoS, ReasonCode, Sender, SubscribeOptions, TopicFilter, TopicName, Version, decode,
+    frame_len,
+};
 use mqtt_session::{
     Command, Config, Event, Input, Instant, Mark, OfflineCause, Publish, Receipt, Reconnect, Session,
     Subscribe, SubscriptionStatus, TransmitBuf, Transport,
@@ -57,6 +63,8 @@ struct World {
     /// What the peer has heard.
     heard: Vec<String>,
     counts: [usize; 2],
+    /// Records that the store commits at once.
+    batch: usize,
 }
 
 const STEPS: usize = 60;
@@ -141,6 +149,7 @@ impl World {
             taken: Vec::new(),
             heard: Vec::new(),
             counts: [0; 2],
+            batch: crash.map_or(1, |crash| 1 + crash.records % 5),
         };
         subscribe(&mut world.peer.session, now, "out/#");
         world.settle_peer();
@@ -190,6 +199,7 @@ impl World {
         self.crash = None;
         self.client.drop_link(self.now, &mut self.broker);
         let stored = self.log.len() as u64;
+        self.compact();
         let is_stored = |mark: &Option<Mark>| mark.is_none_or(|mark| mark.get() <= stored);
         let session =
             Session::rebuild(config("client", self.version), 1, &self.log).expect("the records are good");
@@ -205,6 +215,63 @@ impl World {
             .collect();
         for (qos, text) in lost {
             self.publish(qos, text);
+        }
+    }
+
+    /// From here on the records are those that a store has left.
+    fn compact(&mut self) {
+        self.log = self.compacted();
+    }
+
+    /// What a store has left of the records, which took them a few at a time.
+    fn compacted(&self) -> Vec<Vec<u8>> {
+        let store = MemoryStore::new();
+        for batch in self.log.chunks(self.batch) {
+            let (handle, mut committer) = StoreHandle::with_committer(store.clone()).expect("it is readable");
+            let (mut journal, _) = handle.open("client", || ()).expect("it is readable");
+            let (mark, mut records) = (self.client.session.mark().expect("there is a journal"), batch.iter());
+            journal.collect(|out| records.next().map(|record| out.extend(record)).map(|()| mark));
+            committer.commit();
+        }
+        let (handle, _committer) = StoreHandle::with_committer(store).expect("it is readable");
+        let (_, recovered) = handle.open("client", || ()).expect("it is readable");
+        let conduct = |log: &[Vec<u8>]| {
+            let rebuild =
+                || Session::rebuild(config("client", self.version), 1, log).expect("the records are good");
+            conduct(rebuild, self.version)
+        };
+        let (left, all) = (conduct(&recovered.records), conduct(&self.log));
+        assert_eq!(left, all, "{:?}\n{:?}", recovered.records, self.log);
+        recovered.records
+    }
+
+    /// Things that lose messages, as far as the server is concerned.
+    fn upset(&mut self, dice: &mut Dice) {
+        match dice.below(24) {
+            0 => {
+                self.client.drop_link(self.now, &mut self.broker);
+                self.peer.drop_link(self.now, &mut self.broker);
+                self.broker = Broker::new(mqtt_broker::Config::default(), 1);
+                for end in [&mut self.client, &mut self.peer] {
+                    let lost = Input::Closed(OfflineCause::TransportClosed);
+                    end.session.apply(self.now, lost).expect("it only happens");
+                }
+            }
+            1 | 2 => subscribe(&mut self.client.session, self.now, FILTERS[dice.below(3) as usize]),
+            3 => {
+                let unsubscribe = Command::Unsubscribe(filter(FILTERS[dice.below(3) as usize]));
+                self.client.session.submit(self.now, unsubscribe).expect("there is room");
+            }
+            4 => {
+                let filter = filter(FILTERS[dice.below(3) as usize]);
+                self.client.session.apply(self.now, Input::Abandon(filter)).expect("it only happens");
+            }
+            5 => {
+                let value: &[u8] = if dice.below(3) == 0 { b"" } else { b"value" };
+                let note = Input::Note { key: &[dice.below(3) as u8], value };
+                self.client.session.apply(self.now, note).expect("there is a journal");
+            }
+            _ => {}
         }
     }
 
@@ -306,6 +373,74 @@ impl World {
     }
 }
 
+/// What packets are about: requests may travel together or not, and identifiers of what is new are whatever is free.
+fn requests_and_messages(mut bytes: &[u8], version: Version) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Ok(Some(len)) = frame_len(bytes, u32::MAX) {
+        let (frame, rest) = bytes.split_at(len);
+        bytes = rest;
+        match decode(frame, Context { version, sender: Some(Sender::Client) }).expect("it is whole") {
+            Packet::Subscribe(packet) => {
+                let filters =
+                    packet.filters.iter().map(|wanted| format!("{wanted:?} {:?}", packet.properties));
+                seen.extend(filters);
+            }
+            Packet::Unsubscribe(packet) => {
+                seen.extend(packet.filters.iter().map(|filter| format!("not {filter:?}")));
+            }
+            Packet::Publish(mut publish) => {
+                publish.packet_id = publish.packet_id.filter(|_| publish.dup);
+                seen.push(format!("{publish:?} {:?}", publish.payload));
+            }
+            packet => seen.push(format!("{packet:?}")),
+        }
+    }
+    seen
+}
+
+/// All that a session sends and says when it connects again, and a server that has its session, or has none, repeats
+/// QoS 2 messages under each identifier.
+fn conduct(rebuild: impl Fn() -> Session, version: Version) -> Vec<String> {
+    let mut seen = Vec::new();
+    for is_present in [true, false] {
+        let mut session = rebuild();
+        let (now, mut out, mut record) = (Instant::from_millis(1), TransmitBuf::new(), Vec::new());
+        session.submit(now, Command::Connect).expect("it is accepted");
+        session.apply(now, Input::Opened).expect("it only happens");
+        session.poll_transmit(now, &mut out);
+        let present = u8::from(is_present);
+        let mut input = match version {
+            Version::V5_0 => BytesMut::from(&[0x20, 3, present, 0, 0][..]),
+            Version::V3_1 | Version::V3_1_1 => BytesMut::from(&[0x20, 2, present, 0][..]),
+        };
+        for id in 1..4 {
+            let publish: &[u8] = match version {
+                Version::V5_0 => &[0x3c, 8, 0, 2, b'i', b'n', 0, id, 0, b'x'],
+                Version::V3_1 | Version::V3_1_1 => &[0x3c, 7, 0, 2, b'i', b'n', 0, id, b'x'],
+            };
+            input.extend_from_slice(publish);
+        }
+        session.apply(now, Input::Bytes(&mut input)).expect("it only happens");
+        loop {
+            let has_sent = session.poll_transmit(now, &mut out);
+            let mark = std::iter::from_fn(|| session.poll_record(&mut record)).last();
+            let Some(mark) = mark else { if has_sent { continue } else { break } };
+            session.apply(now, Input::Stored(mark)).expect("it only happens");
+        }
+        let bytes: Vec<u8> = out.chunks().flatten().copied().collect();
+        seen.extend(requests_and_messages(&bytes, version));
+        // Tickets of operations that are over are given out once more.
+        let is_told = |event: &Event| !matches!(event, Event::Ended { .. });
+        seen.extend(
+            std::iter::from_fn(|| session.poll_event()).filter(is_told).map(|event| format!("{event:?}")),
+        );
+        let filters = FILTERS.iter().map(|text| session.subscription(filter(text)));
+        seen.push(format!("{:?}", filters.collect::<Vec<_>>()));
+        seen.push(format!("{} {}", session.queued_messages(), session.unfinished()));
+    }
+    seen
+}
+
 /// Each has come, QoS 2 once, and each QoS in the order in which it was sent.
 fn check_way<'a>(sent: impl Iterator<Item = &'a str> + Clone, come: &[&str]) {
     for qos in ["q1", "q2"] {
@@ -363,9 +498,43 @@ fn crash_everywhere(seeds: std::ops::Range<u64>) -> usize {
     points
 }
 
+const FILTERS: [&str; 3] = ["in/#", "in/x", "other/+"];
+
+/// Runs of a test, unless a variable asks for more.
+fn seeds(default: u64) -> u64 {
+    std::env::var("CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn what_a_store_leaves_makes_the_session_that_all_records_make() {
+    let mut records = 0;
+    for version in [Version::V5_0, Version::V3_1_1] {
+        for seed in 0..seeds(200) {
+            let mut world = World::new(version, None);
+            let mut dice = Dice(seed);
+            world.batch = 1 + (seed % 4) as usize;
+            for _step in 0..STEPS {
+                world.step(&mut dice);
+                world.upset(&mut dice);
+            }
+            // The last records are needed; up to any of them is as good a place to end as another.
+            let left = world.compacted();
+            for _cut in 0..4 {
+                let len = dice.below(world.log.len() as u64) as usize;
+                let all = world.log.split_off(len);
+                world.compacted();
+                world.log.extend(all);
+            }
+            assert!(left.len() < world.log.len(), "something is needed no more");
+            records += world.log.len();
+        }
+    }
+    assert!(records > 1_500, "the runs have grown too short to tell anything: {records}");
+}
+
 #[test]
 fn a_crash_at_any_record_loses_and_doubles_nothing() {
-    let seeds = std::env::var("CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(12);
+    let seeds = seeds(12);
     let points = crash_everywhere(0..seeds);
     println!("{points} crash points of {} runs: nothing lost, nothing doubled", 2 * seeds);
     assert!(points as u64 >= 50 * seeds, "the runs have grown too short to tell anything: {points}");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mqtt_capture::ReplayError;
 use tests::recording::record_simulation;
-use tests::sim;
+use tests::{durable, sim};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ struct Arguments {
     record: Option<PathBuf>,
     replay: Option<PathBuf>,
     shows_fleet: bool,
+    has_store: bool,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +52,7 @@ fn arguments() -> Result<Arguments, String> {
             "--record" => arguments.record = Some(value()?.into()),
             "--replay" => arguments.replay = Some(value()?.into()),
             "--fleet" => arguments.shows_fleet = true,
+            "--store" => arguments.has_store = true,
             "--trace" => arguments.shows_trace = true,
             _ => return Err(format!("`{word}` is unknown")),
         }
@@ -59,7 +61,8 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn simulate(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { seed, count, minutes, clients, record, replay, shows_trace, shows_fleet } = arguments;
+    let Arguments { seed, count, minutes, clients, record, replay, shows_trace, shows_fleet, has_store } =
+        arguments;
     if *shows_fleet {
         tests::fleet::print(clients.unwrap_or(FLEET_SIZE));
         return Ok(());
@@ -69,6 +72,9 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
     }
     if let Some(folder) = replay {
         return replay_captures(folder);
+    }
+    if *has_store {
+        return simulate_stores(seed.unwrap_or_else(fresh_seed), count.unwrap_or(1000));
     }
     if let (Some(seed), true) = (seed, shows_trace) {
         print!("{}", sim::trace(*seed, *clients));
@@ -103,6 +109,32 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
         virtual_secs as f64 / 3600.0,
         links as f64 / secs,
         seeds as f64 / secs,
+    );
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} seeds broke a promise")) }
+}
+
+/// Clients with a store whose programs crash.
+fn simulate_stores(first: u64, count: u64) -> Result<(), String> {
+    let began = Instant::now();
+    let (mut crashes, mut messages, mut failed) = (0, 0, 0);
+    println!("seeds from {first}");
+    for seed in (0..count).map(|number| first.wrapping_add(number)) {
+        let verdict = durable::run(seed);
+        crashes += verdict.crashes;
+        messages += verdict.messages;
+        if !verdict.violations.is_empty() {
+            failed += 1;
+            println!("\nseed {seed} breaks promises\n{}", verdict.evidence);
+            verdict.violations.iter().for_each(|violation| println!("seed {seed}: {violation}"));
+            println!("replay: cargo xtask sim --store --seed {seed} --count 1");
+            if failed == FAILURES_MAX {
+                break;
+            }
+        }
+    }
+    let secs = began.elapsed().as_secs_f64();
+    println!(
+        "{count} seeds, {crashes} crashes, {messages} messages in {secs:.1} s; {failed} seeds with violations"
     );
     if failed == 0 { Ok(()) } else { Err(format!("{failed} seeds broke a promise")) }
 }

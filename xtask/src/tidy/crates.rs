@@ -13,7 +13,7 @@ pub(super) const PURE_CRATES: [&str; 5] =
     ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-capture", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 19] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -30,6 +30,13 @@ const LAYERS: [Layer; 17] = [
         outside: Only(&["bytes", "postcard", "serde", "thiserror"]),
     },
     Layer { package: "mqtt-broker", members: Only(&["mqtt-proto", "mqtt-parts"]), outside: Only(&["bytes"]) },
+    // The records of sessions in rows, and a thread that commits them; what keeps the rows is above.
+    Layer {
+        package: "mqtt-store",
+        members: Only(&["mqtt-proto", "mqtt-session"]),
+        outside: Only(&["crc32fast", "thiserror"]),
+    },
+    Layer { package: "mqtt-store-redb", members: Only(&["mqtt-store"]), outside: Only(&["redb"]) },
     // Cryptography only.
     Layer {
         package: "mqtt-scram",
@@ -38,7 +45,14 @@ const LAYERS: [Layer; 17] = [
     },
     Layer {
         package: "mqtt-client",
-        members: Only(&["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-capture", "mqtt-scram"]),
+        members: Only(&[
+            "mqtt-proto",
+            "mqtt-parts",
+            "mqtt-session",
+            "mqtt-capture",
+            "mqtt-store",
+            "mqtt-scram",
+        ]),
         outside: Any,
     },
     Layer { package: "mqtt-transport", members: Only(&["mqtt-client"]), outside: Any },
@@ -51,6 +65,7 @@ const LAYERS: [Layer; 17] = [
             "mqtt-client",
             "mqtt-transport",
             "mqtt-capture",
+            "mqtt-store",
             "mqtt-broker",
             "mqtt-proto",
             "mqtt-parts",
@@ -65,7 +80,15 @@ const LAYERS: [Layer; 17] = [
     },
     Layer {
         package: "mqtt-cli",
-        members: Only(&["mqtt-smol", "mqtt-client", "mqtt-capture", "mqtt-broker", "mqtt-proto"]),
+        members: Only(&[
+            "mqtt-smol",
+            "mqtt-client",
+            "mqtt-capture",
+            "mqtt-store",
+            "mqtt-store-redb",
+            "mqtt-broker",
+            "mqtt-proto",
+        ]),
         outside: Any,
     },
     Layer { package: "tests", members: Any, outside: Any },

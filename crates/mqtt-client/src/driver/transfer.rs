@@ -109,6 +109,7 @@ impl Driver {
         if state.is_abandoned {
             state.disconnect_abandoned(now, self.network_timeout);
         }
+        state.look_at_store(now);
         state.handle_timeout(now);
         // What the link has not taken is bounded; answers then wait in the session, where they are bounded too.
         if self.output.len() < OUTPUT_HIGH {

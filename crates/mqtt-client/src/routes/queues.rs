@@ -85,6 +85,11 @@ impl Routes {
         self.waiting.hold(part)
     }
 
+    /// Whether a message is acknowledged as soon as this part of it is settled.
+    pub(crate) fn is_alone(&mut self, part: Part) -> bool {
+        self.waiting.is_alone(part)
+    }
+
     /// A guard has said what became of its message; without a reason it stays unacknowledged.
     pub(crate) fn settle(
         &mut self,

@@ -60,8 +60,9 @@ impl Outbox {
     }
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
-    /// server had taken is unknown, and its payload is gone.
-    pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, events: &mut Events) {
+    /// server had taken is unknown, and its payload is gone. Messages that nobody waits for are sent again only if they
+    /// are recorded.
+    pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, is_recorded: bool, events: &mut Events) {
         self.forget_connection();
         events.ids.release_all(self.store.release_reserved());
         self.store.visit(|entry| {
@@ -71,7 +72,8 @@ impl Outbox {
                 QoS::ExactlyOnce => policy.exactly_once,
                 QoS::AtMostOnce | QoS::AtLeastOnce => policy.at_least_once,
             };
-            let is_resent = fate == Lost::Resend && entry.is_awaited;
+            let is_wanted = entry.is_awaited || is_recorded;
+            let is_resent = fate == Lost::Resend && is_wanted;
             match place {
                 Place::Waiting { .. } | Place::Tombstone => place,
                 Place::Sent { .. } if is_resent => Place::Waiting { was_sent: true },
@@ -93,13 +95,19 @@ impl Outbox {
     }
 
     /// The client stops for good: everything is reported. If the server keeps the session, exchanges go on with the
-    /// next connection, so that nothing is doubled and no identifier means two messages; otherwise nothing stays.
+    /// next connection, so that nothing is doubled and no identifier means two messages; otherwise nothing stays. With a
+    /// journal, messages that wait stay too: whoever accepted them for certain sends them once there is a connection.
     ///
     /// [5.0 MQTT-4.4.0-1] [3.1.1 MQTT-4.4.0-1]
     pub(crate) fn on_stopped(&mut self, is_persistent: bool, events: &mut Events) {
         self.forget_connection();
         self.store.visit(|entry| {
+            let is_recorded = entry.qos > QoS::AtMostOnce && events.journal().is_some();
             let place = match entry.place {
+                place @ Place::Waiting { .. } if is_recorded => {
+                    forget(entry, events);
+                    return place;
+                }
                 Place::Waiting { was_sent: false } => {
                     return end_never_sent(entry, Rejected::Disconnected, events);
                 }
@@ -117,15 +125,20 @@ impl Outbox {
             };
             debug_assert!(events.ids.contains(packet_id), "it is in use");
             entry.failures = 0;
-            if core::mem::take(&mut entry.is_awaited) {
-                events.record(Record::Forgotten { ticket: entry.ticket });
-                events.end(entry.ticket, Outcome::Indeterminate(Indeterminate::Disconnected));
-            }
+            forget(entry, events);
             place
         });
         if !is_persistent {
             events.ids.release_all(self.store.release_reserved());
         }
+    }
+}
+
+/// The client stops, and the message goes on without anybody who waits for it.
+fn forget(entry: &mut Entry, events: &mut Events) {
+    if core::mem::take(&mut entry.is_awaited) {
+        events.record(Record::Forgotten { ticket: entry.ticket });
+        events.end(entry.ticket, Outcome::Indeterminate(Indeterminate::Disconnected));
     }
 }
 

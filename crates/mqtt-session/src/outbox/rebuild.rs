@@ -29,12 +29,13 @@ impl Outbox {
                 };
             }
             Record::Sent { ticket, packet_id } => {
-                let next = self.store.first_waiting().filter(|index| self.store.get(*index).ticket == ticket);
-                let next = next.filter(|_| ids.claim(packet_id));
-                if let Some(index) = next {
+                // What was sent behind it in an earlier session may stand in front of it here.
+                let waiting = self.store.find(ticket).filter(|index| self.store.get(*index).is_waiting());
+                let waiting = waiting.filter(|_| ids.claim(packet_id));
+                if let Some(index) = waiting {
                     self.store.set_place(index, Place::Sent { packet_id, is_due: false });
                 }
-                next.is_some()
+                waiting.is_some()
             }
             Record::Released { packet_id, reason } => match self.find(packet_id) {
                 Some((index, Place::Sent { .. }, QoS::ExactlyOnce)) => {
@@ -89,7 +90,7 @@ impl Outbox {
 
     /// Nobody waits for the end of a message any more.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
-        if let Some(index) = self.store.find(ticket).filter(|index| !self.store.get(*index).is_waiting()) {
+        if let Some(index) = self.store.find(ticket) {
             self.store.get_mut(index).is_awaited = false;
         }
     }

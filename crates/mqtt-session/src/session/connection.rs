@@ -174,7 +174,8 @@ impl Session {
     fn on_session_lost(&mut self, was_online: bool) {
         let policy = self.config.session_loss;
         self.inbox.if_used(Inbox::on_session_lost);
-        self.outbox.if_used(|outbox| outbox.on_session_lost(policy, &mut self.events));
+        let is_recorded = self.events.journal().is_some();
+        self.outbox.if_used(|outbox| outbox.on_session_lost(policy, is_recorded, &mut self.events));
         self.subscriptions.if_used(|subscriptions| subscriptions.on_session_lost(&mut self.events));
         self.events.record(Record::SessionLost {});
         if was_online {
@@ -353,7 +354,11 @@ impl Session {
         if self.connection.is_online() {
             match self.liveness.on_timeout(now, &self.config) {
                 LivenessAction::Nothing => {}
-                LivenessAction::Ping => self.put_control(Packet::Pingreq),
+                LivenessAction::Ping => match self.events.journal_mut() {
+                    // It follows from no record, and goes out in front of what waits for one.
+                    Some(journal) => journal.ping(),
+                    None => self.put_control(Packet::Pingreq),
+                },
                 LivenessAction::GiveUp(cause) => self.lose(now, cause),
             }
         }

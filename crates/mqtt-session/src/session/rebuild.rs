@@ -5,11 +5,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_parts::TransmitBuf;
+use mqtt_proto::{Packet, PacketKind};
 
 use super::{Session, TRANSMIT_BATCH};
 use crate::config::{Config, Lost, SessionLoss};
+use crate::error::SessionRefusal;
 use crate::journal::{Journal, Mark};
-use crate::record::{Record, RecordError, RecordErrorKind};
+use crate::record::{NoteKey, Record, RecordError, RecordErrorKind};
 
 impl Session {
     /// A session that keeps a journal, rebuilt from the records of an earlier one; a new one if there are none.
@@ -56,18 +58,46 @@ impl Session {
         }
     }
 
+    /// Bytes that waited for records go out as they are, in front of whatever comes next.
+    pub(super) fn on_store_lost(&mut self) {
+        if let Some(journal) = self.events.stop_journal() {
+            self.control.splice(0..0, journal.into_held());
+        }
+    }
+
+    pub(super) fn note(&mut self, key: &[u8], value: &[u8]) -> Result<(), SessionRefusal> {
+        if self.events.journal().is_none() {
+            return Err(SessionRefusal::NoStore);
+        }
+        if key.len() > usize::from(u16::MAX) {
+            return Err(SessionRefusal::NoteKeyTooLong { len: key.len() });
+        }
+        self.events.record(Record::Note { key: NoteKey(key), value });
+        Ok(())
+    }
+
     /// The last record that was made; none without a journal.
     pub fn mark(&self) -> Option<Mark> {
         self.events.journal().map(Journal::mark)
     }
 
     /// Fills a batch, and appends to `out` those batches whose records are stored.
+    ///
+    /// CONNECT, and AUTH before the connection is accepted, follow from no record.
     pub(super) fn fill_behind_records(&mut self, now: mqtt_parts::Instant, out: &mut TransmitBuf) {
-        let has_link = self.connection.has_link();
+        if self.connection.is_connecting() {
+            return self.fill(now, out);
+        }
+        let (has_link, is_online) = (self.connection.has_link(), self.connection.is_online());
         let Some(journal) = self.events.journal_mut() else { return };
         if !has_link {
             journal.forget_batches();
         }
+        if journal.take_ping() && is_online {
+            self.events.counters.count_sent(PacketKind::Pingreq);
+            out.put(&Packet::Pingreq, self.config.version).expect("it has no variable part");
+        }
+        let Some(journal) = self.events.journal_mut() else { return };
         if journal.held() < TRANSMIT_BATCH {
             let mut batch = journal.begin_batch();
             self.fill(now, &mut batch);
@@ -77,6 +107,10 @@ impl Session {
         }
         if let Some(journal) = self.events.journal_mut() {
             journal.release(out);
+            // A server cannot acknowledge what it has not got.
+            if journal.held() > 0 {
+                self.liveness.set_awaited(now, false);
+            }
         }
     }
 
@@ -123,9 +157,11 @@ impl Session {
                     exactly_once: Lost::Resend,
                 };
                 self.inbox.get_or_init().on_session_lost();
-                self.outbox.get_or_init().on_session_lost(policy, &mut self.events);
+                self.outbox.get_or_init().on_session_lost(policy, true, &mut self.events);
                 self.subscriptions.get_or_init().on_session_lost(&mut self.events);
             }
+            // It is the application's.
+            Record::Note { .. } => {}
             Record::Online { client_id } => {
                 self.client_id = client_id.into();
                 self.connection.rebuild_online();
