@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use mqtt_smol::{Bytes, Client, Publish, PublishToken, TopicName};
+use mqtt_smol::{Bytes, Client, Publish, PublishToken, QoS, TopicName};
 use smol::Unblock;
 use smol::io::{AsyncBufReadExt, BufReader};
 
@@ -18,6 +18,9 @@ pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
     let topic = &args.topic;
     TopicName::new(topic)
         .map_err(|error| Failure::new(Failure::USAGE, format_args!("-t {topic:?}: {error}")))?;
+    if args.connection.store.is_some() && args.qos == QoS::AtMostOnce {
+        return Err(Failure::new(Failure::USAGE, "--store keeps nothing of QoS 0; use -q 1 or -q 2"));
+    }
     let payload = if args.payload.lines { None } else { Some(payload(&args).await?) };
     let ended = session(&args.connection, args.timeout, async |client| match payload {
         Some(payload) => Ok(publish(&args, client, payload)?.await.map(drop)?),

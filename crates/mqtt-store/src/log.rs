@@ -28,6 +28,8 @@ pub(crate) struct ClientLog {
     chunks: BTreeMap<u64, ChunkInfo>,
     /// Memory for the numbers of needless records.
     dead: Vec<u64>,
+    /// Chunks in which something has become needless since the last commit.
+    changed: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,6 @@ impl ChunkInfo {
         }
         self.dead[index] |= 1 << (offset % 8);
         self.needed -= 1;
-        self.is_changed = true;
     }
 }
 
@@ -81,6 +82,7 @@ impl ClientLog {
             live: Live::default(),
             chunks: BTreeMap::new(),
             dead: Vec::new(),
+            changed: Vec::new(),
         };
         let mut records = Vec::new();
         let mut marks = Vec::new();
@@ -156,6 +158,9 @@ impl ClientLog {
         let chunk = self.chunks.range_mut(..=number).next_back();
         let (first, chunk) = chunk.expect("a needless record lies in a chunk");
         if !chunk.is_dead(number - first) {
+            if !std::mem::replace(&mut chunk.is_changed, true) {
+                self.changed.push(*first);
+            }
             chunk.set_dead(number - first);
         }
     }
@@ -213,9 +218,7 @@ impl ClientLog {
 
     /// Chunks of which nothing is needed go, those of which little is left are written anew.
     fn put_marks(&mut self, store: &mut dyn Store, changes: &mut Vec<Change>) -> Result<(), StoreError> {
-        let changed: Vec<u64> =
-            self.chunks.iter().filter(|(_, chunk)| chunk.is_changed).map(|(first, _)| *first).collect();
-        for first in changed {
+        for first in std::mem::take(&mut self.changed) {
             let chunk = self.chunks.get_mut(&first).expect("it was found a moment ago");
             chunk.is_changed = false;
             let (key, dead) = (chunk_key(&self.prefix, first), dead_key(&self.prefix, first));

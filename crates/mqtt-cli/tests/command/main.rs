@@ -3,6 +3,7 @@
 mod process;
 mod embedded;
 mod interop;
+mod stores;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;
