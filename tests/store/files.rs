@@ -128,8 +128,9 @@ fn a_damaged_file_is_refused_unchanged_and_shows_what_is_left() {
             _ => bytes[at..].iter_mut().take(4096).for_each(|byte| *byte = 0),
         }
         fs::write(&path, &bytes).expect("it can be written");
-        let opened = mqtt_store_redb::open(&path);
-        match opened.and_then(|store| store.open("door-7", || ()).map(|(_, recovered)| recovered)) {
+        // Without a thread, so that it is closed when it is dropped.
+        let opened = RedbStore::open(&path).and_then(StoreHandle::with_committer);
+        match opened.and_then(|(store, _)| store.open("door-7", || ()).map(|(_, recovered)| recovered)) {
             Ok(recovered) => {
                 let records = recovered.records.len();
                 assert_eq!(records, 3, "step {step}: what opens is whole");

@@ -67,7 +67,6 @@ fn start(args: &ConnectionArgs, files: &Files) -> Result<(Client, ConnectToken),
                 ConnectionEvent::SubscriptionRefused { filter, why } => {
                     eprintln!("mqtt: {filter}: {why}");
                 }
-                ConnectionEvent::StoreFailed { error, .. } => eprintln!("mqtt: {error}"),
                 ConnectionEvent::CaptureFailed { kind } => {
                     eprintln!("mqtt: the capture ends here, it cannot be written: {kind}");
                 }

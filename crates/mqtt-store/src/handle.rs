@@ -45,7 +45,6 @@ struct Queue {
     /// Memory for the next batches.
     spare: Vec<Records>,
     committer: Option<Waker>,
-    has_thread: bool,
     is_closed: bool,
     /// Batches that were put here, and those whose commit has ended.
     pushed: u64,
@@ -128,9 +127,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl StoreHandle {
     /// Shares a store among clients; a thread of its own commits.
     ///
-    /// Fails if the store cannot be read, or was written by a later version of this library.
+    /// Fails if the store cannot be read, or was written by a later version of this library, or if there can be no
+    /// further thread.
     pub fn new(store: impl Store) -> Result<StoreHandle, StoreError> {
-        StoreHandle::of(store, false)
+        let handle = StoreHandle::of(store, false)?;
+        let shared = Arc::clone(&handle.shared);
+        let started = thread::Builder::new().name("mqtt-store".into()).spawn(move || shared.run());
+        let thread = started.map_err(|error| StoreError::from_io(handle.name(), &error))?;
+        *lock(&handle.shared.thread) = Some(thread);
+        Ok(handle)
     }
 
     /// Shares a store among clients, whose records are committed by calls of [`Committer::commit`].
@@ -252,32 +257,14 @@ impl fmt::Debug for StoreHandle {
 }
 
 impl Shared {
-    fn push(self: &Arc<Shared>, batch: Batch) {
+    fn push(&self, batch: Batch) {
         let mut queue = lock(&self.queue);
         queue.batches.push(batch);
         queue.pushed += 1;
         let committer = queue.committer.take();
-        let is_first = !self.is_manual && !std::mem::replace(&mut queue.has_thread, true);
         drop(queue);
         self.is_due.notify_one();
         committer.into_iter().for_each(Waker::wake);
-        if is_first {
-            self.start();
-        }
-    }
-
-    /// Without a thread nothing is stored, and clients are to know.
-    fn start(self: &Arc<Shared>) {
-        let shared = Arc::clone(self);
-        let started = thread::Builder::new().name("mqtt-store".into()).spawn(move || shared.run());
-        match started {
-            Ok(thread) => *lock(&self.thread) = Some(thread),
-            Err(error) => {
-                let mut writer = lock(&self.writer);
-                writer.failure = Some(StoreError::from_io(Arc::clone(&self.name), &error));
-                self.commit_locked(&mut writer);
-            }
-        }
     }
 
     fn run(self: Arc<Shared>) {
