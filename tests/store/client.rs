@@ -85,7 +85,7 @@ fn what_a_program_leaves_that_ends_in_order_is_sent_by_the_next_one() {
             .run_until(async {
                 world.stop_broker(true);
                 let client = start(&world, with_store(&world, &disk));
-                let token = client.publish(message("1")).expect("it is accepted");
+                let token = client.publish(message("1").key("k")).expect("it is accepted");
                 if ends_by_disconnect {
                     client.disconnect_within(Duration::from_secs(1)).expect("it is accepted").await;
                     assert!(token.await.is_err_and(|error| error.may_have_arrived()), "it goes on");
@@ -97,7 +97,9 @@ fn what_a_program_leaves_that_ends_in_order_is_sent_by_the_next_one() {
                 world.start_broker();
                 let (_listener, mut doors) = listener(&world).await;
                 let client = start(&world, with_store(&world, &disk));
+                let publication = client.publication("k").expect("it is known");
                 assert_eq!(hear(&mut doors, 1).await, ["1"]);
+                assert_eq!(publication.await, Ok(Ended::Done(ReasonCode::Success)), "it is known in the end");
                 assert!(client.is_connected());
             })
             .expect("it does not stall");

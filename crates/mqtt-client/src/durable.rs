@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use mqtt_proto::ReasonCode;
-use mqtt_session::{Input, Instant, Mark, Outcome, SessionRefusal, Ticket};
+use mqtt_session::{Indeterminate, Input, Instant, Mark, Outcome, SessionRefusal, Ticket};
 use mqtt_store::{Recovered, StoreError};
 
 use crate::durability::{Ended, KeyError, StoreFailure};
@@ -105,6 +105,10 @@ impl Durable {
         now: Instant,
         wakers: &mut Vec<Waker>,
     ) {
+        // It goes on with the next connection, or in the next program.
+        if let Outcome::Indeterminate(Indeterminate::TimedOut | Indeterminate::Disconnected) = outcome {
+            return;
+        }
         if let Some(key) = self.by_ticket.remove(&ticket) {
             self.set(&key, Some(KeyState::Ended(outcome.into())), session, now);
             take_due(&mut self.key_wakers, |waiting| *waiting == key, wakers);

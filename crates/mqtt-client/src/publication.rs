@@ -16,6 +16,7 @@ use crate::shared::Shared;
 use crate::state::State;
 
 /// A message with a key, from [`crate::Client::publication`]. Awaiting it gives how it has ended; any number may wait.
+/// It has not ended when a timeout has passed, or the client was disconnected: it goes on with the next connection.
 ///
 /// Fails if the client stops before. Whether a forgotten key has ended nobody knows any more: it counts as such.
 #[derive(Clone, Debug)]

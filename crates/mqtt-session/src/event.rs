@@ -66,7 +66,8 @@ pub enum Event {
         /// When the next attempt starts; none if there is no further attempt.
         retry_at: Option<Instant>,
     },
-    /// An operation has ended. Each ticket ends exactly once.
+    /// An operation has ended. Each ticket ends exactly once, except that with a journal a message that went on after it
+    /// had ended as [`Indeterminate::TimedOut`] or [`Indeterminate::Disconnected`] ends once more when it is known how.
     Ended {
         /// Which.
         ticket: Ticket,

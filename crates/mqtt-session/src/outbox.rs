@@ -373,8 +373,7 @@ impl Outbox {
             self.store.set_place(index, Place::Tombstone);
             events.record(Record::Ended { ticket });
         } else {
-            self.store.get_mut(index).is_awaited = false;
-            events.record(Record::Forgotten { ticket });
+            self.store.get_mut(index).is_awaited = events.journal().is_some();
         }
         Some(Outcome::Indeterminate(Indeterminate::TimedOut))
     }

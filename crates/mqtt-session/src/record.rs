@@ -9,7 +9,6 @@
 //! | 2 `Sent` | ticket 8, identifier 2 | it has an identifier from now on, and may be sent |
 //! | 3 `Released` | identifier 2, reason 1 | the server has taken a QoS 2 message |
 //! | 4 `Ended` | ticket 8 | a message is over |
-//! | 5 `Forgotten` | ticket 8 | nobody waits for an operation any more, which goes on |
 //! | 6 `Reserved` | identifier 2 | a QoS 2 message was given up, and the server may know its identifier |
 //! | 7 `Taken` | identifier 2, reason 1 | the application has taken or refused an incoming QoS 2 message |
 //! | 8 `Completed` | identifier 2 | the exchange of an incoming QoS 2 message is over |
@@ -81,7 +80,6 @@ records! {
     2 Sent { ticket: Ticket, packet_id: PacketId }
     3 Released { packet_id: PacketId, reason: ReasonCode }
     4 Ended { ticket: Ticket }
-    5 Forgotten { ticket: Ticket }
     6 Reserved { packet_id: PacketId }
     7 Taken { packet_id: PacketId, reason: ReasonCode }
     8 Completed { packet_id: PacketId }
@@ -149,7 +147,6 @@ impl Record<'_> {
             Record::Queued { ticket, .. }
             | Record::Sent { ticket, .. }
             | Record::Ended { ticket }
-            | Record::Forgotten { ticket }
             | Record::Wanted { ticket, .. }
             | Record::Granted { ticket, .. }
             | Record::Unwanted { ticket, .. }

@@ -32,7 +32,6 @@ struct Message {
     queued: Option<u64>,
     sent: Option<(u64, u16)>,
     released: Option<u64>,
-    forgotten: Option<u64>,
 }
 
 /// Records of a filter that is wanted.
@@ -68,10 +67,6 @@ impl Live {
             Record::Ended { ticket } => {
                 self.end(ticket, dead);
                 false
-            }
-            Record::Forgotten { ticket } => {
-                let message = self.messages.get_mut(&ticket);
-                message.map(|message| dead.extend(message.forgotten.replace(number))).is_some()
             }
             Record::Reserved { packet_id } => {
                 dead.extend(self.reserved.insert(packet_id.get(), number));
@@ -137,10 +132,10 @@ impl Live {
     }
 
     fn end(&mut self, ticket: Ticket, dead: &mut Vec<u64>) {
-        let Some(Message { queued, sent, released, forgotten }) = self.messages.remove(&ticket) else {
+        let Some(Message { queued, sent, released }) = self.messages.remove(&ticket) else {
             return;
         };
-        dead.extend(queued.into_iter().chain(released).chain(forgotten));
+        dead.extend(queued.into_iter().chain(released));
         if let Some((number, packet_id)) = sent {
             if self.holders.get(&packet_id) == Some(&ticket) {
                 self.holders.remove(&packet_id);

@@ -60,9 +60,8 @@ impl Outbox {
     }
 
     /// The server lost the session. What becomes of its messages is a matter of policy; what QoS 2 came to that the
-    /// server had taken is unknown, and its payload is gone. Messages that nobody waits for are sent again only if they
-    /// are recorded.
-    pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, is_recorded: bool, events: &mut Events) {
+    /// server had taken is unknown, and its payload is gone.
+    pub(crate) fn on_session_lost(&mut self, policy: SessionLoss, events: &mut Events) {
         self.forget_connection();
         events.ids.release_all(self.store.release_reserved());
         self.store.visit(|entry| {
@@ -72,8 +71,7 @@ impl Outbox {
                 QoS::ExactlyOnce => policy.exactly_once,
                 QoS::AtMostOnce | QoS::AtLeastOnce => policy.at_least_once,
             };
-            let is_wanted = entry.is_awaited || is_recorded;
-            let is_resent = fate == Lost::Resend && is_wanted;
+            let is_resent = fate == Lost::Resend && entry.is_awaited;
             match place {
                 Place::Waiting { .. } | Place::Tombstone => place,
                 Place::Sent { .. } if is_resent => Place::Waiting { was_sent: true },
@@ -134,10 +132,10 @@ impl Outbox {
     }
 }
 
-/// The client stops, and the message goes on without anybody who waits for it.
+/// The client stops, and the message goes on. What becomes of it is of interest only to a later program.
 fn forget(entry: &mut Entry, events: &mut Events) {
-    if core::mem::take(&mut entry.is_awaited) {
-        events.record(Record::Forgotten { ticket: entry.ticket });
+    if entry.is_awaited {
+        entry.is_awaited = events.journal().is_some();
         events.end(entry.ticket, Outcome::Indeterminate(Indeterminate::Disconnected));
     }
 }

@@ -87,11 +87,4 @@ impl Outbox {
             _ => RecordErrorKind::Inconsistent,
         })
     }
-
-    /// Nobody waits for the end of a message any more.
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
-        if let Some(index) = self.store.find(ticket) {
-            self.store.get_mut(index).is_awaited = false;
-        }
-    }
 }

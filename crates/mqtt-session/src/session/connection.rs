@@ -174,8 +174,7 @@ impl Session {
     fn on_session_lost(&mut self, was_online: bool) {
         let policy = self.config.session_loss;
         self.inbox.if_used(Inbox::on_session_lost);
-        let is_recorded = self.events.journal().is_some();
-        self.outbox.if_used(|outbox| outbox.on_session_lost(policy, is_recorded, &mut self.events));
+        self.outbox.if_used(|outbox| outbox.on_session_lost(policy, &mut self.events));
         self.subscriptions.if_used(|subscriptions| subscriptions.on_session_lost(&mut self.events));
         self.events.record(Record::SessionLost {});
         if was_online {

@@ -140,13 +140,6 @@ impl Session {
                 let naming = self.naming();
                 return self.subscriptions.get_or_init().apply_record(record, naming, &mut self.events);
             }
-            Record::Forgotten { ticket } => {
-                self.outbox.if_used(|outbox| outbox.forget(ticket));
-                self.subscriptions
-                    .get_mut()
-                    .into_iter()
-                    .for_each(|subscriptions| subscriptions.forget(ticket));
-            }
             Record::Taken { packet_id, reason } => self.inbox.get_or_init().rebuild_taken(packet_id, reason),
             Record::Completed { packet_id } => self.inbox.get_or_init().rebuild_completed(packet_id),
             Record::SessionLost {} => {
@@ -157,7 +150,7 @@ impl Session {
                     exactly_once: Lost::Resend,
                 };
                 self.inbox.get_or_init().on_session_lost();
-                self.outbox.get_or_init().on_session_lost(policy, true, &mut self.events);
+                self.outbox.get_or_init().on_session_lost(policy, &mut self.events);
                 self.subscriptions.get_or_init().on_session_lost(&mut self.events);
             }
             // It is the application's.

@@ -86,7 +86,6 @@ impl Subscriptions {
         for wanted in self.wanted.iter_mut().flatten() {
             let outcome = stopped(core::mem::take(&mut wanted.was_sent));
             for ticket in wanted.tickets.drain(..) {
-                events.record(Record::Forgotten { ticket });
                 events.end(ticket, outcome);
             }
         }

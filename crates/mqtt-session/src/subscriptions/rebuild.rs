@@ -55,11 +55,4 @@ impl Subscriptions {
             self.queue.remove(index);
         }
     }
-
-    /// Nobody waits for the answer to a request any more.
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
-        for wanted in self.wanted.iter_mut().flatten() {
-            wanted.tickets.retain(|waiting| *waiting != ticket);
-        }
-    }
 }
