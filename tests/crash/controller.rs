@@ -11,19 +11,10 @@ use std::time::Duration;
 
 use mqtt_store::{Store, inspect};
 use mqtt_store_redb::RedbStore;
+use tests::dice::Dice;
 
 use crate::proxy::Proxy;
 use crate::server::Mosquitto;
-
-/// A small generator of its own, so that runs do not depend on anybody else's.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
 
 /// Whoever says nothing for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);

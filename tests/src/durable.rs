@@ -18,7 +18,8 @@ use mqtt_client::{
 use mqtt_memory::World;
 use mqtt_store_redb::RedbStore;
 
-use crate::disk::{Dice, Disk};
+use crate::dice::Dice;
+use crate::disk::Disk;
 
 /// What became of one seed.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod scripted;
+pub mod dice;
 pub mod disk;
 pub mod scenario;
 pub mod story;

@@ -4,7 +4,8 @@ use mqtt_client::StoreErrorKind;
 use mqtt_store::{Change, Store};
 use mqtt_store_redb::RedbStore;
 
-use tests::disk::{Dice, Disk};
+use tests::dice::Dice;
+use tests::disk::Disk;
 
 /// Rows as they were after each commit.
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;

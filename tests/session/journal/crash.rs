@@ -20,16 +20,7 @@ use mqtt_session::{
     Command, Config, Event, Input, Instant, Mark, OfflineCause, Publish, Receipt, Reconnect, Session,
     Subscribe, SubscriptionStatus, TransmitBuf, Transport,
 };
-
-/// A small generator of its own, so that runs do not depend on anybody else's.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
+use tests::dice::Dice;
 
 /// Where the program ends.
 #[derive(Clone, Copy, Debug)]
