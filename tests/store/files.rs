@@ -138,8 +138,7 @@ fn a_damaged_file_is_refused_unchanged_and_shows_what_is_left() {
             Err(error) => {
                 refused += 1;
                 let kind = error.kind();
-                let is_expected =
-                    matches!(kind, StoreErrorKind::Damaged | StoreErrorKind::Foreign | StoreErrorKind::Io);
+                let is_expected = matches!(kind, StoreErrorKind::Damaged | StoreErrorKind::Foreign);
                 assert!(is_expected, "step {step}: {error}");
                 if kind == StoreErrorKind::Damaged {
                     let now = fs::read(&path).expect("it is there");

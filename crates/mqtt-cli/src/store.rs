@@ -13,9 +13,12 @@ use crate::failure::Failure;
 pub(crate) fn run(args: &StoreArgs) -> Result<(), Failure> {
     match RedbStore::open_existing(&args.file).and_then(|mut store| inspect(&mut store)) {
         Ok(reports) => print(&reports, args.verbose),
-        Err(error) if error.kind() == StoreErrorKind::Damaged => {
-            let bytes = fs::read(&args.file)?;
-            let reports = salvage(&bytes);
+        Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Foreign) => {
+            // A file whose beginning is damaged looks like one of another kind.
+            let reports = salvage(&fs::read(&args.file).unwrap_or_default());
+            if reports.is_empty() {
+                return Err(error.into());
+            }
             print(&reports, args.verbose)?;
             let messages: usize = reports.iter().map(|report| report.messages.len()).sum();
             let what =

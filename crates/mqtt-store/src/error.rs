@@ -58,6 +58,7 @@ impl StoreError {
                 StoreErrorKind::Full
             }
             io::ErrorKind::ReadOnlyFilesystem => StoreErrorKind::ReadOnly,
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => StoreErrorKind::Damaged,
             _ => StoreErrorKind::Io,
         };
         StoreError::new(store, kind, error.to_string())
