@@ -108,6 +108,9 @@ async fn live(world: &World, facts: &Rc<Facts>, crashes: &Cell<u64>) -> Vec<Stri
         drop(client);
         crashes.set(crashes.get() + 1);
         client = start(world, &rows);
+        if client.subscription_status("in/#").is_none() {
+            return vec!["the subscription is forgotten".into()];
+        }
     }
     drop(subscription);
     world.heal();

@@ -79,20 +79,23 @@ fn lines_of_a_command_that_is_killed_are_sent_by_the_next_run() {
     let mut killed = Running::start(killed);
     let mut input = killed.child().stdin.take().expect("it is piped");
     (0..100).for_each(|number| writeln!(input, "{number}").expect("the command reads"));
-    // It is stored once it can be seen from outside; the file itself is locked as long as the command runs.
-    let is_stored =
+    // Bytes of the last ones are there; whether they are stored already, what follows says. The file itself is locked as
+    // long as the command runs.
+    let is_there =
         |bytes: &[u8]| mqtt_store::salvage(bytes).iter().any(|report| report.messages.len() == 100);
-    while !fs::read(store.path()).is_ok_and(|bytes| is_stored(&bytes)) {
+    while !fs::read(store.path()).is_ok_and(|bytes| is_there(&bytes)) {
         std::thread::yield_now();
     }
     killed.child().kill().expect("it runs");
     assert_eq!(killed.finish().0, None, "a signal has ended it");
+    let stored = store.shown().lines().count() - 1;
 
     let broker = broker::start("127.0.0.1:0").expect("there is a free port");
-    let reader = Running::subscribe(&[&broker.url(), "-t", "m", "-q", "1", "-C", "101"]);
+    let count = (stored + 1).to_string();
+    let reader = Running::subscribe(&[&broker.url(), "-t", "m", "-q", "1", "-C", &count]);
     let next = ["pub", &broker.url(), "-i", "meter", "--store", store.path(), "-t", "m", "-q", "1", "-l"];
     assert_eq!(failure(&run_with_input(&next, b"100\n")), (Some(0), String::new()));
-    let lines: String = (0..=100).map(|number| format!("{number}\n")).collect();
+    let lines: String = (0..stored).chain([100]).map(|number| format!("{number}\n")).collect();
     let (code, said) = reader.finish();
     assert_eq!(
         (code, String::from_utf8_lossy(&said).into_owned()),
