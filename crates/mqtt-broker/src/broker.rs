@@ -19,7 +19,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use mqtt_parts::{Instant, Rng};
+use mqtt_parts::{Deadlines, Instant, Rng};
 use mqtt_proto::{PacketKind, Property, ReasonCode, TopicName};
 
 use crate::account::Account;
@@ -27,12 +27,11 @@ use crate::config::Config;
 use crate::connection::{Connection, State};
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::ids::{ConnectionId, SessionKey};
+use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::retained::Retained;
 use crate::session_state::Sessions;
 use crate::stats::Stats;
 use crate::subscriptions::{Match, Subscriptions};
-use crate::timers::{Timer, Timers};
 
 /// A broker for any number of connections, without I/O.
 ///
@@ -54,8 +53,7 @@ pub struct Broker {
     sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,
-    timers: Timers,
-    sys_timer: Option<Instant>,
+    deadlines: Deadlines<Timer>,
     /// When the counters were first published.
     started_at: Option<Instant>,
     /// Accounts for the bytes of all messages.
@@ -84,8 +82,7 @@ impl Broker {
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
             retained: Retained::default(),
-            timers: Timers::default(),
-            sys_timer: None,
+            deadlines: Deadlines::new(),
             started_at: None,
             account: Account::default(),
             buffers_bytes: 0,
@@ -106,13 +103,11 @@ impl Broker {
         self.stats.connections_opened += 1;
         let has_room = self.open < self.config.connections_max;
         self.open += usize::from(has_room);
-        let mut connection = Connection::new(now, if has_room { State::Handshake } else { State::Closing });
+        let state = if has_room { State::Handshake } else { State::Closing };
+        self.connections.insert(id, Connection::new(now, state));
         if has_room {
-            let deadline = Some(now + self.config.connect_timeout);
-            self.timers.set(&mut connection.timer, Timer::Connection(id), deadline);
-        }
-        self.connections.insert(id, connection);
-        if !has_room {
+            self.deadlines.set(Timer::Connection(id), now + self.config.connect_timeout);
+        } else {
             self.list(id);
         }
         id
@@ -131,23 +126,18 @@ impl Broker {
     /// Does what is due by now.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some(timer) = self.timers.pop_due(now) {
+        while let Some(timer) = self.deadlines.pop_passed(now) {
             match timer {
                 Timer::Connection(id) => self.on_connection_timer(now, id),
                 Timer::Sys => self.on_sys_timer(now),
-                Timer::Session(key) => {
-                    if let Some(session) = self.sessions.get_mut(key) {
-                        session.timer = None;
-                    }
-                    self.settle(now, key);
-                }
+                Timer::Session(key) => self.settle(now, key),
             }
         }
     }
 
     /// When [`Broker::handle_timeout`] is to be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first()
+        self.deadlines.next()
     }
 
     /// The next connection that has something to send or is to be closed, each once until there is something new.
@@ -181,8 +171,8 @@ impl Broker {
     /// are published as after any other failure. It happens at the time of the last input.
     pub fn restart(&mut self, keep_sessions: bool) {
         let now = self.now;
-        for (id, connection) in &mut self.connections {
-            self.timers.set(&mut connection.timer, Timer::Connection(*id), None);
+        for id in self.connections.keys() {
+            self.deadlines.remove(Timer::Connection(*id));
         }
         let online: Vec<_> = self.connections.values().filter_map(Connection::session).collect();
         self.connections.clear();
@@ -201,8 +191,7 @@ impl Broker {
             self.sessions.clear();
             self.subscriptions.clear();
             self.retained.clear();
-            self.timers = Timers::default();
-            self.sys_timer = None;
+            self.deadlines = Deadlines::new();
         }
     }
 

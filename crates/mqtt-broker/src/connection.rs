@@ -33,8 +33,6 @@ pub(crate) struct Connection {
     /// Longest silence: one and a half times the keep alive.
     pub(crate) silence_max: Option<Duration>,
     pub(crate) last_packet: Instant,
-    /// As it stands among the deadlines.
-    pub(crate) timer: Option<Instant>,
     /// Whether it stands in the queue of those that are ready.
     pub(crate) is_listed: bool,
 }
@@ -72,7 +70,6 @@ impl Connection {
             unacknowledged: 0,
             silence_max: None,
             last_packet: now,
-            timer: None,
             is_listed: false,
         }
     }

@@ -42,7 +42,6 @@ mod authentication;
 mod config;
 mod stats;
 mod ids;
-mod timers;
 mod account;
 mod message;
 mod retained;

@@ -32,8 +32,6 @@ pub(crate) struct Session {
     pub(crate) will_at: Option<Instant>,
     /// While there is no connection: when the session ends.
     pub(crate) ends_at: Option<Instant>,
-    /// The earlier of both, as it stands among the deadlines.
-    pub(crate) timer: Option<Instant>,
 }
 
 /// How long a session outlives its connection.
@@ -69,7 +67,6 @@ impl Session {
             expiry: Expiry::WithConnection,
             will_at: None,
             ends_at: None,
-            timer: None,
         }
     }
 

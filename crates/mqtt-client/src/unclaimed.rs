@@ -5,10 +5,10 @@
 //! starting gets time to subscribe, and a filter of an earlier release holds back wanted messages no longer than that.
 //! Those of a dropped stream have a grace of their own, from when it was dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mqtt_session::Instant;
+use mqtt_session::{Deadlines, Instant};
 
 use crate::filters::Nobody;
 use crate::waiting::{Part, Waiting};
@@ -18,14 +18,14 @@ pub(crate) struct Unclaimed {
     grace: Duration,
     /// When the grace of unknown filters ends, once it has begun.
     unknown_until: Option<Instant>,
-    /// By arrival: until when it waits.
-    parts: BTreeMap<u64, (Instant, Part)>,
-    deadlines: BTreeSet<(Instant, u64)>,
+    /// By arrival.
+    parts: BTreeMap<u64, Part>,
+    deadlines: Deadlines<u64>,
 }
 
 impl Unclaimed {
     pub(crate) fn new(grace: Duration) -> Unclaimed {
-        Unclaimed { grace, unknown_until: None, parts: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Unclaimed { grace, unknown_until: None, parts: BTreeMap::new(), deadlines: Deadlines::new() }
     }
 
     /// Until when a message waits that arrives now; none if it is given up at once.
@@ -39,8 +39,8 @@ impl Unclaimed {
     }
 
     pub(crate) fn park(&mut self, sequence: u64, until: Instant, part: Part) {
-        self.parts.insert(sequence, (until, part));
-        self.deadlines.insert((until, sequence));
+        self.parts.insert(sequence, part);
+        self.deadlines.set(sequence, until);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -50,10 +50,10 @@ impl Unclaimed {
     /// Takes out what `is_meant` claims, in the order of arrival.
     pub(crate) fn claim(&mut self, waiting: &Waiting, is_meant: impl Fn(&str) -> bool) -> Vec<Part> {
         let mut claimed = Vec::new();
-        self.parts.retain(|sequence, (until, part)| {
+        self.parts.retain(|sequence, part| {
             let is_claimed = is_meant(waiting.message(part.key).topic());
             if is_claimed {
-                self.deadlines.remove(&(*until, *sequence));
+                self.deadlines.remove(*sequence);
                 claimed.push(*part);
             }
             !is_claimed
@@ -62,16 +62,12 @@ impl Unclaimed {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(until, _)| *until)
+        self.deadlines.next()
     }
 
     /// The next message whose grace is over.
     pub(crate) fn pop_over(&mut self, now: Instant) -> Option<Part> {
-        let (until, sequence) = *self.deadlines.first()?;
-        if until > now {
-            return None;
-        }
-        self.deadlines.pop_first();
-        self.parts.remove(&sequence).map(|(_, part)| part)
+        let sequence = self.deadlines.pop_passed(now)?;
+        self.parts.remove(&sequence)
     }
 }

@@ -6,13 +6,12 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use mqtt_parts::{Instant, PacketIds};
+use mqtt_parts::{Deadlines, Instant, PacketIds};
 use mqtt_proto::ReasonCode;
 
-use crate::deadlines::Deadlines;
 use crate::event::{Event, Outcome, Ticket};
 use crate::journal::Journal;
-use crate::lazy::Lazy;
+use crate::lazy::{Lazy, unused};
 use crate::record::Record;
 use crate::requests::{Meaning, NO_RESPONSES, Requests};
 use crate::stats::Counters;
@@ -21,7 +20,7 @@ use crate::stats::Counters;
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<Queued>,
-    deadlines: Lazy<Deadlines>,
+    deadlines: Lazy<Deadlines<Ticket>>,
     requests: Lazy<Requests>,
     /// What has to be remembered, if anything has.
     journal: Option<Box<Journal>>,
@@ -39,6 +38,8 @@ enum Queued {
         last: Ticket,
     },
 }
+
+unused!(Deadlines<Ticket>, Deadlines::new());
 
 impl Events {
     pub(crate) fn new() -> Events {

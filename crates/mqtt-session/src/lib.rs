@@ -59,7 +59,6 @@ mod liveness;
 mod attempts;
 mod state;
 mod explain;
-mod deadlines;
 mod record;
 mod journal;
 mod input;
@@ -86,7 +85,7 @@ pub use explain::{Explanation, Waits};
 pub use input::Input;
 pub use journal::Mark;
 #[doc(hidden)]
-pub use mqtt_parts::options;
+pub use mqtt_parts::{Deadlines, options};
 pub use mqtt_parts::{Instant, PAYLOAD_COPY_MAX, TransmitBuf};
 pub use negotiated::Negotiated;
 pub use record::{NoteKey, PublishBytes, Record, RecordError, RecordErrorKind};

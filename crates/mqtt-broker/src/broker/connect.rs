@@ -13,9 +13,8 @@ use crate::config::CLIENT_ID_SIZE_MIN;
 use crate::connection::State;
 use crate::control::{Acceptance, AckKind, Control};
 use crate::fault::Fault;
-use crate::ids::{ConnectionId, SessionKey};
+use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::session_state::Expiry;
-use crate::timers::Timer;
 use crate::will::Will;
 
 impl Broker {
@@ -199,12 +198,12 @@ impl Broker {
             session.will = connect.will.as_ref().map(|will| Will::new(will, &self.account));
             session.will_at = None;
             session.ends_at = None;
-            self.timers.set(&mut session.timer, Timer::Session(key), None);
+            self.deadlines.remove(Timer::Session(key));
         }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.state = State::Online(key);
             let deadline = connection.silence_max.map(|silence_max| now + silence_max);
-            self.timers.set(&mut connection.timer, Timer::Connection(id), deadline);
+            self.deadlines.set(Timer::Connection(id), deadline);
         }
     }
 

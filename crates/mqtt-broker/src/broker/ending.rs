@@ -12,9 +12,8 @@ use crate::broker::Broker;
 use crate::connection::State;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::ids::{ConnectionId, SessionKey};
+use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::session_state::Expiry;
-use crate::timers::Timer;
 use crate::will;
 
 /// What becomes of the will when a connection ends.
@@ -44,7 +43,7 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let state = core::mem::replace(&mut connection.state, State::Closing);
         self.open -= usize::from(state != State::Closing);
-        self.timers.set(&mut connection.timer, Timer::Connection(id), None);
+        self.deadlines.remove(Timer::Connection(id));
         match state {
             State::Handshake => self.list(id),
             State::Online(key) => {
@@ -59,13 +58,12 @@ impl Broker {
     /// CONNECT did not come in time, or nothing came for too long.
     pub(super) fn on_connection_timer(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.timer = None;
         match (connection.state, connection.silence_max) {
             (State::Handshake, _) => self.close(now, id, Will::Stays),
             (State::Online(_), Some(silence_max)) => {
                 let deadline = connection.last_packet + silence_max;
                 if deadline > now {
-                    self.timers.set(&mut connection.timer, Timer::Connection(id), Some(deadline));
+                    self.deadlines.set(Timer::Connection(id), deadline);
                 } else {
                     // [5.0 MQTT-3.1.2-22] [3.1.1 MQTT-3.1.2-24]
                     let text = "nothing came for one and a half times the keep alive";
@@ -107,16 +105,15 @@ impl Broker {
         if is_due {
             session.will_at = None;
         }
-        let due_at = session.due_at();
-        self.timers.set(&mut session.timer, Timer::Session(key), due_at);
+        self.deadlines.set(Timer::Session(key), session.due_at());
         let client_id = Arc::clone(&session.client_id);
         self.publish_will(now, will, client_id);
     }
 
     /// Forgets a session; its will is published, since it does not wait any longer. [5.0 MQTT-4.8.2-5]
     pub(super) fn end_session(&mut self, now: Instant, key: SessionKey) {
-        let Some(mut session) = self.sessions.remove(key) else { return };
-        self.timers.set(&mut session.timer, Timer::Session(key), None);
+        let Some(session) = self.sessions.remove(key) else { return };
+        self.deadlines.remove(Timer::Session(key));
         for filter in &session.filters {
             if let Ok(filter) = TopicFilter::new(filter) {
                 self.subscriptions.remove(filter, key);

@@ -9,21 +9,20 @@ use mqtt_parts::Instant;
 use mqtt_proto::QoS;
 
 use crate::broker::Broker;
+use crate::ids::Timer;
 use crate::message::Message;
-use crate::timers::Timer;
 
 impl Broker {
     /// Starts the clock of `$SYS`, unless it runs or is not wanted.
     pub(super) fn start_sys(&mut self, now: Instant) {
-        if self.config.sys_interval.is_some() && self.sys_timer.is_none() {
+        if self.config.sys_interval.is_some() && !self.deadlines.contains(Timer::Sys) {
             self.started_at.get_or_insert(now);
-            self.timers.set(&mut self.sys_timer, Timer::Sys, Some(now));
+            self.deadlines.set(Timer::Sys, now);
         }
     }
 
     /// Publishes the counters and sets the next time.
     pub(super) fn on_sys_timer(&mut self, now: Instant) {
-        self.sys_timer = None;
         let Some(interval) = self.config.sys_interval else { return };
         let stats = self.stats();
         let uptime_secs = now.since(self.started_at.unwrap_or(now)).as_secs();
@@ -46,7 +45,7 @@ impl Broker {
             // Refused for want of room: nobody waits for an answer.
             let _ = self.route(now, message);
         }
-        self.timers.set(&mut self.sys_timer, Timer::Sys, Some(now + interval.max(SYS_INTERVAL_MIN)));
+        self.deadlines.set(Timer::Sys, now + interval.max(SYS_INTERVAL_MIN));
     }
 }
 
