@@ -63,7 +63,7 @@ pub(crate) fn record(version: Version, redact: Redact, piece: usize) -> Vec<u8> 
         properties: Properties::new(&properties),
         ..Publish::new(TopicName::new("refused").expect("a name"), "payload-out")
     }));
-    talk.submit(Command::Request(Publish::new(TopicName::new("ask").expect("a name"), "payload-out")));
+    talk.submit(Command::Publish(Publish::new(TopicName::new("ask").expect("a name"), "payload-out")));
     talk.bound_last(Duration::from_secs(3));
     talk.pump();
     talk.submit(Command::Reauthenticate);
@@ -216,7 +216,7 @@ impl Recorded {
     fn events(&mut self) {
         while let Some(event) = self.recorder.poll_event(&mut self.session) {
             match event {
-                Event::Message(message) | Event::Response { message, .. } => {
+                Event::Message(message) => {
                     if let Some(receipt) = message.receipt() {
                         self.apply(Input::Acknowledge { receipt, reason: ReasonCode::Success });
                     }

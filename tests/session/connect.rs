@@ -146,3 +146,15 @@ fn connect_is_refused_while_a_connection_is_wanted() {
     talk.cut();
     assert_eq!(talk.submit(Command::Connect), Err(SessionRefusal::AlreadyConnected));
 }
+
+/// [5.0 MQTT-3.1.2-28]
+#[test]
+fn the_server_is_asked_for_its_topic_for_responses_only_if_that_is_wanted() {
+    for asks_response_information in [false, true] {
+        let mut talk = Talk::new(persistent(V5_0).asks_response_information(asks_response_information));
+        talk.connect();
+        talk.opened();
+        let sent = talk.take_sent();
+        assert_eq!(sent[0].contains("RequestResponseInformation(1)"), asks_response_information, "{sent:?}");
+    }
+}

@@ -152,9 +152,7 @@ impl Talk {
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let event = self.session.poll_event()?;
         match &event {
-            Event::Message(message) | Event::Response { message, .. } => {
-                self.receipts.extend(message.receipt());
-            }
+            Event::Message(message) => self.receipts.extend(message.receipt()),
             Event::Authentication { step, .. } => self.step = Some(*step),
             _ => {}
         }

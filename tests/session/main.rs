@@ -8,7 +8,6 @@ mod harness;
 mod connect;
 mod journal;
 mod quarantine;
-mod requests;
 mod refusals;
 mod keep_alive;
 mod publish;

@@ -1,6 +1,7 @@
 //! Timeouts of single messages: withdrawn for certain if never sent, indeterminate if sent, and over only once.
 
 use mqtt_proto::{QoS, Version::V5_0};
+use mqtt_session::SessionRefusal;
 
 use crate::harness::{BOTH, Talk, persistent, secs};
 
@@ -137,5 +138,22 @@ fn a_timeout_set_later_leaves_qos_0_alone() {
     talk.set_timeout(ticket, secs(1));
     talk.wait(secs(2));
     assert_eq!(talk.session().queued_messages(), 1);
+    talk.no_events();
+}
+
+#[test]
+fn what_was_never_sent_can_be_withdrawn_and_nothing_else() {
+    let mut talk = Talk::online(V5_0);
+    let sent = talk.publish("a", QoS::AtLeastOnce, "sent");
+    talk.take_bytes();
+    let queued = [QoS::AtMostOnce, QoS::ExactlyOnce].map(|qos| talk.publish("a", qos, "queued"));
+    for ticket in queued {
+        assert_eq!(talk.withdraw(ticket), Ok(()));
+        talk.events([&format!("ended {ticket} rejected TimedOut")]);
+    }
+    for ticket in [sent, queued[0], 1] {
+        assert_eq!(talk.withdraw(ticket), Err(SessionRefusal::NotWaiting));
+    }
+    talk.sends_nothing();
     talk.no_events();
 }

@@ -18,7 +18,6 @@ pub(crate) fn order<'a>(command: &Command<'a>, version: Version, redact: Redact)
     Some(match command {
         Command::Connect => Order::Connect,
         Command::Publish(publish) => Order::Publish(pack(publish, version, redact)?, publish.timeout),
-        Command::Request(publish) => Order::Request(pack(publish, version, redact)?, publish.timeout),
         Command::Subscribe(Subscribe { filter, options }) => {
             let filters = [SubscribeFilter { filter: *filter, options: *options }];
             let subscribe = Packet::Subscribe(mqtt_proto::Subscribe {
@@ -63,7 +62,6 @@ pub(crate) fn command<'a>(order: &'a Order<'_>, version: Version) -> Option<Comm
     Some(match order {
         Order::Connect => Command::Connect,
         Order::Publish(packet, timeout) => Command::Publish(unpack(packet, *timeout, version)?),
-        Order::Request(packet, timeout) => Command::Request(unpack(packet, *timeout, version)?),
         Order::Subscribe(packet) => match decode(&packet.0, context(version)).ok()? {
             Packet::Subscribe(subscribe) => {
                 let SubscribeFilter { filter, options } = subscribe.filters.iter().next()?;

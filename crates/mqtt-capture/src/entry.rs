@@ -51,7 +51,6 @@ pub(crate) enum Call<'a> {
 pub(crate) enum Order<'a> {
     Connect,
     Publish(Masked, Option<Duration>),
-    Request(Masked, Option<Duration>),
     Subscribe(Masked),
     Unsubscribe(&'a str),
     Reauthenticate,
@@ -68,6 +67,7 @@ pub(crate) enum Applied<'a> {
     Closed(usize),
     Timeout,
     SetTimeout(u64, Duration),
+    Withdraw(u64),
     Acknowledge(u64, ReasonCode),
     Leave(u64),
     FetchLeft,
@@ -120,8 +120,8 @@ pub(crate) enum Answer<'a> {
     Left(usize),
     /// The first byte and the size of each packet, and a digest of all.
     Sent(Vec<(u8, usize)>, u64),
-    /// The digest of a message, which may be the response to the request of that ticket.
-    Message(Option<u64>, u64),
+    /// The digest of a message.
+    Message(u64),
     Done(u64, ReasonCode),
     /// Any other event, and a digest of the data that an authentication shows.
     Event(&'a str, u64),

@@ -149,10 +149,7 @@ impl Recorder {
         let text = event.as_ref().map_or_else(String::new, |event| format!("{event:?}"));
         let answer = match &event {
             None => Answer::Nothing,
-            Some(Event::Message(message)) => Answer::Message(None, self.digest_of(message, &text)),
-            Some(Event::Response { ticket, message }) => {
-                Answer::Message(Some(ticket.get()), self.digest_of(message, &text))
-            }
+            Some(Event::Message(message)) => Answer::Message(self.digest_of(message, &text)),
             Some(Event::Ended { ticket, outcome: Outcome::Done(reason) }) => {
                 Answer::Done(ticket.get(), *reason)
             }
@@ -202,6 +199,7 @@ impl Recorder {
             Input::Closed(cause) => Applied::Closed(CAUSES.iter().position(|known| known == cause)?),
             Input::Timeout => Applied::Timeout,
             Input::SetTimeout { ticket, timeout } => Applied::SetTimeout(ticket.get(), *timeout),
+            Input::Withdraw(ticket) => Applied::Withdraw(ticket.get()),
             Input::Acknowledge { receipt, reason } => {
                 Applied::Acknowledge(self.receipts.acknowledge(*receipt)?, *reason)
             }

@@ -231,9 +231,7 @@ impl<'a> Replay<'a> {
             Call::Bytes(arrival) => return self.apply_bytes(now, arrival),
             Call::Transmit(out_len) => return self.poll_transmit(now, *out_len),
             Call::Event => {
-                if let Some(event @ (Event::Message(_) | Event::Response { .. })) =
-                    recorder.poll_event(session)
-                {
+                if let Some(event @ Event::Message(_)) = recorder.poll_event(session) {
                     return Ok(format!("{event:?}"));
                 }
             }
@@ -337,6 +335,7 @@ fn input<'a>(applied: &Applied<'a>, receipts: &Receipts) -> Option<Input<'a>> {
         Applied::SetTimeout(number, timeout) => {
             Input::SetTimeout { ticket: ticket(*number)?, timeout: *timeout }
         }
+        Applied::Withdraw(number) => Input::Withdraw(ticket(*number)?),
         Applied::Acknowledge(number, reason) => {
             Input::Acknowledge { receipt: receipt(*number)?, reason: *reason }
         }

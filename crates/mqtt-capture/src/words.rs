@@ -43,7 +43,6 @@ fn in_words(order: &Order<'_>, version: Version) -> String {
         Order::Publish(packet, _) | Order::Subscribe(packet) => {
             format!("submit {}", packets(&packet.0, version, Sender::Client))
         }
-        Order::Request(packet, _) => format!("request by {}", packets(&packet.0, version, Sender::Client)),
         Order::Unsubscribe(filter) => format!("unsubscribe {filter:?}"),
         Order::Reauthenticate => "reauthenticate".into(),
         Order::Disconnect { drain, .. } => format!("disconnect within {drain:?}"),
@@ -65,10 +64,7 @@ impl fmt::Display for Answer<'_> {
                 }
                 write!(f, "digest {digest:016x}")
             }
-            Answer::Message(None, digest) => write!(f, "a message, digest {digest:016x}"),
-            Answer::Message(Some(ticket), digest) => {
-                write!(f, "a response to ticket {ticket}, digest {digest:016x}")
-            }
+            Answer::Message(digest) => write!(f, "a message, digest {digest:016x}"),
             Answer::Done(ticket, reason) => write!(f, "ticket {ticket} is done: {reason}"),
             Answer::Event(text, _) => f.write_str(text),
             Answer::Counted(digest) => write!(f, "counters with digest {digest:016x}"),

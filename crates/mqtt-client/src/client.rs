@@ -116,8 +116,11 @@ impl Client {
     /// Responses come on a topic of the client's own, which is subscribed to with the first request; without a
     /// timeout a request that nobody answers waits until the client is disconnected.
     pub fn request(&self, request: Publish<'_>) -> Result<RequestToken, PublishError> {
-        let command = Command::Request(self.to_session(request)?);
-        let ticket = self.shared().submit(&command, |_, _, ticket| ticket)?;
+        let publish = self.to_session(request)?;
+        let ticket = self.shared().change(|state, now| {
+            let State { requests, session, waiters, .. } = state;
+            requests.ask(now, &publish, session).inspect(|request| waiters.register(*request))
+        })?;
         Ok(RequestToken(self.completion(ticket)))
     }
 

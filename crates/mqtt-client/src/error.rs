@@ -61,6 +61,12 @@ macro_rules! from_submit_error {
     };
 }
 
+impl From<SessionRefusal> for PublishError {
+    fn from(refusal: SessionRefusal) -> PublishError {
+        PublishError::NotAccepted(refusal)
+    }
+}
+
 from_submit_error! { PublishError SubscribeError DisconnectError }
 
 /// Why a client could not connect, or is not connected any more.
@@ -202,6 +208,13 @@ pub enum PublishError {
     /// The session did not accept the message; nothing of it was sent.
     #[error("not published: {0}")]
     NotAccepted(SessionRefusal),
+    /// A request: what is to be the topic for responses is not a valid topic name.
+    #[error("the topic for responses: {0}; set `response_topic`")]
+    ResponseTopic(TopicError),
+    /// A request: there is no client identifier yet, and no `response_topic`, so that nobody knows where responses
+    /// should come.
+    #[error("there is no topic for responses; set `response_topic` or a client identifier, or connect first")]
+    NoResponseTopic,
     /// No acknowledgement came in time.
     #[error("{}", if *withdrawn { WITHDRAWN } else { LATE })]
     TimedOut {

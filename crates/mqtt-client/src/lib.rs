@@ -32,6 +32,7 @@ mod log;
 mod explanation;
 mod filters;
 mod request;
+mod requests;
 mod waiting;
 mod unclaimed;
 mod flow;

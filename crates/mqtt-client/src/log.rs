@@ -39,7 +39,6 @@ pub(crate) fn event(event: &Event) {
         Event::Offline { cause, retry_at } => {
             debug!(%cause, will_retry = retry_at.is_some(), "there is no connection");
         }
-        Event::Response { ticket, .. } => debug!(ticket = ticket.get(), "a response has arrived"),
         Event::Quarantined { ticket, report } => {
             debug!(ticket = ticket.get(), ?report, "quarantined");
         }

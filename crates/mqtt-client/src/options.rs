@@ -54,6 +54,7 @@ pub struct Options {
     pub incoming_bytes_max: usize,
     /// How long a message without a taker waits. Default: 10 s. See [`Options::unclaimed_grace`].
     pub unclaimed_grace: Duration,
+    pub(crate) response_topic: Option<String>,
     pub(crate) credentials_source: Option<CredentialsSource>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) transport: TransportOptions,
@@ -85,6 +86,7 @@ impl Options {
         Options {
             server: Server::new(Scheme::Mqtt, host),
             other_servers: Vec::new(),
+            response_topic: None,
             credentials_source: None,
             authenticator: None,
             transport: TransportOptions::default(),
@@ -290,6 +292,13 @@ impl Options {
         self
     }
 
+    /// 5.0: Where responses to requests come. Default: below what the server gives as Response Information, if it was
+    /// asked for it, and otherwise at `responses/` and the client identifier.
+    pub fn response_topic(mut self, topic: impl Into<String>) -> Options {
+        self.response_topic = Some(topic.into());
+        self
+    }
+
     /// A will with QoS 0 that is not retained.
     pub fn simple_will(self, topic: impl Into<String>, payload: impl Into<Bytes>) -> Options {
         self.will(Will::new(topic, payload))
@@ -374,8 +383,6 @@ config_setters! {
     topic_aliases_max: u16,
     /// 5.0: Topic aliases that the server may set. Default: 16.
     topic_alias_maximum: u16,
-    /// 5.0: Response topic of requests.
-    response_topic: Option<String>,
     /// 5.0: Whether the server is asked for Response Information. Default: false.
     asks_response_information: bool,
     /// 5.0: Whether each subscription has an identifier. Default: true.

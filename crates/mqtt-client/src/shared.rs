@@ -27,6 +27,7 @@ use crate::filters::Taker;
 use crate::machine::Machine;
 use crate::options::{CredentialsSource, Options};
 use crate::payload::Bin;
+use crate::requests::Requests;
 use crate::route::{Route, TransportOptions};
 use crate::routes::{Queue, Routes};
 use crate::server::Server;
@@ -59,6 +60,7 @@ impl Shared {
             mut config,
             incoming_bytes_max,
             unclaimed_grace,
+            response_topic,
             credentials_source,
             authenticator,
             transport,
@@ -85,7 +87,8 @@ impl Shared {
             session.record(seed, capture);
             session
         });
-        let mut state = State::new(session, Routes::new(incoming_bytes_max, unclaimed_grace));
+        let requests = Requests::new(seed, response_topic);
+        let mut state = State::new(session, requests, Routes::new(incoming_bytes_max, unclaimed_grace));
         state.durable = durable;
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -186,28 +189,25 @@ impl Shared {
         command: &Command<'_>,
         then: impl FnOnce(&mut State, Instant, Ticket) -> T,
     ) -> Result<T, SubmitError> {
-        self.submit_if(|_| Ok(()), command, then)
+        self.change(|state, now| {
+            let ticket = state.submit(now, command)?;
+            Ok(then(state, now, ticket))
+        })
     }
 
-    /// Submits a command unless something else speaks against it.
-    pub(crate) fn submit_if<T, E: From<SubmitError>>(
+    /// Changes the state before the driver can look at it, unless nothing will happen any more, and wakes the driver.
+    pub(crate) fn change<T, E: From<SubmitError>>(
         &self,
-        check: impl FnOnce(&mut State) -> Result<(), E>,
-        command: &Command<'_>,
-        then: impl FnOnce(&mut State, Instant, Ticket) -> T,
+        change: impl FnOnce(&mut State, Instant) -> Result<T, E>,
     ) -> Result<T, E> {
         let now = self.now();
         let mut state = self.lock();
         if let Some(gone) = state.gone {
             return Err(SubmitError::Gone(gone).into());
         }
-        check(&mut state)?;
-        let submitted = state.session.apply(now, Input::Submit(command)).map_err(SubmitError::NotAccepted)?;
-        let ticket = submitted.expect("an accepted command has a ticket");
-        state.waiters.register(ticket);
-        let result = then(&mut state, now, ticket);
+        let changed = change(&mut state, now);
         self.release(state);
-        Ok(result)
+        changed
     }
 
     /// Asks `look` whether something is ready. If nothing is, the task is woken through the slot once it may be.

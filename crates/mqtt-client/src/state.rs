@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use mqtt_proto::ReasonCode;
 use mqtt_session::{
-    AuthStage, AuthStep, Command, Disconnect, Event, Input, Instant, Message, OfflineCause, Outcome, Stats,
-    Status, Ticket,
+    AuthStage, AuthStep, Command, Disconnect, Event, Explanation, Indeterminate, Input, Instant, Message,
+    OfflineCause, Outcome, Stats, Status, Ticket, Waits,
 };
 use mqtt_store::StoreError;
 
 use crate::connection_events::{ConnectionEvent, EventQueues};
 use crate::durability::StoreFailure;
 use crate::durable::Durable;
-use crate::error::Gone;
+use crate::error::{Gone, SubmitError};
 use crate::filters::Taker;
 #[cfg(feature = "tracing")]
 use crate::log;
 use crate::machine::Machine;
+use crate::requests::Requests;
 use crate::routes::{Env, Queue, Routes};
 use crate::waiters::Waiters;
 use crate::waiting::Part;
@@ -29,6 +30,7 @@ use crate::waiting::Part;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) session: Machine,
+    pub(crate) requests: Requests,
     pub(crate) waiters: Waiters,
     pub(crate) routes: Routes,
     pub(crate) events: EventQueues,
@@ -74,9 +76,10 @@ pub(crate) struct Taken {
 }
 
 impl State {
-    pub(crate) fn new(session: Machine, routes: Routes) -> State {
+    pub(crate) fn new(session: Machine, requests: Requests, routes: Routes) -> State {
         State {
             session,
+            requests,
             waiters: Waiters::default(),
             routes,
             events: EventQueues::default(),
@@ -104,6 +107,14 @@ impl State {
         self.gone.is_some() || self.stopped.is_some() && self.session.status() == Status::Idle
     }
 
+    /// Submits a command, for whose end somebody waits.
+    pub(crate) fn submit(&mut self, now: Instant, command: &Command<'_>) -> Result<Ticket, SubmitError> {
+        let submitted = self.session.apply(now, Input::Submit(command)).map_err(SubmitError::NotAccepted)?;
+        let ticket = submitted.expect("an accepted command has a ticket");
+        self.waiters.register(ticket);
+        Ok(ticket)
+    }
+
     /// The routes, and what a change of them may use.
     pub(crate) fn routes(&mut self, now: Instant) -> (&mut Routes, Env<'_>) {
         let State { routes, session, wakers, .. } = self;
@@ -127,19 +138,23 @@ impl State {
     /// Time has passed, for the session and for what waits behind it.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.session.notify(now, Input::Timeout);
+        let late = self.requests.handle_timeout(now, &mut self.session);
+        self.end_requests(late, Indeterminate::TimedOut);
         let (routes, mut env) = self.routes(now);
         routes.handle_timeout(&mut env);
     }
 
     /// When [`State::handle_timeout`] is due at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.session.poll_timeout().into_iter().chain(self.routes.poll_timeout()).min()
+        let behind = [self.requests.next_deadline(), self.routes.poll_timeout()];
+        self.session.poll_timeout().into_iter().chain(behind.into_iter().flatten()).min()
     }
 
     /// Counters of the session and of what is behind it.
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.session.stats();
         self.routes.notices.count(&mut stats);
+        stats.responses_dropped = self.requests.dropped;
         stats
     }
 
@@ -244,20 +259,12 @@ impl State {
         #[cfg(feature = "tracing")]
         log::event(&event);
         match event {
-            Event::Response { ticket, message } => self.on_response(ticket, message),
+            Event::Message(message) if self.requests.is_response(&message) => self.on_response(message),
             Event::Message(message) => {
                 let (routes, mut env) = self.routes(now);
                 routes.route(message, &mut env);
             }
-            Event::Ended { ticket, outcome } => {
-                let is_done = matches!(outcome, Outcome::Done(_));
-                if let Some(durable) = &mut self.durable {
-                    durable.on_ended(ticket, outcome, &mut self.session, now, &mut self.wakers);
-                }
-                self.wakers.extend(self.waiters.on_ended(ticket, outcome));
-                let (routes, mut env) = self.routes(now);
-                routes.on_subscribe_ended(ticket, is_done, &mut env);
-            }
+            Event::Ended { ticket, outcome } => self.on_ended(ticket, outcome, now),
             Event::Online { session_present } => {
                 self.stopped = None;
                 self.set_link_error(None);
@@ -266,6 +273,8 @@ impl State {
             Event::Offline { cause, retry_at } => {
                 if retry_at.is_none() {
                     self.stopped = Some(cause);
+                    let unanswered = self.requests.on_stopped();
+                    self.end_requests(unanswered, Indeterminate::Disconnected);
                 }
                 self.routes.on_connection_lost();
                 self.notify(&ConnectionEvent::Offline { cause, will_retry: retry_at.is_some() });
@@ -296,17 +305,51 @@ impl State {
         }
     }
 
+    fn on_ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
+        let is_done = matches!(outcome, Outcome::Done(_));
+        if let Some(durable) = &mut self.durable {
+            durable.on_ended(ticket, outcome, &mut self.session, now, &mut self.wakers);
+        }
+        if let Some(outcome) = self.requests.on_ended(ticket, outcome) {
+            self.wakers.extend(self.waiters.on_ended(ticket, outcome));
+        }
+        if !is_done {
+            let failed = self.requests.on_failed(ticket);
+            self.end_requests(failed, Indeterminate::NoResponses);
+        }
+        let (routes, mut env) = self.routes(now);
+        routes.on_subscribe_ended(ticket, is_done, &mut env);
+    }
+
     /// A response is taken when its request's token is there to take it, and acknowledged either way.
-    fn on_response(&mut self, ticket: Ticket, message: Message) {
+    fn on_response(&mut self, message: Message) {
         message
             .receipt()
             .into_iter()
             .for_each(|receipt| self.session.acknowledge(receipt, ReasonCode::Success));
         self.is_driver_due = true;
         self.wakers.extend(self.driver.take());
-        if self.waiters.is_awaited(ticket) {
-            self.responses.insert(ticket, message);
+        let Some(request) = self.requests.on_response(&message) else { return };
+        if self.waiters.is_awaited(request) {
+            self.responses.insert(request, message);
         }
+        self.wakers.extend(self.waiters.on_ended(request, Outcome::Done(ReasonCode::Success)));
+    }
+
+    /// Requests end without a response.
+    fn end_requests(&mut self, requests: Vec<Ticket>, why: Indeterminate) {
+        let State { wakers, waiters, .. } = self;
+        let ended = requests.into_iter();
+        wakers.extend(ended.filter_map(|request| waiters.on_ended(request, Outcome::Indeterminate(why))));
+    }
+
+    /// What an operation waits for.
+    pub(crate) fn explain(&self, ticket: Ticket) -> Explanation {
+        let mut explanation = self.session.explain(ticket);
+        if self.requests.awaits_response(ticket) {
+            explanation.waits = Waits::Response;
+        }
+        explanation
     }
 
     #[cfg(feature = "tracing")]

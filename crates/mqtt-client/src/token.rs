@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mqtt_proto::{QoS, ReasonCode};
 use mqtt_session::{
-    Explanation, Indeterminate, Input, Mark, Message, OfflineCause, Outcome, Rejected, Ticket,
+    Explanation, Indeterminate, Input, Instant, Mark, Message, OfflineCause, Outcome, Rejected, Ticket,
 };
 use mqtt_store::StoreError;
 
@@ -18,6 +18,7 @@ use crate::blocking::{block_on, block_on_for};
 use crate::error::{ConnectError, Gone, PublishError, SubscribeError};
 use crate::publication::poll_stored;
 use crate::shared::Shared;
+use crate::state::State;
 
 /// The end of an operation.
 #[derive(Debug)]
@@ -43,10 +44,10 @@ impl Completion {
         self.shared.lock().gone.unwrap_or(Gone::Driver)
     }
 
-    fn set_timeout(&self, timeout: Duration) {
+    fn change(&self, set: impl FnOnce(&mut State, Instant)) {
         let now = self.shared.now();
         let mut state = self.shared.lock();
-        state.session.notify(now, Input::SetTimeout { ticket: self.ticket, timeout });
+        set(&mut state, now);
         self.shared.release(state);
     }
 
@@ -102,7 +103,7 @@ macro_rules! token {
 
             /// Why the operation has not ended, and what it waits for; `Display` gives a sentence.
             pub fn explain(&self) -> Explanation {
-                self.0.shared.lock().session.explain(self.0.ticket)
+                self.0.shared.lock().explain(self.0.ticket)
             }
         }
 
@@ -172,7 +173,8 @@ impl PublishToken {
     /// Past it the token resolves to [`PublishError::TimedOut`]: a message that was never sent is withdrawn, one
     /// that was sent may have arrived, and its exchange with the server goes on so that it is not doubled.
     pub fn timeout(self, timeout: Duration) -> PublishToken {
-        self.0.set_timeout(timeout);
+        let ticket = self.0.ticket;
+        self.0.change(|state, now| state.session.notify(now, Input::SetTimeout { ticket, timeout }));
         self
     }
 }
@@ -183,7 +185,8 @@ impl RequestToken {
     /// Past it the token resolves to [`PublishError::TimedOut`]: a request that was never sent is withdrawn, one that
     /// was sent may have been answered; a response that comes later is dropped and counted.
     pub fn timeout(self, timeout: Duration) -> RequestToken {
-        self.0.set_timeout(timeout);
+        let ticket = self.0.ticket;
+        self.0.change(|state, now| state.requests.set_deadline(ticket, now + timeout));
         self
     }
 }

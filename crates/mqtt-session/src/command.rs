@@ -16,11 +16,6 @@ pub enum Command<'a> {
     Connect,
     /// Publish a message.
     Publish(Publish<'a>),
-    /// 5.0: Publish a message and wait for the response to it, which comes with [`crate::Event::Response`].
-    ///
-    /// Response Topic and Correlation Data are the session's; the subscription to the responses is made with the
-    /// first request. The timeout bounds the wait for the response, with QoS 0 too.
-    Request(Publish<'a>),
     /// Subscribe to a filter. Ends with the granted QoS as its reason code.
     Subscribe(Subscribe<'a>),
     /// Drop the subscription to a filter.

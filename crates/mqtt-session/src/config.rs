@@ -96,9 +96,6 @@ pub struct Config {
     pub topic_aliases_max: u16,
     /// 5.0: Topic aliases that the server may set. Default: 16; 0 allows none. [5.0 MQTT-3.3.2-10]
     pub topic_alias_maximum: u16,
-    /// 5.0: Where responses to requests come. Default: below what the server gives as Response Information, if
-    /// it was asked for it, and otherwise at `responses/` and the client identifier.
-    pub response_topic: Option<String>,
     /// 5.0: Whether the server is asked where responses should come. Default: false. [5.0 MQTT-3.1.2-28]
     pub asks_response_information: bool,
     /// 5.0: Whether each subscription has an identifier, if the server has them. Default: true.
@@ -139,7 +136,6 @@ impl Config {
             session_loss: SessionLoss::default(),
             topic_aliases_max: 16,
             topic_alias_maximum: 16,
-            response_topic: None,
             asks_response_information: false,
             subscription_identifiers: true,
             subscriptions_max: 1024 * 1024,

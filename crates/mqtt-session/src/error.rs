@@ -78,18 +78,15 @@ pub enum SessionRefusal {
     /// Before 5.0 an empty client identifier needs a clean session. [3.1.1 MQTT-3.1.3-7]
     #[error("before 5.0 an empty client identifier needs a clean session; choose an identifier")]
     EmptyClientId,
-    /// A topic for responses that is none.
-    #[error("the topic for responses: {0}; set `response_topic`")]
-    ResponseTopic(TopicError),
-    /// Nobody knows where responses should come: there is no client identifier yet, and no `response_topic`.
-    #[error("there is no topic for responses; set `response_topic` or a client identifier, or connect first")]
-    NoResponseTopic,
     /// There is no `authentication_method`.
     #[error("the options name no authentication method; set `authentication_method`")]
     NoAuthenticationMethod,
     /// An authentication is under way already.
     #[error("an authentication is under way; wait for its end")]
     AuthenticationUnderWay,
+    /// The message was sent, or has ended.
+    #[error("the message was sent, or has ended")]
+    NotWaiting,
     /// The operation is not quarantined.
     #[error("the operation is not quarantined, or has ended")]
     NotQuarantined,

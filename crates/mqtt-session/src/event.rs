@@ -40,10 +40,6 @@ impl Ticket {
         Ticket(NonZeroU64::MIN.saturating_add(count))
     }
 
-    pub(crate) const fn previous(self) -> Option<Ticket> {
-        Ticket::from_number(self.0.get() - 1)
-    }
-
     #[inline]
     pub(crate) const fn next(self) -> Ticket {
         Ticket(self.0.saturating_add(1))
@@ -82,13 +78,6 @@ pub enum Event {
         ticket: Ticket,
         /// What speaks against it.
         report: QuarantineReport,
-    },
-    /// The response to a request has arrived; the request ends with the next event.
-    Response {
-        /// Which request.
-        ticket: Ticket,
-        /// The response, which may want an acknowledgement like any message.
-        message: Message,
     },
     /// A message has arrived.
     Message(Message),

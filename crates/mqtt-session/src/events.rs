@@ -13,7 +13,6 @@ use crate::event::{Event, Outcome, Ticket};
 use crate::journal::Journal;
 use crate::lazy::{Lazy, unused};
 use crate::record::Record;
-use crate::requests::{Meaning, NO_RESPONSES, Requests};
 use crate::stats::Counters;
 
 /// Events in their order.
@@ -21,7 +20,6 @@ use crate::stats::Counters;
 pub(crate) struct Events {
     queue: VecDeque<Queued>,
     deadlines: Lazy<Deadlines<Ticket>>,
-    requests: Lazy<Requests>,
     /// What has to be remembered, if anything has.
     journal: Option<Box<Journal>>,
     /// Identifiers of messages and requests that have not ended.
@@ -46,7 +44,6 @@ impl Events {
         Events {
             queue: VecDeque::with_capacity(FIRST_CAPACITY),
             deadlines: Lazy::new(),
-            requests: Lazy::new(),
             journal: None,
             ids: PacketIds::new(),
             counters: Counters::default(),
@@ -58,37 +55,9 @@ impl Events {
         self.queue.push_back(Queued::Event(event));
     }
 
-    /// An operation has ended, perhaps one that is part of a request.
+    /// An operation has ended.
     #[inline]
     pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        match self.requests.get_mut() {
-            Some(requests) => {
-                let meaning = requests.on_ended(ticket, outcome);
-                self.end_as(ticket, outcome, meaning);
-            }
-            None => self.push_ended(ticket, outcome),
-        }
-    }
-
-    #[cold]
-    fn end_as(&mut self, ticket: Ticket, outcome: Outcome, meaning: Meaning) {
-        match meaning {
-            Meaning::Itself => self.push_ended(ticket, outcome),
-            Meaning::Nothing => {}
-            Meaning::Ended(request, outcome) => self.push_ended(request, outcome),
-            Meaning::NoResponses(requests) => {
-                self.push_ended(ticket, outcome);
-                for request in requests {
-                    self.requests.get_or_init().settle(request);
-                    self.push_ended(request, NO_RESPONSES);
-                }
-            }
-        }
-    }
-
-    /// The application waits for an operation that has ended.
-    #[inline]
-    pub(crate) fn push_ended(&mut self, ticket: Ticket, outcome: Outcome) {
         if let Some(deadlines) = self.deadlines.get_mut() {
             deadlines.remove(ticket);
         }
@@ -127,20 +96,6 @@ impl Events {
     /// Forgets all that was to be reported.
     pub(crate) fn discard(&mut self) {
         self.queue.clear();
-    }
-
-    #[inline]
-    pub(crate) fn has_requests(&mut self) -> bool {
-        self.requests.get_mut().is_some()
-    }
-
-    pub(crate) fn requests(&mut self) -> &mut Requests {
-        self.requests.get_or_init()
-    }
-
-    /// All requests, to look at.
-    pub(crate) fn open_requests(&self) -> &Requests {
-        &self.requests
     }
 
     /// What has to be remembered is recorded from now on.

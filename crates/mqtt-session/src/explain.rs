@@ -48,7 +48,8 @@ pub enum Waits {
         /// Of a message.
         qos: Option<QoS>,
     },
-    /// The response to a request whose message has arrived.
+    /// The response to a request whose message has arrived; for whom that is an operation, such as a client above the
+    /// session.
     Response,
     /// To be sent anew: the server has lost the session in which it was sent.
     SendingAnew,

@@ -59,6 +59,9 @@ pub enum Input<'a> {
         /// How long it may take from now on.
         timeout: Duration,
     },
+    /// The time of a message is over: one that was never sent ends as [`crate::Rejected::TimedOut`]. Refused if it was
+    /// sent, or has ended.
+    Withdraw(Ticket),
     /// The application has taken or refused a message; its acknowledgement goes out in the order of arrival.
     ///
     /// A reason of 0x80 and above refuses the message. Before 5.0 there is only success. A receipt of a lost

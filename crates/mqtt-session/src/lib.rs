@@ -62,7 +62,6 @@ mod explain;
 mod record;
 mod journal;
 mod input;
-mod requests;
 mod events;
 mod negotiated;
 mod frame;

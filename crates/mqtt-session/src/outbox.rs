@@ -352,30 +352,28 @@ impl Outbox {
         }
     }
 
-    /// Takes a message back that was never sent; false if it was, or has ended.
+    /// The time of a message is over that was never sent; false if it was, or has ended.
     pub(crate) fn withdraw(&mut self, ticket: Ticket, events: &mut Events) -> bool {
         let index = self.store.find(ticket);
         let index = index.filter(|index| self.store.get(*index).place == Place::Waiting { was_sent: false });
-        if let Some(index) = index {
-            self.store.set_place(index, Place::Tombstone);
-            events.record(Record::Ended { ticket });
-        }
+        index.into_iter().for_each(|index| self.end_waiting(index, Rejected::TimedOut, events));
         index.is_some()
     }
 
     /// The timeout of an operation has passed: withdraws it, or reports it and goes on with the exchange.
-    pub(crate) fn on_deadline(&mut self, ticket: Ticket, events: &mut Events) -> Option<Outcome> {
+    pub(crate) fn on_deadline(&mut self, ticket: Ticket, events: &mut Events) {
         if self.withdraw(ticket, events) {
-            return Some(Outcome::Rejected(Rejected::TimedOut));
+            return;
         }
-        let index = self.store.find(ticket).filter(|index| self.store.get(*index).is_awaited)?;
+        let index = self.store.find(ticket).filter(|index| self.store.get(*index).is_awaited);
+        let Some(index) = index else { return };
         if self.store.get(index).is_waiting() {
             self.store.set_place(index, Place::Tombstone);
             events.record(Record::Ended { ticket });
         } else {
             self.store.get_mut(index).is_awaited = events.journal().is_some();
         }
-        Some(Outcome::Indeterminate(Indeterminate::TimedOut))
+        events.end(ticket, Outcome::Indeterminate(Indeterminate::TimedOut));
     }
 
     /// Whether the message waits for an acknowledgement or will; QoS 0 never does.

@@ -1,7 +1,6 @@
 //! Routes each input to the machine that it concerns, and what the machines answer back; decides little itself.
 
 mod commands;
-mod requests;
 mod rebuild;
 mod authenticate;
 mod connection;
@@ -127,6 +126,7 @@ impl Session {
             Input::Leave(receipt) => self.inbox.get_or_init().leave(receipt),
             Input::FetchLeft => self.fetch_left(now),
             Input::Abandon(filter) => self.abandon(filter),
+            Input::Withdraw(ticket) => self.withdraw(ticket)?,
             Input::Retry(ticket) => self.retry(ticket)?,
             Input::GiveUp(ticket) => self.give_up(ticket)?,
             Input::SetCredentials(credentials) => self.set_credentials(credentials)?,
@@ -251,12 +251,8 @@ impl Session {
 
     /// Why an operation has not ended, and what comes next; `Display` says it in words.
     pub fn explain(&self, ticket: Ticket) -> Explanation {
-        let awaits_response = self.events.open_requests().awaits_response(ticket);
-        let ticket = self.events.open_requests().message_of(ticket);
         let draining = self.connection.draining().filter(|draining| draining.ticket == ticket);
-        let waits = if awaits_response {
-            Waits::Response
-        } else if self.connection.connecting() == Some(ticket) {
+        let waits = if self.connection.connecting() == Some(ticket) {
             Waits::Connection
         } else if self.dialogue.is_of(ticket) {
             Waits::Authentication
@@ -282,6 +278,11 @@ impl Session {
     /// The terms of the last connection that was accepted.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+
+    /// The ticket of the next operation that is accepted.
+    pub fn next_ticket(&self) -> Ticket {
+        Ticket::after(self.tickets)
     }
 
     /// The client identifier in use: the configured one, or what the server assigned.

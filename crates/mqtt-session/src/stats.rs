@@ -119,7 +119,6 @@ pub(crate) struct Counters {
     pub(crate) bytes_sent: u64,
     pub(crate) messages_resent: u64,
     pub(crate) duplicates_dropped: u64,
-    pub(crate) responses_dropped: u64,
     pub(crate) acknowledgement_latency: Latency,
     pub(crate) trouble: Lazy<Trouble>,
     /// By kind: packets sent, or received if only a server sends them; then those received of [`BOTH_WAYS`].
@@ -255,11 +254,11 @@ impl Counters {
             connections: self.connections,
             messages_resent: self.messages_resent,
             duplicates_dropped: self.duplicates_dropped,
-            responses_dropped: self.responses_dropped,
             acknowledgements_ignored: trouble.acknowledgements_ignored,
             identifiers_reused: trouble.identifiers_reused,
             receive_maximum_exceeded: trouble.receive_maximum_exceeded,
             // What becomes of messages behind the session is counted there.
+            responses_dropped: 0,
             messages_dropped: 0,
             messages_left: 0,
             messages_given_up: 0,

@@ -34,10 +34,6 @@ impl Talk {
         self.try_publish(publish).expect("the message is accepted")
     }
 
-    pub(crate) fn request(&mut self, topic: &str, qos: QoS, payload: &str) -> u64 {
-        self.submit(Command::Request(message(topic, qos, payload))).expect("the request is accepted")
-    }
-
     pub(crate) fn subscribe(&mut self, filter: &str, qos: QoS) -> u64 {
         self.try_subscribe(filter, SubscribeOptions::with_qos(qos)).expect("the subscription is accepted")
     }
@@ -151,6 +147,10 @@ impl Talk {
 
     pub(crate) fn set_timeout(&mut self, ticket: u64, timeout: Duration) {
         self.happen(Input::SetTimeout { ticket: self.ticket(ticket), timeout });
+    }
+
+    pub(crate) fn withdraw(&mut self, ticket: u64) -> Result<(), SessionRefusal> {
+        self.session.apply(self.now, Input::Withdraw(self.ticket(ticket))).map(|_| ())
     }
 
     pub(crate) fn retry(&mut self, ticket: u64) -> bool {

@@ -104,15 +104,9 @@ fn render_properties(properties: &Properties<'_>) -> String {
     let render = |property| match property {
         // Its `Debug` shows no data.
         Property::AuthenticationData(data) => format!(" data={}", lossy(data)),
-        Property::CorrelationData(data) => format!(" for={}", request_of(data)),
         other => format!(" {other:?}"),
     };
     properties.iter().map(render).collect()
-}
-
-/// The ticket in the Correlation Data of a request.
-fn request_of(data: &[u8]) -> u64 {
-    data.last_chunk().map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 fn flag(is_set: bool, name: &'static str) -> &'static str {
@@ -136,7 +130,6 @@ pub(crate) fn render_event(event: &Event) -> String {
         Event::Offline { cause, retry_at: None } => format!("offline: {cause}; stop"),
         Event::Ended { ticket, outcome } => format!("ended {} {}", ticket.get(), render_outcome(*outcome)),
         Event::Message(message) => render_message("message", message),
-        Event::Response { ticket, message } => render_message(&format!("response {}", ticket.get()), message),
         Event::Quarantined { ticket, report } => {
             let alone = if report.was_alone { " alone" } else { "" };
             format!(

@@ -25,17 +25,14 @@ impl Client {
         if qos == QoS::AtMostOnce {
             return Err(PublishError::Key(KeyError::NeedsQoS1));
         }
-        let check = |state: &mut State| {
+        let accepted = self.shared().change(|state, now| {
             let keys_max = state.session.config().queue_messages_max;
-            let Some(durable) = &state.durable else {
-                return Err(PublishError::NotAccepted(SessionRefusal::NoStore));
-            };
-            durable.check_key(key, keys_max).map_err(PublishError::Key)
-        };
-        let accepted = self.shared().submit_if(check, command, |state, now, ticket| {
+            let durable = state.durable.as_ref().ok_or(SessionRefusal::NoStore)?;
+            durable.check_key(key, keys_max).map_err(PublishError::Key)?;
+            let ticket = state.submit(now, command)?;
             let State { durable, session, .. } = state;
             durable.iter_mut().for_each(|durable| durable.name(key, ticket, session, now));
-            (ticket, session.mark())
+            Ok::<_, PublishError>((ticket, session.mark()))
         })?;
         Ok(PublishToken(Completion::with_mark(Arc::clone(self.shared()), accepted)))
     }

@@ -30,8 +30,8 @@ impl Outbox {
             if entry.failures < limit {
                 return entry.place;
             }
-            let ticket = events.open_requests().request_of(entry.ticket);
-            events.push(Event::Quarantined { ticket, report: broken.report(packet, entry.failures) });
+            let report = broken.report(packet, entry.failures);
+            events.push(Event::Quarantined { ticket: entry.ticket, report });
             Place::Quarantined { packet_id: Some(packet_id), release }
         });
     }

@@ -31,11 +31,10 @@ impl Session {
         now: Instant,
         command: &Command<'_>,
     ) -> Result<Ticket, SessionRefusal> {
-        let ticket = Ticket::after(self.tickets);
+        let ticket = self.next_ticket();
         match command {
             Command::Connect => self.connect(now, ticket),
             Command::Publish(publish) => self.publish(now, ticket, publish),
-            Command::Request(publish) => self.request(now, ticket, publish),
             Command::Subscribe(subscribe) => self.subscribe(ticket, subscribe),
             Command::Unsubscribe(filter) => self.unsubscribe(ticket, *filter),
             Command::Reauthenticate => self.reauthenticate(now, ticket),
@@ -176,7 +175,7 @@ impl Session {
         if !self.connection.is_online() && !self.config.is_persistent() {
             self.subscriptions.get_or_init().forget_filter(filter, &mut self.events);
         } else if self.subscriptions.status(filter).is_some() {
-            let ticket = Ticket::after(self.tickets);
+            let ticket = self.next_ticket();
             self.tickets += 1;
             self.subscriptions.get_or_init().unsubscribe(ticket, filter, &mut self.events);
         }
@@ -221,9 +220,14 @@ impl Session {
         if self.connection.is_stopping() { Err(SessionRefusal::Disconnected) } else { Ok(()) }
     }
 
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Result<(), SessionRefusal> {
+        let is_withdrawn =
+            self.outbox.get_mut().is_some_and(|outbox| outbox.withdraw(ticket, &mut self.events));
+        is_withdrawn.then_some(()).ok_or(SessionRefusal::NotWaiting)
+    }
+
     pub(super) fn retry(&mut self, ticket: Ticket) -> Result<(), SessionRefusal> {
         let is_online = self.connection.is_online();
-        let ticket = self.events.open_requests().message_of(ticket);
         let is_quarantined = self.outbox.get_mut().is_some_and(|outbox| outbox.retry(ticket, is_online))
             || self.subscriptions.get_mut().is_some_and(|subscriptions| subscriptions.retry(ticket));
         is_quarantined.then_some(()).ok_or(SessionRefusal::NotQuarantined)
@@ -231,7 +235,6 @@ impl Session {
 
     pub(super) fn give_up(&mut self, ticket: Ticket) -> Result<(), SessionRefusal> {
         let events = &mut self.events;
-        let ticket = events.open_requests().message_of(ticket);
         let is_quarantined =
             self.outbox.get_mut().is_some_and(|outbox| outbox.drop_quarantined(ticket, events))
                 || self
@@ -242,7 +245,7 @@ impl Session {
     }
 
     pub(super) fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: Duration) {
-        if self.outbox.awaits_acknowledgement(ticket) || self.events.open_requests().is_open(ticket) {
+        if self.outbox.awaits_acknowledgement(ticket) {
             self.events.set_deadline(ticket, now + timeout);
         }
     }

@@ -333,7 +333,6 @@ impl Session {
         self.events.end_all(connecting, Outcome::Rejected(Rejected::Offline(cause)));
         self.outbox.if_used(|outbox| outbox.on_stopped(is_persistent, &mut self.events));
         self.subscriptions.if_used(|subscriptions| subscriptions.on_stopped(&mut self.events));
-        self.end_requests();
         self.events.end_all(self.connection.take_closed(), DONE);
     }
 
@@ -365,14 +364,10 @@ impl Session {
 
     /// The time of an operation is over.
     fn end_late(&mut self, now: Instant, ticket: Ticket) {
-        if self.end_late_request(ticket) {
-            return;
-        }
         if self.dialogue.is_of(ticket) {
             let disconnect = DisconnectReason::new(ReasonCode::UnspecifiedError);
             return self.disconnect(now, OfflineCause::AuthenticationTimedOut, disconnect);
         }
-        let outcome = self.outbox.get_mut().and_then(|outbox| outbox.on_deadline(ticket, &mut self.events));
-        outcome.into_iter().for_each(|outcome| self.events.end(ticket, outcome));
+        self.outbox.if_used(|outbox| outbox.on_deadline(ticket, &mut self.events));
     }
 }

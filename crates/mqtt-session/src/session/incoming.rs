@@ -158,7 +158,7 @@ impl Session {
                 }
                 let frame = input.split_to(len).freeze();
                 let version = self.config.version;
-                self.deliver(Message {
+                self.events.push(Event::Message(Message {
                     frame,
                     aliased,
                     version,
@@ -169,7 +169,7 @@ impl Session {
                     retain,
                     dup,
                     receipt,
-                });
+                }));
             }
         }
         Ok(())
