@@ -17,141 +17,98 @@ mqtt_parts::options! {
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Response Information for 5.0 clients that ask for it, to build their response topics from; none.
-    pub response_information: Option<String>,
+    pub response_information: Option<String> = None,
     /// Who knows methods of enhanced authentication; nobody.
-    pub authenticator: Option<Arc<dyn Authenticator>>,
+    pub authenticator: Option<Arc<dyn Authenticator>> = None,
     /// How long a connection may exist without CONNECT, or without the end of its authentication; 10 seconds.
-    pub connect_timeout: Duration,
+    pub connect_timeout: Duration = Duration::from_secs(10),
     /// Largest packet taken, in bytes of the whole packet; 1 MiB. 0 counts as 1.
-    pub packet_size_max: u32,
+    pub packet_size_max: u32 = MIB as u32,
     /// Largest packet taken of a client that is not accepted yet, in bytes of the whole packet; 128 KiB, which holds a
     /// CONNECT with the longest will. [`Config::packet_size_max`] is a bound for it, too.
-    pub connect_size_max: u32,
+    pub connect_size_max: u32 = 128 * 1024,
     /// QoS 1 and 2 messages that a 5.0 client may have unacknowledged; 1024. 0 counts as 1.
-    pub receive_max: u16,
+    pub receive_max: u16 = 1024,
     /// QoS 1 and 2 messages that are sent to one client without its acknowledgement; 1024. 0 counts as 1.
     ///
     /// A lower Receive Maximum of the client wins. [5.0 MQTT-3.3.4-9]
-    pub inflight_max: u16,
+    pub inflight_max: u16 = 1024,
     /// Highest topic alias that a client may use, on each connection; 16. 0 offers none.
-    pub topic_alias_max: u16,
+    pub topic_alias_max: u16 = 16,
     /// Topic aliases that are assigned on one connection, as far as the client takes them; 64. 0 assigns none.
-    pub topic_alias_assigned_max: u16,
+    pub topic_alias_assigned_max: u16 = 64,
     /// Highest QoS of messages from clients, and highest QoS granted; 2.
-    pub qos_max: QoS,
+    pub qos_max: QoS = QoS::ExactlyOnce,
     /// Whether retained messages are taken; true.
-    pub retain_available: bool,
+    pub retain_available: bool = true,
     /// Whether filters may hold wildcards; true.
-    pub wildcard_available: bool,
+    pub wildcard_available: bool = true,
     /// Whether `$share/NAME/FILTER` may be subscribed to; true.
-    pub shared_available: bool,
+    pub shared_available: bool = true,
     /// Whether shared subscriptions are there before 5.0, too, where the standard does not know them; true.
-    pub shared_in_v3: bool,
+    pub shared_in_v3: bool = true,
     /// Whether subscriptions may carry an identifier; true.
-    pub identifiers_available: bool,
+    pub identifiers_available: bool = true,
     /// Server Keep Alive in seconds, which replaces that of 5.0 clients; none.
-    pub server_keep_alive_secs: Option<u16>,
+    pub server_keep_alive_secs: Option<u16> = None,
     /// Longest that a session of a 5.0 client is kept without connection, in seconds; 4,294,967,295 is never ending
     /// and the default.
-    pub session_expiry_secs_max: u32,
+    pub session_expiry_secs_max: u32 = u32::MAX,
     /// How long a session with Clean Session 0 of a client before 5.0 is kept without connection, in seconds;
     /// 4,294,967,295 is never ending and the default.
-    pub session_expiry_v3_secs: u32,
+    pub session_expiry_v3_secs: u32 = u32::MAX,
     /// Longest client identifier taken, in bytes; 1024. At least 23 are always taken. [5.0 MQTT-3.1.3-5]
-    pub client_id_size_max: usize,
+    pub client_id_size_max: usize = 1024,
     /// Connections at one time, without those that are closing; 10,000. One more is closed as soon as it is opened.
-    pub connections_max: usize,
+    pub connections_max: usize = 10_000,
     /// Sessions at one time, with or without connection; 10,000. One more is refused.
-    pub sessions_max: usize,
+    pub sessions_max: usize = 10_000,
     /// Subscriptions of one session; 10,000. One more is refused.
-    pub subscriptions_max: usize,
+    pub subscriptions_max: usize = 10_000,
     /// Subscriptions of all sessions together, in bytes: twice the filter, and 128 for each of its levels; 256 MiB. One
     /// more is refused.
-    pub subscriptions_bytes_max: usize,
+    pub subscriptions_bytes_max: usize = 256 * MIB,
     /// Levels of one topic filter; 128. A deeper one is refused.
-    pub filter_levels_max: usize,
+    pub filter_levels_max: usize = 128,
     /// Retained messages; 10,000. A message that would be one more is refused.
-    pub retained_max: usize,
+    pub retained_max: usize = 10_000,
     /// Retained messages, in bytes of topics, payloads and properties; 64 MiB.
-    pub retained_bytes_max: usize,
+    pub retained_bytes_max: usize = 64 * MIB,
     /// Messages that wait for one session, online or not; 1,048,576.
     ///
     /// A message that finds the queue full is dropped for this session, the queue keeps what it has, and
     /// [`Stats::dropped_queue_full`](crate::Stats::dropped_queue_full) counts it.
-    pub queue_messages_max: usize,
+    pub queue_messages_max: usize = 1024 * 1024,
     /// Messages that wait for one session or for its acknowledgement, in bytes of topics, payloads and properties;
     /// 256 MiB. Past it the newest is dropped, as for [`Config::queue_messages_max`].
-    pub queue_bytes_max: usize,
+    pub queue_bytes_max: usize = 256 * MIB,
     /// Whether QoS 0 messages wait for a session without connection; false.
-    pub queues_qos0_offline: bool,
+    pub queues_qos0_offline: bool = false,
     /// Messages of all sessions together, retained messages and wills, in bytes; 1 GiB.
     ///
     /// A message counts once with all its bytes and 256 beside, until the last session and the last connection that sends
     /// it are done with it, and with 128 bytes for each session that it waits for. What would go past it is dropped for
     /// the session, as for [`Config::queue_messages_max`]; [`Stats::dropped_total_full`](crate::Stats::dropped_total_full)
     /// counts it. A message that is to be retained is refused, and so is a client whose will has no room.
-    pub messages_bytes_max: usize,
+    pub messages_bytes_max: usize = 1024 * MIB,
     /// Acknowledgements and answers that wait to be sent on one connection; 65,536. A client that causes more
     /// without reading them is disconnected.
-    pub control_packets_max: usize,
+    pub control_packets_max: usize = 65_536,
     /// Packets of which a part has come and answers that wait to be sent, of all connections together, in bytes; 256 MiB.
     ///
     /// Past it, a client that has more than 64 KiB of either is disconnected when it sends more.
-    pub buffers_bytes_max: usize,
+    pub buffers_bytes_max: usize = 256 * MIB,
     /// How often the broker publishes what it counts, as retained messages below `$SYS/broker/`. Default: never.
     ///
     /// Less than a second counts as one.
-    pub sys_interval: Option<Duration>,
+    pub sys_interval: Option<Duration> = None,
     /// Who may connect; if it is empty, anyone with any user name and password. None.
-    pub users: Vec<User>,
+    pub users: Vec<User> = Vec::new(),
     /// Whether clients may connect without user name although there are [`Config::users`]; false.
-    pub allows_anonymous: bool,
+    pub allows_anonymous: bool = false,
     /// What is denied; nothing.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Rule> = Vec::new(),
 }
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            response_information: None,
-            authenticator: None,
-            connect_timeout: Duration::from_secs(10),
-            packet_size_max: MIB as u32,
-            connect_size_max: 128 * 1024,
-            receive_max: 1024,
-            inflight_max: 1024,
-            topic_alias_max: 16,
-            topic_alias_assigned_max: 64,
-            qos_max: QoS::ExactlyOnce,
-            retain_available: true,
-            wildcard_available: true,
-            shared_available: true,
-            shared_in_v3: true,
-            identifiers_available: true,
-            server_keep_alive_secs: None,
-            session_expiry_secs_max: u32::MAX,
-            session_expiry_v3_secs: u32::MAX,
-            client_id_size_max: 1024,
-            connections_max: 10_000,
-            sessions_max: 10_000,
-            subscriptions_max: 10_000,
-            subscriptions_bytes_max: 256 * MIB,
-            filter_levels_max: 128,
-            retained_max: 10_000,
-            retained_bytes_max: 64 * MIB,
-            queue_messages_max: 1024 * 1024,
-            queue_bytes_max: 256 * MIB,
-            queues_qos0_offline: false,
-            messages_bytes_max: 1024 * MIB,
-            control_packets_max: 65_536,
-            buffers_bytes_max: 256 * MIB,
-            sys_interval: None,
-            users: Vec::new(),
-            allows_anonymous: false,
-            rules: Vec::new(),
-        }
-    }
 }
 
 impl Config {

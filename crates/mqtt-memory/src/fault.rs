@@ -12,56 +12,42 @@ mqtt_parts::options! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
     /// Longest time that bytes are under way when nothing else delays them.
-    pub latency_max: Duration,
+    pub latency_max: Duration = Duration::from_millis(5),
     /// Bytes are split and merged at any place.
-    pub splits: u8,
+    pub splits: u8 = 0,
     /// One direction stands still for a while.
-    pub stalls: u8,
+    pub stalls: u8 = 0,
     /// The link breaks, at any byte of either direction or at any moment.
-    pub cuts: u8,
+    pub cuts: u8 = 0,
     /// Nothing gets through any more, and neither side is notified.
-    pub silences: u8,
+    pub silences: u8 = 0,
     /// What was under way when the link broke reaches the other side later than the notification of the break.
-    pub late_bytes: u8,
+    pub late_bytes: u8 = 0,
     /// The link takes a few bytes at a time, as if the other side read slowly.
-    pub tight: u8,
+    pub tight: u8 = 0,
     /// The dial is refused.
-    pub refused: u8,
+    pub refused: u8 = 0,
     /// The dial takes seconds.
-    pub slow_dials: u8,
+    pub slow_dials: u8 = 0,
     /// The dial never ends.
-    pub hanging_dials: u8,
+    pub hanging_dials: u8 = 0,
     /// The broker sends messages twice.
-    pub duplicates: u8,
+    pub duplicates: u8 = 0,
     /// The broker answers with an error what it has accepted.
-    pub wrong_codes: u8,
+    pub wrong_codes: u8 = 0,
     /// The broker holds acknowledgements back.
-    pub late_acknowledgements: u8,
+    pub late_acknowledgements: u8 = 0,
 }
 }
 
 impl Faults {
     /// No faults: a network that only takes its time.
-    pub const fn none() -> Faults {
-        Faults {
-            latency_max: Duration::from_millis(5),
-            splits: 0,
-            stalls: 0,
-            cuts: 0,
-            silences: 0,
-            late_bytes: 0,
-            tight: 0,
-            refused: 0,
-            slow_dials: 0,
-            hanging_dials: 0,
-            duplicates: 0,
-            wrong_codes: 0,
-            late_acknowledgements: 0,
-        }
+    pub fn none() -> Faults {
+        Faults::default()
     }
 
     /// A bad network and a broker that keeps to the rules.
-    pub const fn network() -> Faults {
+    pub fn network() -> Faults {
         Faults {
             latency_max: Duration::from_millis(200),
             splits: 40,
@@ -78,7 +64,7 @@ impl Faults {
     }
 
     /// A bad network, and a broker that makes mistakes which a client must survive.
-    pub const fn all() -> Faults {
+    pub fn all() -> Faults {
         Faults { duplicates: 15, wrong_codes: 6, late_acknowledgements: 12, ..Faults::network() }
     }
 }

@@ -28,28 +28,22 @@ mqtt_parts::options! {
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Everything that is left to chance follows from it.
-    pub seed: u64,
+    pub seed: u64 = 0,
     /// What goes wrong, and how often. Default: [`Faults::network`].
-    pub faults: Faults,
+    pub faults: Faults = Faults::network(),
     /// What the broker offers.
-    pub broker: mqtt_broker::Config,
+    pub broker: mqtt_broker::Config = mqtt_broker::Config::default(),
     /// How long one call of [`World::run_until`] may take, in virtual time. Default: a day.
-    pub patience: Duration,
+    pub patience: Duration = Duration::from_secs(24 * 60 * 60),
     /// Records that are kept, the newest ones. Default: 1,048,576. The digest covers all.
-    pub trace_max: usize,
+    pub trace_max: usize = 1024 * 1024,
 }
 }
 
 impl Config {
     /// The defaults for a seed.
     pub fn new(seed: u64) -> Config {
-        Config {
-            seed,
-            faults: Faults::network(),
-            broker: mqtt_broker::Config::default(),
-            patience: Duration::from_secs(24 * 60 * 60),
-            trace_max: 1024 * 1024,
-        }
+        Config { seed, ..Config::default() }
     }
 }
 

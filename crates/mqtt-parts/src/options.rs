@@ -1,11 +1,11 @@
 //! Structs of options, to which a field can be added without breaking whoever fills them in.
 
 /// Makes a struct of options: nobody else can name all of its fields, and each has a setter under its name, as in
-/// `Options::new().field(value)`.
+/// `Options::new().field(value)`. Where each field has a default behind `=`, the struct has them as its `Default`.
 #[macro_export]
 macro_rules! options {
     ($(#[$about:meta])* pub struct $name:ident {
-        $($(#[$about_field:meta])* pub $field:ident: $type:ty,)*
+        $($(#[$about_field:meta])* pub $field:ident: $type:ty $(= $default:expr)?,)*
     }) => {
         $(#[$about])*
         #[non_exhaustive]
@@ -22,5 +22,15 @@ macro_rules! options {
                 self
             })*
         }
+
+        $crate::options! { @default $name { $($field $(= $default)?,)* } }
     };
+    (@default $name:ident { $($field:ident = $default:expr,)* }) => {
+        impl Default for $name {
+            fn default() -> $name {
+                $name { $($field: $default,)* }
+            }
+        }
+    };
+    (@default $name:ident { $($field:ident,)* }) => {};
 }
