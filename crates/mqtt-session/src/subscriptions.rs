@@ -12,12 +12,13 @@ mod ending;
 mod quarantine;
 mod rebuild;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use mqtt_proto::{
-    FilterId, FilterTrie, Filters, Packet, PacketId, PacketKind, Properties, Property, QoS, ReasonCode,
-    SubscribeFilter, SubscribeOptions, TopicFilter, TopicFilters,
+    Filters, Packet, PacketId, Properties, Property, QoS, ReasonCode, SubscribeFilter, SubscribeOptions,
+    TopicFilter, TopicFilters,
 };
 
 use crate::command::Subscribe;
@@ -29,7 +30,7 @@ use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::record::Record;
 use identifiers::Identifiers;
-use request::{Change, Request};
+use request::{Kind, Request};
 
 pub(crate) use identifiers::Naming;
 
@@ -52,17 +53,14 @@ pub(crate) struct Subscriptions {
     identifiers: Identifiers,
     /// Whether the server's session is older than this one, so that others may have given identifiers out.
     is_inherited: bool,
-    filters: FilterTrie,
     /// By filter.
-    wanted: Vec<Option<Wanted>>,
+    wanted: BTreeMap<String, Wanted>,
     queue: VecDeque<Request>,
     /// Requests without an answer, in the order in which they were sent.
     sent: VecDeque<(PacketId, Vec<Request>)>,
     /// Wanted subscriptions that the server has not answered.
     pending: usize,
     quarantined: Vec<Request>,
-    /// Repeated alone on this connection, and not answered.
-    isolated: Option<PacketId>,
 }
 
 #[derive(Debug)]
@@ -92,19 +90,17 @@ impl Subscriptions {
         Subscriptions {
             identifiers: Identifiers::new(),
             is_inherited: false,
-            filters: FilterTrie::new(),
-            wanted: Vec::new(),
+            wanted: BTreeMap::new(),
             queue: VecDeque::new(),
             sent: VecDeque::new(),
             pending: 0,
             quarantined: Vec::new(),
-            isolated: None,
         }
     }
 
     /// Filters that are wanted.
     pub(crate) fn len(&self) -> usize {
-        self.filters.len()
+        self.wanted.len()
     }
 
     /// Requests that were not sent.
@@ -134,23 +130,15 @@ impl Subscriptions {
             return Some(Waits::Decision);
         }
         let mut sent = self.sent.iter().flat_map(|(_, requests)| requests);
-        sent.find(|request| is_meant(request)).map(|request| Waits::Answer(request.answer()))
+        sent.find(|request| is_meant(request)).map(|request| Waits::Answer(request.kind.packets().1))
     }
 
     /// Whether somebody who has that ticket waits for this request.
     fn is_awaited(&self, request: &Request, ticket: Ticket) -> bool {
-        match request.change {
-            Change::Unsubscribe { ticket: own } => own == ticket,
-            // An earlier request for the same filter ends with the last one.
-            Change::Subscribe { order } => self.wanted(request.filter()).is_some_and(|wanted| {
-                wanted.order == order && (order == ticket || wanted.tickets.contains(&ticket))
-            }),
-        }
-    }
-
-    fn wanted(&self, filter: TopicFilter<'_>) -> Option<&Wanted> {
-        let id = self.filters.get(filter)?;
-        self.wanted.get(id.index())?.as_ref()
+        // An earlier request for the same filter ends with the last one.
+        let is_earlier = || self.wanted[&request.filter].tickets.contains(&ticket);
+        self.is_current(request)
+            && (request.ticket == ticket || request.kind == Kind::Subscribe && is_earlier())
     }
 
     /// Whether no request waits for the server.
@@ -159,12 +147,12 @@ impl Subscriptions {
     }
 
     pub(crate) fn status(&self, filter: TopicFilter<'_>) -> Option<SubscriptionStatus> {
-        self.wanted(filter).map(|wanted| wanted.status)
+        self.wanted.get(filter.as_str()).map(|wanted| wanted.status)
     }
 
     /// What names the subscription to a filter in messages, if the server has identifiers.
     pub(crate) fn identifier(&self, filter: TopicFilter<'_>) -> Option<u32> {
-        self.wanted(filter)?.identifier
+        self.wanted.get(filter.as_str())?.identifier
     }
 
     /// Whether this identifier was given out, perhaps to a subscription that is not wanted any more.
@@ -193,44 +181,33 @@ impl Subscriptions {
 
     /// A filter that is new has that identifier.
     fn want(&mut self, ticket: Ticket, subscribe: &Subscribe<'_>, identifier: Option<u32>) {
-        let id = self.filters.insert(subscribe.filter);
-        let status = SubscriptionStatus::Wanted;
-        if self.wanted.len() <= id.index() {
-            self.wanted.resize_with(id.index() + 1, || None);
-        }
-        match &mut self.wanted[id.index()] {
-            Some(wanted) => {
-                self.pending += usize::from(!is_pending(wanted.status));
-                wanted.options = subscribe.options;
-                wanted.status = status;
-                wanted.order = ticket;
-                wanted.tickets.push(ticket);
-            }
-            None => {
-                self.pending += 1;
-                let tickets = alloc::vec![ticket];
-                let options = subscribe.options;
-                let wanted = Wanted { options, identifier, status, order: ticket, tickets, was_sent: false };
-                self.wanted[id.index()] = Some(wanted);
-            }
-        }
-        self.queue.push_back(Request::new(subscribe.filter.as_str(), Change::Subscribe { order: ticket }));
+        let filter = subscribe.filter.as_str();
+        let (options, status, order) = (subscribe.options, SubscriptionStatus::Wanted, ticket);
+        let old = self.remove_wanted(filter);
+        let (identifier, was_sent) =
+            old.as_ref().map_or((identifier, false), |old| (old.identifier, old.was_sent));
+        let mut tickets = old.map(|old| old.tickets).unwrap_or_default();
+        tickets.push(ticket);
+        let wanted = Wanted { options, identifier, status, order, tickets, was_sent };
+        self.wanted.insert(filter.into(), wanted);
+        self.pending += 1;
+        self.queue.push_back(Request::new(filter, ticket, Kind::Subscribe));
     }
 
     /// Wants a filter no more. Requests for it that wait for an answer end.
     pub(crate) fn unsubscribe(&mut self, ticket: Ticket, filter: TopicFilter<'_>, events: &mut Events) {
-        if let Some(wanted) = self.remove(filter) {
+        if let Some(wanted) = self.remove(filter.as_str()) {
             let outcome = Outcome::Rejected(Rejected::Superseded);
             events.end_all(wanted.tickets, outcome);
         }
         self.supersede_quarantined(filter.as_str(), events);
         events.record(Record::Unwanted { ticket, filter: filter.as_str() });
-        self.queue.push_back(Request::new(filter.as_str(), Change::Unsubscribe { ticket }));
+        self.queue.push_back(Request::new(filter.as_str(), ticket, Kind::Unsubscribe));
     }
 
     /// Wants a filter no more that the server does not know of.
     pub(crate) fn forget_filter(&mut self, filter: TopicFilter<'_>, events: &mut Events) {
-        if let Some(wanted) = self.remove(filter) {
+        if let Some(wanted) = self.remove(filter.as_str()) {
             events.record(Record::Dropped { filter: filter.as_str() });
             events.end_all(wanted.tickets, Outcome::Rejected(Rejected::Superseded));
         }
@@ -240,21 +217,20 @@ impl Subscriptions {
     /// Requests to end a subscription that were not answered.
     pub(crate) fn unsubscribes(&self) -> usize {
         let sent = self.sent.iter().flat_map(|(_, requests)| requests);
-        self.queue.iter().chain(sent).filter(|request| !request.is_subscribe()).count()
+        self.queue.iter().chain(sent).filter(|request| request.kind == Kind::Unsubscribe).count()
     }
 
-    fn remove(&mut self, filter: TopicFilter<'_>) -> Option<Wanted> {
-        let id = self.filters.remove(filter)?;
-        let wanted = self.wanted[id.index()].take()?;
+    fn remove(&mut self, filter: &str) -> Option<Wanted> {
+        let wanted = self.remove_wanted(filter)?;
         wanted.identifier.into_iter().for_each(|identifier| self.identifiers.release(identifier));
-        self.pending -= usize::from(is_pending(wanted.status));
-        debug_assert!(self.pending <= self.filters.len(), "what is pending is wanted");
         Some(wanted)
     }
 
-    fn wanted_mut(&mut self, filter: TopicFilter<'_>) -> Option<&mut Wanted> {
-        let id: FilterId = self.filters.get(filter)?;
-        self.wanted.get_mut(id.index())?.as_mut()
+    fn remove_wanted(&mut self, filter: &str) -> Option<Wanted> {
+        let wanted = self.wanted.remove(filter)?;
+        self.pending -= usize::from(is_pending(wanted.status));
+        debug_assert!(self.pending <= self.wanted.len(), "what is pending is wanted");
+        Some(wanted)
     }
 
     /// Appends the next request, if one is due; what the server's terms rule out ends at once.
@@ -263,10 +239,11 @@ impl Subscriptions {
         let Some(first) = self.queue.front() else { return false };
         let is_suspect = emit.config.is_suspect(first.failures);
         let is_quiet = emit.others == 0 && self.sent.is_empty();
-        if self.isolated.is_some() || is_suspect && !is_quiet {
+        if self.is_isolating(emit.config) || is_suspect && !is_quiet {
             return false;
         }
-        let is_subscribe = first.is_subscribe();
+        let kind = first.kind;
+        let is_subscribe = kind == Kind::Subscribe;
         let mut count = 0;
         let mut refused = None;
         let with_identifier =
@@ -284,11 +261,7 @@ impl Subscriptions {
                 .check_size(packet_size(body_len))
                 .and_then(|()| self.check_terms(emit.terms, request));
             let is_suspect = count > 0 && emit.config.is_suspect(request.failures);
-            if request.is_subscribe() != is_subscribe
-                || !self.is_current(request)
-                || is_suspect
-                || fits.is_err()
-            {
+            if request.kind != kind || !self.is_current(request) || is_suspect || fits.is_err() {
                 refused = fits.err();
                 break;
             }
@@ -299,14 +272,12 @@ impl Subscriptions {
             return true;
         }
         let Some(packet_id) = emit.events.ids.take() else { return false };
-        self.isolated = is_suspect.then_some(packet_id);
         let mut requests: Vec<Request> = self.queue.drain(..count).collect();
-        self.put(packet_id, &requests, with_identifier, emit);
-        let kind = if is_subscribe { PacketKind::Subscribe } else { PacketKind::Unsubscribe };
-        emit.events.counters.count_sent(kind);
+        self.put(packet_id, kind, &requests, with_identifier, emit);
+        emit.events.counters.count_sent(kind.packets().0);
         for request in &mut requests {
             request.was_sent = true;
-            if let (true, Some(wanted)) = (request.is_subscribe(), self.wanted_mut(request.filter())) {
+            if let (Kind::Subscribe, Some(wanted)) = (kind, self.wanted.get_mut(&request.filter)) {
                 wanted.status = SubscriptionStatus::Pending;
                 wanted.was_sent = true;
             }
@@ -317,12 +288,8 @@ impl Subscriptions {
 
     /// A subscribe request counts only while it is the last one for its filter.
     fn is_current(&self, request: &Request) -> bool {
-        match request.change {
-            Change::Unsubscribe { .. } => true,
-            Change::Subscribe { order } => {
-                self.wanted(request.filter()).is_some_and(|wanted| wanted.order == order)
-            }
-        }
+        request.kind == Kind::Unsubscribe
+            || self.wanted.get(&request.filter).is_some_and(|wanted| wanted.order == request.ticket)
     }
 
     fn skip_superseded(&mut self) {
@@ -332,11 +299,11 @@ impl Subscriptions {
     }
 
     fn check_terms(&self, terms: &Negotiated, request: &Request) -> Result<(), SessionRefusal> {
-        let filter = request.filter();
-        if request.is_subscribe() && filter.has_wildcard() && !terms.wildcard_available {
+        let (filter, is_subscribe) = (request.filter(), request.kind == Kind::Subscribe);
+        if is_subscribe && filter.has_wildcard() && !terms.wildcard_available {
             return Err(SessionRefusal::WildcardNotSupported);
         }
-        if request.is_subscribe() && filter.is_shared() && !terms.shared_available {
+        if is_subscribe && filter.is_shared() && !terms.shared_available {
             return Err(SessionRefusal::SharedNotSupported);
         }
         Ok(())
@@ -350,46 +317,62 @@ impl Subscriptions {
 
     /// A request that goes nowhere ends, and with it the wish for its filter.
     fn end_request(&mut self, request: &Request, outcome: Outcome, events: &mut Events) {
-        match request.change {
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, outcome);
-            }
-            Change::Subscribe { .. } => {
-                events.record(Record::Dropped { filter: request.filter().as_str() });
-                let wanted = self.remove(request.filter());
-                let tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
-                if let (Outcome::Rejected(why), true) = (outcome, tickets.is_empty()) {
-                    events.push(Event::SubscriptionRefused { filter: request.filter().as_str().into(), why });
-                }
-                events.end_all(tickets, outcome);
+        match request.kind {
+            Kind::Unsubscribe => end_unsubscribe(request, outcome, events),
+            Kind::Subscribe => {
+                events.record(Record::Dropped { filter: &request.filter });
+                let wanted = self.remove(&request.filter);
+                let mut tickets = wanted.map(|wanted| wanted.tickets).unwrap_or_default();
+                end_subscribe(&request.filter, &mut tickets, outcome, events);
             }
         }
     }
 
     /// An identifier belongs to all filters of a packet.
-    fn put(&self, packet_id: PacketId, requests: &[Request], with_identifier: bool, emit: &mut Emit<'_>) {
-        let options = |filter| self.wanted(filter).map(|wanted| wanted.options).unwrap_or_default();
-        let first = requests.first().filter(|_| with_identifier).map(Request::filter);
-        let identifier =
-            first.and_then(|filter| self.identifier(filter)).map(Property::SubscriptionIdentifier);
+    fn put(
+        &self,
+        packet_id: PacketId,
+        kind: Kind,
+        requests: &[Request],
+        with_identifier: bool,
+        emit: &mut Emit<'_>,
+    ) {
+        let wanted: Vec<&Wanted> =
+            requests.iter().filter_map(|request| self.wanted.get(&request.filter)).collect();
+        let identifier = wanted.first().filter(|_| with_identifier).and_then(|wanted| wanted.identifier);
+        let identifier = identifier.map(Property::SubscriptionIdentifier);
         let properties = Properties::new(identifier.as_slice());
-        if requests.iter().any(Request::is_subscribe) {
-            let filters: Vec<_> = requests
-                .iter()
-                .map(Request::filter)
-                .map(|filter| SubscribeFilter { filter, options: options(filter) })
-                .collect();
-            let filters = Filters::new(&filters);
-            let packet = Packet::Subscribe(mqtt_proto::Subscribe { packet_id, properties, filters });
-            emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
-        } else {
-            let filters: Vec<_> = requests.iter().map(Request::filter).collect();
-            let filters = TopicFilters::new(&filters);
-            let packet = Packet::Unsubscribe(mqtt_proto::Unsubscribe { packet_id, properties, filters });
-            emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
-        }
+        let filters: Vec<TopicFilter<'_>> = requests.iter().map(Request::filter).collect();
+        let with_options: Vec<SubscribeFilter<'_>> = filters
+            .iter()
+            .zip(&wanted)
+            .map(|(filter, wanted)| SubscribeFilter { filter: *filter, options: wanted.options })
+            .collect();
+        let packet = match kind {
+            Kind::Subscribe => {
+                let filters = Filters::new(&with_options);
+                Packet::Subscribe(mqtt_proto::Subscribe { packet_id, properties, filters })
+            }
+            Kind::Unsubscribe => {
+                let filters = TopicFilters::new(&filters);
+                Packet::Unsubscribe(mqtt_proto::Unsubscribe { packet_id, properties, filters })
+            }
+        };
+        emit.out.put(&packet, emit.config.version).expect("checked when it was accepted");
     }
+}
+
+fn end_unsubscribe(request: &Request, outcome: Outcome, events: &mut Events) {
+    events.record(Record::Unsubscribed { ticket: request.ticket });
+    events.end(request.ticket, outcome);
+}
+
+/// Ends the requests for a filter. A refusal that none of them waits for is an event.
+fn end_subscribe(filter: &str, tickets: &mut Vec<Ticket>, outcome: Outcome, events: &mut Events) {
+    if let (Outcome::Rejected(why), true) = (outcome, tickets.is_empty()) {
+        events.push(Event::SubscriptionRefused { filter: filter.into(), why });
+    }
+    events.end_all(tickets.drain(..), outcome);
 }
 
 /// Size in bytes of a packet whose fixed header announces `body_len`.

@@ -2,26 +2,22 @@
 
 use alloc::vec::Vec;
 
-use mqtt_proto::ReasonCode;
-
-use super::request::{Change, Request};
-use super::{SubscriptionStatus, Subscriptions, is_pending};
+use super::request::{Kind, Request};
+use super::{SubscriptionStatus, Subscriptions, end_unsubscribe, is_pending};
 use crate::error::{Indeterminate, Rejected};
 use crate::event::Outcome;
-use crate::events::Events;
-use crate::record::Record;
+use crate::events::{DONE, Events};
 
 impl Subscriptions {
     /// The connection is gone: requests without an answer are to be sent again, in their order.
     pub(crate) fn on_connection_lost(&mut self, events: &mut Events) {
-        self.isolated = None;
         while let Some((packet_id, requests)) = self.sent.pop_back() {
             events.ids.release(packet_id);
             for request in requests.into_iter().rev() {
                 self.queue.push_front(request);
             }
         }
-        for wanted in self.wanted.iter_mut().flatten() {
+        for wanted in self.wanted.values_mut() {
             if wanted.status == SubscriptionStatus::Pending {
                 wanted.status = SubscriptionStatus::Wanted;
             }
@@ -30,13 +26,16 @@ impl Subscriptions {
 
     /// The session has ended with its connection: nothing is subscribed there any more.
     pub(crate) fn end_unsubscribes(&mut self, events: &mut Events) {
-        self.queue.retain(|request| match request.change {
-            Change::Subscribe { .. } => true,
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, Outcome::Done(ReasonCode::Success));
-                false
+        self.end_queued_unsubscribes(|_| DONE, events);
+    }
+
+    fn end_queued_unsubscribes(&mut self, outcome: impl Fn(&Request) -> Outcome, events: &mut Events) {
+        self.queue.retain(|request| {
+            let is_ended = request.kind == Kind::Unsubscribe;
+            if is_ended {
+                end_unsubscribe(request, outcome(request), events);
             }
+            !is_ended
         });
     }
 
@@ -56,34 +55,24 @@ impl Subscriptions {
 
     fn ask_again(&mut self, is_meant: impl Fn(SubscriptionStatus) -> bool) {
         let mut asked = Vec::new();
-        for (id, filter) in self.filters.iter() {
-            let Some(wanted) = self.wanted[id.index()].as_mut() else { continue };
-            let is_quarantined =
-                self.quarantined.iter().any(|request| request.change.ticket() == wanted.order);
+        for (filter, wanted) in &mut self.wanted {
+            let is_quarantined = self.quarantined.iter().any(|request| request.ticket == wanted.order);
             if !is_meant(wanted.status) || is_quarantined {
                 continue;
             }
             self.pending += usize::from(!is_pending(wanted.status));
             wanted.status = SubscriptionStatus::Wanted;
-            asked.push((wanted.order, filter));
+            asked.push(Request::new(filter, wanted.order, Kind::Subscribe));
         }
-        asked.sort_unstable();
-        let asked = asked.into_iter();
-        self.queue.extend(asked.map(|(order, filter)| Request::new(filter, Change::Subscribe { order })));
+        asked.sort_unstable_by_key(|request| request.ticket);
+        self.queue.extend(asked);
     }
 
     /// The client stops for good: what waits for an answer is reported, the wanted set stays.
     pub(crate) fn on_stopped(&mut self, events: &mut Events) {
         self.restore_quarantined();
-        self.queue.retain(|request| match request.change {
-            Change::Subscribe { .. } => true,
-            Change::Unsubscribe { ticket } => {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, stopped(request.was_sent));
-                false
-            }
-        });
-        for wanted in self.wanted.iter_mut().flatten() {
+        self.end_queued_unsubscribes(|request| stopped(request.was_sent), events);
+        for wanted in self.wanted.values_mut() {
             let outcome = stopped(core::mem::take(&mut wanted.was_sent));
             for ticket in wanted.tickets.drain(..) {
                 events.end(ticket, outcome);

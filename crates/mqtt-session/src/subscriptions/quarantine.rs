@@ -2,20 +2,23 @@
 
 use alloc::vec::Vec;
 
-use mqtt_proto::PacketKind;
-
-use super::Subscriptions;
-use super::request::{Change, Request};
+use super::request::{Kind, Request};
+use super::{Subscriptions, end_unsubscribe};
 use crate::config::Config;
 use crate::error::Indeterminate;
 use crate::event::{Break, Event, Outcome, Ticket};
 use crate::events::Events;
-use crate::record::Record;
 
 impl Subscriptions {
+    /// Whether a suspect was sent alone, and its answer is awaited.
+    pub(super) fn is_isolating(&self, config: &Config) -> bool {
+        let sent = self.sent.front().into_iter().flat_map(|(_, requests)| requests);
+        sent.into_iter().any(|request| config.is_suspect(request.failures))
+    }
+
     /// Whether nothing else is to be sent: a suspect was sent alone, or is the next to be.
     pub(crate) fn wants_quiet(&self, config: &Config) -> bool {
-        self.isolated.is_some() || self.queue.front().is_some_and(|first| config.is_suspect(first.failures))
+        self.is_isolating(config) || self.queue.front().is_some_and(|first| config.is_suspect(first.failures))
     }
 
     /// Requests sent and not answered.
@@ -31,10 +34,8 @@ impl Subscriptions {
                 core::mem::take(requests).into_iter().partition(|request| request.failures >= limit);
             *requests = left;
             for request in Vec::<Request>::into_iter(over) {
-                let packet =
-                    if request.is_subscribe() { PacketKind::Subscribe } else { PacketKind::Unsubscribe };
-                let report = broken.report(packet, request.failures);
-                events.push(Event::Quarantined { ticket: request.change.ticket(), report });
+                let report = broken.report(request.kind.packets().0, request.failures);
+                events.push(Event::Quarantined { ticket: request.ticket, report });
                 self.quarantined.push(request);
             }
         }
@@ -71,9 +72,8 @@ impl Subscriptions {
     pub(super) fn supersede_quarantined(&mut self, filter: &str, events: &mut Events) {
         self.quarantined.retain(|request| {
             let is_superseded = request.filter == filter;
-            if let (Change::Unsubscribe { ticket }, true) = (request.change, is_superseded) {
-                events.record(Record::Unsubscribed { ticket });
-                events.end(ticket, Outcome::Indeterminate(Indeterminate::GivenUp));
+            if is_superseded && request.kind == Kind::Unsubscribe {
+                end_unsubscribe(request, Outcome::Indeterminate(Indeterminate::GivenUp), events);
             }
             !is_superseded
         });

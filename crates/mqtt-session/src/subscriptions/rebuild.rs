@@ -33,7 +33,7 @@ impl Subscriptions {
                 self.want(ticket, &Subscribe { filter, options }, identifier);
             }
             Record::Granted { ticket, code, filter: text } => {
-                let wanted = self.wanted_mut(filter(text)?);
+                let wanted = self.wanted.get_mut(filter(text)?.as_str());
                 let wanted = wanted.filter(|wanted| wanted.order == ticket && is_pending(wanted.status));
                 let Some(wanted) = wanted else { return Ok(()) };
                 wanted.status =
@@ -44,14 +44,14 @@ impl Subscriptions {
             }
             Record::Unwanted { ticket, filter: text } => self.unsubscribe(ticket, filter(text)?, events),
             Record::Unsubscribed { ticket } => self.forget_request(ticket),
-            Record::Dropped { filter: text } => _ = self.remove(filter(text)?),
+            Record::Dropped { filter: text } => _ = self.remove(filter(text)?.as_str()),
             _ => {}
         }
         Ok(())
     }
 
     fn forget_request(&mut self, ticket: Ticket) {
-        if let Some(index) = self.queue.iter().position(|request| request.change.ticket() == ticket) {
+        if let Some(index) = self.queue.iter().position(|request| request.ticket == ticket) {
             self.queue.remove(index);
         }
     }

@@ -9,49 +9,38 @@ use crate::event::Ticket;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) filter: String,
-    pub(super) change: Change,
+    /// Names the request. The options of a subscription are those of `wanted`, unless a later request has taken its
+    /// place there.
+    pub(super) ticket: Ticket,
+    pub(super) kind: Kind,
     /// Whether the server may know of it.
     pub(super) was_sent: bool,
     /// Connections in a row that broke while it was under way.
     pub(super) failures: u8,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
-    /// The options are those of `wanted`, unless another request has taken its place.
-    Subscribe {
-        order: Ticket,
-    },
-    Unsubscribe {
-        ticket: Ticket,
-    },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Subscribe,
+    Unsubscribe,
 }
 
-impl Change {
-    /// Names the request.
-    pub(super) const fn ticket(self) -> Ticket {
+impl Kind {
+    /// The packet that asks, and the one by which the server answers.
+    pub(super) const fn packets(self) -> (PacketKind, PacketKind) {
         match self {
-            Change::Subscribe { order } => order,
-            Change::Unsubscribe { ticket } => ticket,
+            Kind::Subscribe => (PacketKind::Subscribe, PacketKind::Suback),
+            Kind::Unsubscribe => (PacketKind::Unsubscribe, PacketKind::Unsuback),
         }
     }
 }
 
 impl Request {
-    pub(super) fn new(filter: &str, change: Change) -> Request {
-        Request { filter: filter.into(), change, was_sent: false, failures: 0 }
+    pub(super) fn new(filter: &str, ticket: Ticket, kind: Kind) -> Request {
+        Request { filter: filter.into(), ticket, kind, was_sent: false, failures: 0 }
     }
 
     pub(super) fn filter(&self) -> TopicFilter<'_> {
         TopicFilter::new(&self.filter).expect("it was a filter when it was accepted")
-    }
-
-    /// The packet by which the server answers.
-    pub(super) fn answer(&self) -> PacketKind {
-        if self.is_subscribe() { PacketKind::Suback } else { PacketKind::Unsuback }
-    }
-
-    pub(super) fn is_subscribe(&self) -> bool {
-        matches!(self.change, Change::Subscribe { .. })
     }
 }
