@@ -289,7 +289,7 @@ fn a_refusal_ends_the_dialogue() {
     talk.server_says("CONNACK 0x87");
     talk.events([
         "offline: the server refused the connection: not authorized (0x87); stop",
-        "ended 1 rejected Offline(Refused(ServerRefusal { reason: NotAuthorized }))",
+        "ended 1 rejected Offline(Refused(NotAuthorized))",
     ]);
 }
 

@@ -1,16 +1,17 @@
 //! CONNACK that says no: what kind of trouble it is, and whether the client tries again.
 
+use mqtt_client::ConnectErrorKind;
 use mqtt_proto::{
     PacketKind, ReasonCode,
     Version::{V3_1_1, V5_0},
 };
-use mqtt_session::{Event, OfflineCause, Outcome, Reconnect, Rejected, ServerRefusal, ServerRefusalKind};
+use mqtt_session::{Event, OfflineCause, Outcome, Reconnect, Rejected};
 
 use crate::harness::{BOTH, Talk, clean};
-use ServerRefusalKind::{BadCredentials, BadIdentifier, BadVersion, NotAuthorized, ServerUnavailable};
+use ConnectErrorKind::{BadCredentials, BadIdentifier, BadVersion, NotAuthorized, ServerUnavailable};
 
 /// Code, kind of trouble, whether it is tried again.
-const REFUSALS: [(u8, ServerRefusalKind, bool); 21] = [
+const REFUSALS: [(u8, ConnectErrorKind, bool); 21] = [
     (0x80, ServerUnavailable, true),
     (0x81, ServerUnavailable, false),
     (0x82, ServerUnavailable, false),
@@ -35,7 +36,7 @@ const REFUSALS: [(u8, ServerRefusalKind, bool); 21] = [
 ];
 
 /// Return code, the reason code of the same meaning, kind of trouble, whether it is tried again.
-const RETURN_CODES: [(u8, ReasonCode, ServerRefusalKind, bool); 5] = [
+const RETURN_CODES: [(u8, ReasonCode, ConnectErrorKind, bool); 5] = [
     (1, ReasonCode::UnsupportedProtocolVersion, BadVersion, false),
     (2, ReasonCode::ClientIdentifierNotValid, BadIdentifier, false),
     (3, ReasonCode::ServerUnavailable, ServerUnavailable, true),
@@ -44,15 +45,13 @@ const RETURN_CODES: [(u8, ReasonCode, ServerRefusalKind, bool); 5] = [
 ];
 
 /// What a CONNACK of these bytes leads to: the refusal, and whether a further attempt is planned.
-fn refuse(talk: &mut Talk, connack: &[u8]) -> (ServerRefusal, bool) {
+fn refuse(talk: &mut Talk, connack: &[u8]) -> (OfflineCause, bool) {
     talk.opened();
     talk.take_bytes();
     talk.server_sends(connack);
     talk.sends_nothing();
     match talk.next_event() {
-        Some(Event::Offline { cause: OfflineCause::Refused(refusal), retry_at }) => {
-            (refusal, retry_at.is_some())
-        }
+        Some(Event::Offline { cause, retry_at }) => (cause, retry_at.is_some()),
         other => panic!("{other:?}"),
     }
 }
@@ -72,9 +71,10 @@ fn each_reason_code_has_its_class_and_only_passing_trouble_is_retried() {
     assert_eq!(legal.count(), REFUSALS.len());
     for (code, class, is_retried) in REFUSALS {
         let mut talk = persistent(V5_0);
-        let (refusal, retry) = refuse(&mut talk, &[0x20, 3, 0, code, 0]);
-        assert_eq!((refusal.reason.byte(), refusal.kind(), retry), (code, class, is_retried), "0x{code:02x}");
-        assert_eq!(refusal.is_permanent(), !is_retried);
+        let (cause, retry) = refuse(&mut talk, &[0x20, 3, 0, code, 0]);
+        let OfflineCause::Refused(reason) = cause else { panic!("{cause:?}") };
+        assert_eq!((reason.byte(), cause.into(), retry), (code, class, is_retried), "0x{code:02x}");
+        assert_eq!(cause.is_permanent(), !is_retried);
         assert_eq!(
             talk.take_events().len(),
             usize::from(!is_retried),
@@ -87,8 +87,9 @@ fn each_reason_code_has_its_class_and_only_passing_trouble_is_retried() {
 fn each_return_code_has_its_class_and_only_passing_trouble_is_retried() {
     for (code, reason, class, is_retried) in RETURN_CODES {
         let mut talk = persistent(V3_1_1);
-        let (refusal, retry) = refuse(&mut talk, &[0x20, 2, 0, code]);
-        assert_eq!((refusal.reason, refusal.kind(), retry), (reason, class, is_retried), "{code}");
+        let (cause, retry) = refuse(&mut talk, &[0x20, 2, 0, code]);
+        assert_eq!(cause, OfflineCause::Refused(reason));
+        assert_eq!((ConnectErrorKind::from(cause), retry), (class, is_retried), "{code}");
     }
 }
 
@@ -98,7 +99,7 @@ fn a_first_connection_that_is_refused_is_not_retried_unless_wanted() {
         let mut talk = Talk::new(clean(version));
         let ticket = talk.connect();
         talk.accept("CONNACK 0x88");
-        let cause = OfflineCause::Refused(ServerRefusal { reason: ReasonCode::ServerUnavailable });
+        let cause = OfflineCause::Refused(ReasonCode::ServerUnavailable);
         assert_eq!(talk.next_event(), Some(Event::Offline { cause, retry_at: None }));
         match talk.next_event() {
             Some(Event::Ended { ticket: ended, outcome }) => {
@@ -148,7 +149,7 @@ fn a_refusal_in_the_words_of_3_1_1_is_understood_in_5_0() {
     for (code, reason, class, _) in RETURN_CODES {
         let mut talk = Talk::new(clean(V5_0));
         talk.connect();
-        let (refusal, _) = refuse(&mut talk, &[0x20, 2, 0, code]);
-        assert_eq!((refusal.reason, refusal.kind()), (reason, class));
+        let (cause, _) = refuse(&mut talk, &[0x20, 2, 0, code]);
+        assert_eq!((cause, ConnectErrorKind::from(cause)), (OfflineCause::Refused(reason), class));
     }
 }

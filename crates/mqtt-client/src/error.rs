@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use mqtt_proto::{ReasonCode, TopicError};
-use mqtt_session::{Indeterminate, OfflineCause, Rejected, ServerRefusalKind, SessionRefusal};
+use mqtt_session::{Indeterminate, OfflineCause, Rejected, SessionRefusal};
 use mqtt_store::StoreError;
 use thiserror::Error;
 
@@ -137,24 +137,7 @@ impl ConnectError {
 
     /// Its kind.
     pub fn kind(&self) -> ConnectErrorKind {
-        let ConnectCause::Offline(cause) = &self.cause else { return ConnectErrorKind::Options };
-        match cause {
-            OfflineCause::Refused(refusal) => match refusal.kind() {
-                ServerRefusalKind::BadVersion => ConnectErrorKind::BadVersion,
-                ServerRefusalKind::BadIdentifier => ConnectErrorKind::BadIdentifier,
-                ServerRefusalKind::ServerUnavailable => ConnectErrorKind::ServerUnavailable,
-                ServerRefusalKind::BadCredentials => ConnectErrorKind::BadCredentials,
-                ServerRefusalKind::NotAuthorized => ConnectErrorKind::NotAuthorized,
-            },
-            OfflineCause::ServerDisconnected(ReasonCode::NotAuthorized | ReasonCode::SessionTakenOver) => {
-                ConnectErrorKind::NotAuthorized
-            }
-            OfflineCause::PeerFault(_) | OfflineCause::AuthenticationAborted => ConnectErrorKind::ServerFault,
-            OfflineCause::Requested => ConnectErrorKind::Disconnected,
-            OfflineCause::DriverGone => ConnectErrorKind::DriverGone,
-            OfflineCause::StoreFailed => ConnectErrorKind::StoreFailed,
-            _ => ConnectErrorKind::ServerUnavailable,
-        }
+        self.cause().map_or(ConnectErrorKind::Options, ConnectErrorKind::from)
     }
 
     /// Why the connection ended; none if it was never tried.
@@ -173,9 +156,32 @@ impl ConnectError {
     /// The reason code with which the server refused the connection or ended it.
     pub fn reason_code(&self) -> Option<ReasonCode> {
         match self.cause()? {
-            OfflineCause::Refused(refusal) => Some(refusal.reason),
-            OfflineCause::ServerDisconnected(reason) => Some(reason),
+            OfflineCause::Refused(reason) | OfflineCause::ServerDisconnected(reason) => Some(reason),
             _ => None,
+        }
+    }
+}
+
+impl From<OfflineCause> for ConnectErrorKind {
+    fn from(cause: OfflineCause) -> ConnectErrorKind {
+        match cause {
+            OfflineCause::Refused(reason) => match reason {
+                ReasonCode::UnsupportedProtocolVersion => ConnectErrorKind::BadVersion,
+                ReasonCode::ClientIdentifierNotValid => ConnectErrorKind::BadIdentifier,
+                ReasonCode::BadUserNameOrPassword | ReasonCode::BadAuthenticationMethod => {
+                    ConnectErrorKind::BadCredentials
+                }
+                ReasonCode::NotAuthorized | ReasonCode::Banned => ConnectErrorKind::NotAuthorized,
+                _ => ConnectErrorKind::ServerUnavailable,
+            },
+            OfflineCause::ServerDisconnected(ReasonCode::NotAuthorized | ReasonCode::SessionTakenOver) => {
+                ConnectErrorKind::NotAuthorized
+            }
+            OfflineCause::PeerFault(_) | OfflineCause::AuthenticationAborted => ConnectErrorKind::ServerFault,
+            OfflineCause::Requested => ConnectErrorKind::Disconnected,
+            OfflineCause::DriverGone => ConnectErrorKind::DriverGone,
+            OfflineCause::StoreFailed => ConnectErrorKind::StoreFailed,
+            _ => ConnectErrorKind::ServerUnavailable,
         }
     }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-use crate::authentication::AuthStep;
+use crate::authentication::{AuthStage, AuthStep};
 use crate::event::Ticket;
 use crate::lazy::unused;
 
@@ -31,15 +31,15 @@ pub(crate) enum Turn {
 pub(crate) struct Dialogue {
     /// Questions that were asked.
     steps: u64,
-    turn: Turn,
+    pub(crate) turn: Turn,
     /// What the client says first on this connection.
-    first: Secret,
-    /// Who has asked for another authentication.
-    ticket: Option<Ticket>,
+    pub(crate) first: Secret,
+    /// Who has asked for another authentication, on a connection that is online.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Wiped when it is forgotten, and not shown.
-struct Secret(Vec<u8>);
+pub(crate) struct Secret(pub(crate) Vec<u8>);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,24 +60,13 @@ impl Dialogue {
         Dialogue { steps: 0, turn: Turn::Nobody, first: Secret(Vec::new()), ticket: None }
     }
 
-    pub(crate) fn turn(&self) -> Turn {
-        self.turn
-    }
-
-    /// What the client says first.
-    pub(crate) fn first(&self) -> &[u8] {
-        &self.first.0
-    }
-
-    /// A dialogue begins, for the one who has asked for it or for the next connection.
-    pub(crate) fn begin(&mut self, ticket: Option<Ticket>) -> AuthStep {
-        self.ticket = ticket;
-        self.ask(Turn::Begin)
-    }
-
     /// The application has the word.
-    pub(crate) fn ask(&mut self, turn: Turn) -> AuthStep {
-        self.turn = turn;
+    pub(crate) fn ask(&mut self, stage: &AuthStage) -> AuthStep {
+        self.turn = match stage {
+            AuthStage::Begin => Turn::Begin,
+            AuthStage::Challenge(_) => Turn::Challenge,
+            AuthStage::Verdict(_) => Turn::Verdict,
+        };
         self.steps += 1;
         AuthStep(self.steps)
     }
@@ -87,24 +76,9 @@ impl Dialogue {
         step.0 == self.steps && !matches!(self.turn, Turn::Nobody | Turn::Server)
     }
 
-    /// Whether somebody has asked for this dialogue on a connection that is online.
-    pub(crate) fn is_repeated(&self) -> bool {
-        self.ticket.is_some()
-    }
-
-    /// Whether this is the dialogue that was asked for under that ticket.
-    pub(crate) fn is_of(&self, ticket: Ticket) -> bool {
-        self.ticket == Some(ticket)
-    }
-
     /// The first word, which goes into CONNECT; then the server has the word.
     pub(crate) fn say_first(&mut self, data: Vec<u8>) {
         self.first = Secret(data);
-        self.turn = Turn::Server;
-    }
-
-    /// The server has the word.
-    pub(crate) fn pass_on(&mut self) {
         self.turn = Turn::Server;
     }
 

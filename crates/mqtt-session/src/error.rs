@@ -186,9 +186,9 @@ pub enum OfflineCause {
     /// No CONNACK came within `network_timeout`.
     #[error("the server sent no CONNACK in time")]
     ConnackTimedOut,
-    /// The server refused the connection.
-    #[error("{0}")]
-    Refused(ServerRefusal),
+    /// The server refused the connection; return codes of 3.x are translated to the code of the same meaning.
+    #[error("the server refused the connection: {0}")]
+    Refused(ReasonCode),
     /// The transport was closed or failed under way.
     #[error("the connection was lost")]
     TransportClosed,
@@ -272,58 +272,6 @@ impl PeerFault {
     }
 }
 
-/// A refused connection: what the server said, and what kind of trouble that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the server refused the connection: {reason}")]
-pub struct ServerRefusal {
-    /// What the server said; return codes of 3.x are translated to the code of the same meaning.
-    pub reason: ReasonCode,
-}
-
-/// The kinds of trouble behind a refused connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerRefusalKind {
-    /// The server does not speak this version.
-    BadVersion,
-    /// The server does not take this client identifier.
-    BadIdentifier,
-    /// The server cannot take this connection now, or cannot take what it asks for.
-    ServerUnavailable,
-    /// User name or password are wrong.
-    BadCredentials,
-    /// This client may not connect.
-    NotAuthorized,
-}
-
-impl ServerRefusal {
-    /// What kind of trouble it is.
-    pub const fn kind(self) -> ServerRefusalKind {
-        match self.reason {
-            ReasonCode::UnsupportedProtocolVersion => ServerRefusalKind::BadVersion,
-            ReasonCode::ClientIdentifierNotValid => ServerRefusalKind::BadIdentifier,
-            ReasonCode::BadUserNameOrPassword | ReasonCode::BadAuthenticationMethod => {
-                ServerRefusalKind::BadCredentials
-            }
-            ReasonCode::NotAuthorized | ReasonCode::Banned => ServerRefusalKind::NotAuthorized,
-            _ => ServerRefusalKind::ServerUnavailable,
-        }
-    }
-
-    /// Whether trying again with the same configuration is pointless.
-    pub const fn is_permanent(self) -> bool {
-        !matches!(
-            self.reason,
-            ReasonCode::UnspecifiedError
-                | ReasonCode::ImplementationSpecificError
-                | ReasonCode::ServerUnavailable
-                | ReasonCode::ServerBusy
-                | ReasonCode::QuotaExceeded
-                | ReasonCode::UseAnotherServer
-                | ReasonCode::ConnectionRateExceeded
-        )
-    }
-}
-
 impl OfflineCause {
     /// Whether trying again with the same configuration is pointless.
     ///
@@ -335,7 +283,16 @@ impl OfflineCause {
             | OfflineCause::AuthenticationAborted
             | OfflineCause::DriverGone
             | OfflineCause::StoreFailed => true,
-            OfflineCause::Refused(refusal) => refusal.is_permanent(),
+            OfflineCause::Refused(reason) => !matches!(
+                reason,
+                ReasonCode::UnspecifiedError
+                    | ReasonCode::ImplementationSpecificError
+                    | ReasonCode::ServerUnavailable
+                    | ReasonCode::ServerBusy
+                    | ReasonCode::QuotaExceeded
+                    | ReasonCode::UseAnotherServer
+                    | ReasonCode::ConnectionRateExceeded
+            ),
             OfflineCause::ServerDisconnected(reason) => {
                 matches!(
                     reason,
@@ -345,9 +302,7 @@ impl OfflineCause {
             _ => false,
         }
     }
-}
 
-impl OfflineCause {
     /// Whether the connection broke, in a way that something which was under way may have brought about.
     pub const fn is_abrupt(&self) -> bool {
         match self {

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use mqtt_parts::{Deadlines, Instant, PacketIds};
+use mqtt_parts::{Deadlines, PacketIds};
 use mqtt_proto::ReasonCode;
 
 use crate::event::{Event, Outcome, Ticket};
@@ -19,7 +19,8 @@ use crate::stats::Counters;
 #[derive(Debug)]
 pub(crate) struct Events {
     queue: VecDeque<Queued>,
-    deadlines: Lazy<Deadlines<Ticket>>,
+    /// Of operations that have not ended.
+    pub(crate) deadlines: Lazy<Deadlines<Ticket>>,
     /// What has to be remembered, if anything has.
     journal: Option<Box<Journal>>,
     /// Identifiers of messages and requests that have not ended.
@@ -121,20 +122,6 @@ impl Events {
         if let Some(journal) = &mut self.journal {
             journal.record(&record);
         }
-    }
-
-    /// Sets or replaces the deadline of an operation that has not ended.
-    pub(crate) fn set_deadline(&mut self, ticket: Ticket, at: Instant) {
-        self.deadlines.get_or_init().set(ticket, at);
-    }
-
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
-    }
-
-    /// The next operation whose deadline has passed; its deadline is removed.
-    pub(crate) fn pop_passed(&mut self, now: Instant) -> Option<Ticket> {
-        self.deadlines.get_mut()?.pop_passed(now)
     }
 }
 

@@ -76,9 +76,7 @@ pub use command::{Command, Disconnect, Publish, RefusedCommand, Subscribe};
 pub use config::{
     Config, Credentials, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, SessionLoss, Will,
 };
-pub use error::{
-    Indeterminate, OfflineCause, PeerFault, Rejected, ServerRefusal, ServerRefusalKind, SessionRefusal,
-};
+pub use error::{Indeterminate, OfflineCause, PeerFault, Rejected, SessionRefusal};
 pub use event::{Event, Message, Outcome, QuarantineReport, Receipt, Ticket};
 pub use explain::{Explanation, Waits};
 pub use input::Input;

@@ -5,11 +5,10 @@
 use alloc::string::String;
 
 use mqtt_parts::{Instant, TransmitBuf};
-use mqtt_proto::{Connack, PACKET_SIZE_MAX, PacketKind, QoS};
+use mqtt_proto::{PACKET_SIZE_MAX, PacketKind, Properties, QoS};
 
 use crate::config::Config;
 use crate::error::SessionRefusal;
-use crate::event::{Outcome, Ticket};
 use crate::events::Events;
 
 /// The terms of the connection that is online.
@@ -42,32 +41,13 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// The terms as they are before the server has said anything.
-    pub(crate) fn from_config(config: &Config) -> Negotiated {
-        Negotiated {
-            keep_alive_secs: config.keep_alive_secs,
-            in_flight_max: config.window(),
-            packet_size_max: PACKET_SIZE_MAX,
-            qos_max: QoS::ExactlyOnce,
-            retain_available: true,
-            wildcard_available: true,
-            shared_available: true,
-            subscription_id_available: config.version.has_properties(),
-            topic_aliases_max: 0,
-            session_expiry_secs: config.requested_expiry_secs(),
-            response_information: None,
-            assigned_client_id: None,
-        }
-    }
-
-    /// The terms that a CONNACK sets.
-    pub(crate) fn from_connack(config: &Config, connack: &Connack<'_>) -> Negotiated {
-        let properties = &connack.properties;
-        let defaults = Negotiated::from_config(config);
+    /// The terms that the properties of a CONNACK set; without any, as they are before the server has said anything.
+    pub(crate) fn new(config: &Config, properties: &Properties<'_>) -> Negotiated {
         let is_available = |value: Option<u8>| value.is_none_or(|value| value != 0);
+        let expiry_secs = properties.session_expiry_interval();
         Negotiated {
-            keep_alive_secs: properties.server_keep_alive().unwrap_or(defaults.keep_alive_secs),
-            in_flight_max: properties.receive_maximum().unwrap_or(u16::MAX).min(defaults.in_flight_max),
+            keep_alive_secs: properties.server_keep_alive().unwrap_or(config.keep_alive_secs),
+            in_flight_max: properties.receive_maximum().unwrap_or(u16::MAX).min(config.window()),
             packet_size_max: properties.maximum_packet_size().unwrap_or(PACKET_SIZE_MAX).min(PACKET_SIZE_MAX),
             qos_max: properties.maximum_qos().and_then(QoS::from_bits).unwrap_or(QoS::ExactlyOnce),
             retain_available: is_available(properties.retain_available()),
@@ -76,7 +56,7 @@ impl Negotiated {
             subscription_id_available: config.version.has_properties()
                 && is_available(properties.subscription_identifier_available()),
             topic_aliases_max: properties.topic_alias_maximum().unwrap_or(0).min(config.topic_aliases_max),
-            session_expiry_secs: properties.session_expiry_interval().unwrap_or(defaults.session_expiry_secs),
+            session_expiry_secs: expiry_secs.unwrap_or_else(|| config.requested_expiry_secs()),
             response_information: properties.response_information().map(String::from),
             assigned_client_id: properties.assigned_client_identifier().map(String::from),
         }
@@ -119,15 +99,5 @@ impl Emit<'_> {
     pub(crate) fn count_publish(&mut self, is_repeated: bool) {
         self.events.counters.count_sent(PacketKind::Publish);
         self.events.counters.messages_resent += u64::from(is_repeated);
-    }
-
-    /// So many PUBLISH were appended for the first time.
-    #[inline]
-    pub(crate) fn count_publishes(&mut self, count: u64) {
-        self.events.counters.add_sent(PacketKind::Publish, count);
-    }
-
-    pub(crate) fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        self.events.end(ticket, outcome);
     }
 }

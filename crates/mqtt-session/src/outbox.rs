@@ -16,13 +16,13 @@ mod rebuild;
 use alloc::vec::Vec;
 
 use mqtt_parts::{AliasesOut, Instant};
-use mqtt_proto::{Ack, Packet, PacketId, PacketKind, QoS, ReasonCode};
+use mqtt_proto::{Ack, Packet, PacketId, PacketKind, QoS};
 
 use crate::command::Publish;
 use crate::config::{Config, QueuePolicy};
 use crate::error::{Indeterminate, Rejected, SessionRefusal};
 use crate::event::{Outcome, Ticket};
-use crate::events::Events;
+use crate::events::{DONE, Events};
 use crate::explain::Waits;
 use crate::frame::{Frame, Sending};
 use crate::lazy::unused;
@@ -278,9 +278,8 @@ impl Outbox {
             return false;
         }
         emit.out.put_encoded(bytes);
-        self.store
-            .end_run(index, count, |ticket| emit.events.end(ticket, Outcome::Done(ReasonCode::Success)));
-        emit.count_publishes(count as u64);
+        self.store.end_run(index, count, |ticket| emit.events.end(ticket, DONE));
+        emit.events.counters.add_sent(PacketKind::Publish, count as u64);
         true
     }
 
@@ -320,7 +319,7 @@ impl Outbox {
         emit.count_publish(was_sent);
         let Some(packet_id) = packet_id else {
             self.store.set_place(index, Place::Tombstone);
-            emit.end(ticket, Outcome::Done(ReasonCode::Success));
+            emit.events.end(ticket, DONE);
             return true;
         };
         emit.events.record(Record::Sent { ticket, packet_id });

@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use mqtt_parts::{Instant, Rng, TransmitBuf};
-use mqtt_proto::{Packet, TopicFilter};
+use mqtt_proto::{Packet, Properties, TopicFilter};
 use zeroize::Zeroize;
 
 use crate::attempts::{Attempts, Target};
@@ -90,7 +90,7 @@ impl Session {
             client_id: client_id.into().into_boxed_str(),
             credentials: None,
             connection: Connection::new(),
-            negotiated: Negotiated::from_config(&config),
+            negotiated: Negotiated::new(&config, &Properties::EMPTY),
             liveness: Liveness::new(Instant::ORIGIN, Instant::ORIGIN, 0),
             outbox: Lazy::new(),
             inbox: Lazy::new(),
@@ -235,7 +235,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let liveness = self.liveness.deadline(&self.config).filter(|_| self.connection.is_online());
         let draining = self.connection.draining().map(|draining| draining.deadline);
-        let deadlines = [self.connection.deadline(), liveness, draining, self.events.next_deadline()];
+        let deadlines = [self.connection.deadline(), liveness, draining, self.events.deadlines.next()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -254,7 +254,7 @@ impl Session {
         let draining = self.connection.draining().filter(|draining| draining.ticket == ticket);
         let waits = if self.connection.connecting() == Some(ticket) {
             Waits::Connection
-        } else if self.dialogue.is_of(ticket) {
+        } else if self.dialogue.ticket == Some(ticket) {
             Waits::Authentication
         } else if let Some(draining) = draining {
             let (messages, requests) = (self.outbox.len(), self.subscriptions.requests());

@@ -23,13 +23,13 @@ impl Session {
         if !self.dialogue.asks(step) {
             return Err(SessionRefusal::AuthenticationStep);
         }
-        match (self.dialogue.turn(), answer) {
+        match (self.dialogue.turn, answer) {
             (_, AuthAnswer::Abort) => {
                 let disconnect = DisconnectReason::new(ReasonCode::UnspecifiedError);
                 self.disconnect(now, OfflineCause::AuthenticationAborted, disconnect);
                 Ok(())
             }
-            (Turn::Begin, AuthAnswer::Data(data)) if self.dialogue.is_repeated() => {
+            (Turn::Begin, AuthAnswer::Data(data)) if self.dialogue.ticket.is_some() => {
                 self.put_auth(ReasonCode::ReAuthenticate, &data)
             }
             (Turn::Begin, AuthAnswer::Data(data)) => self.say_first(data),
@@ -47,8 +47,8 @@ impl Session {
     /// A link is being opened, and its CONNECT is to begin a dialogue.
     pub(super) fn ask_first_word(&mut self) {
         if self.config.authentication_method.is_some() {
-            let step = self.dialogue.get_or_init().begin(None);
-            self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
+            self.dialogue.get_or_init().ticket = None;
+            self.ask(AuthStage::Begin);
         }
     }
 
@@ -61,12 +61,12 @@ impl Session {
         if !self.connection.is_online() {
             return Err(SessionRefusal::Offline);
         }
-        if self.dialogue.turn() != Turn::Nobody {
+        if self.dialogue.turn != Turn::Nobody {
             return Err(SessionRefusal::AuthenticationUnderWay);
         }
-        let step = self.dialogue.get_or_init().begin(Some(ticket));
-        self.events.push(Event::Authentication { step, stage: AuthStage::Begin });
-        self.events.set_deadline(ticket, now + self.config.network_timeout);
+        self.dialogue.get_or_init().ticket = Some(ticket);
+        self.ask(AuthStage::Begin);
+        self.events.deadlines.get_or_init().set(ticket, now + self.config.network_timeout);
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Session {
         }
         packet.encode(self.config.version, &mut self.control).map_err(SessionRefusal::Encode)?;
         self.events.counters.count_sent(PacketKind::Auth);
-        self.dialogue.get_or_init().pass_on();
+        self.dialogue.get_or_init().turn = Turn::Server;
         Ok(())
     }
 
@@ -104,35 +104,30 @@ impl Session {
 
     /// The server has a word in the dialogue. [5.0 MQTT-4.12.0-5]
     pub(super) fn on_auth(&mut self, auth: &Auth<'_>) -> Result<(), PeerFault> {
-        if self.dialogue.turn() != Turn::Server {
+        if self.dialogue.turn != Turn::Server {
             return Err(PeerFault::Unexpected(PacketKind::Auth));
         }
         self.check_method(&auth.properties)?;
-        let data = auth.properties.authentication_data().unwrap_or_default();
-        let data = Bytes::copy_from_slice(data);
+        let data = data(&auth.properties);
         match auth.reason {
-            ReasonCode::ContinueAuthentication => self.ask(Turn::Challenge, AuthStage::Challenge(data)),
-            ReasonCode::Success if self.dialogue.is_repeated() => {
-                self.ask(Turn::Verdict, AuthStage::Verdict(data));
-            }
+            ReasonCode::ContinueAuthentication => self.ask(AuthStage::Challenge(data)),
+            ReasonCode::Success if self.dialogue.ticket.is_some() => self.ask(AuthStage::Verdict(data)),
             _ => return Err(PeerFault::Unexpected(PacketKind::Auth)),
         }
         Ok(())
     }
 
-    fn ask(&mut self, turn: Turn, stage: AuthStage) {
-        let step = self.dialogue.get_or_init().ask(turn);
+    fn ask(&mut self, stage: AuthStage) {
+        let step = self.dialogue.get_or_init().ask(&stage);
         self.events.push(Event::Authentication { step, stage });
     }
 
     /// The server is satisfied: the application has to be so too, before anything else is read or sent.
     pub(super) fn ask_for_verdict(&mut self, connack: &Connack<'_>) -> Result<(), PeerFault> {
-        if self.dialogue.turn() != Turn::Server {
+        if self.dialogue.turn != Turn::Server {
             return Err(PeerFault::Unexpected(PacketKind::Connack));
         }
-        let data = connack.properties.authentication_data().unwrap_or_default();
-        let data = Bytes::copy_from_slice(data);
-        self.ask(Turn::Verdict, AuthStage::Verdict(data));
+        self.ask(AuthStage::Verdict(data(&connack.properties)));
         self.connection.on_verdict_asked(connack.session_present);
         Ok(())
     }
@@ -153,4 +148,9 @@ impl Session {
             self.events.end(ticket, Outcome::Rejected(Rejected::Offline(cause)));
         }
     }
+}
+
+/// What the server says in a dialogue.
+fn data(properties: &Properties<'_>) -> Bytes {
+    Bytes::copy_from_slice(properties.authentication_data().unwrap_or_default())
 }

@@ -71,7 +71,7 @@ impl Session {
 
     pub(super) fn set_credentials(&mut self, credentials: Option<Credentials>) -> Result<(), SessionRefusal> {
         let old = self.credentials.replace(Box::new(credentials));
-        if let Err(error) = self.put_connect(true, self.dialogue.first(), &mut Vec::new()) {
+        if let Err(error) = self.put_connect(true, &self.dialogue.first.0, &mut Vec::new()) {
             self.credentials = old;
             return Err(SessionRefusal::Config(error));
         }
@@ -97,7 +97,7 @@ impl Session {
         }
         outbox.push(ticket, publish, now, &self.config, terms, &mut self.events)?;
         if let (Some(timeout), true) = (publish.timeout, publish.qos != QoS::AtMostOnce) {
-            self.events.set_deadline(ticket, now + timeout);
+            self.events.deadlines.get_or_init().set(ticket, now + timeout);
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Session {
 
     pub(super) fn set_timeout(&mut self, now: Instant, ticket: Ticket, timeout: Duration) {
         if self.outbox.awaits_acknowledgement(ticket) {
-            self.events.set_deadline(ticket, now + timeout);
+            self.events.deadlines.get_or_init().set(ticket, now + timeout);
         }
     }
 }

@@ -11,7 +11,7 @@ use mqtt_proto::{
 
 use super::Session;
 use crate::dialogue::Turn;
-use crate::error::{OfflineCause, PeerFault, Rejected, ServerRefusal};
+use crate::error::{OfflineCause, PeerFault, Rejected};
 use crate::event::{Break, Event, Outcome, Ticket};
 use crate::events::DONE;
 use crate::inbox::Inbox;
@@ -44,11 +44,11 @@ impl Session {
 
     /// Makes the CONNECT once the link is open and everything that goes into it is known.
     pub(super) fn connect_if_ready(&mut self) {
-        if !self.connection.wants_connect() || self.dialogue.turn() == Turn::Begin {
+        if !self.connection.wants_connect() || self.dialogue.turn == Turn::Begin {
             return;
         }
         let mut connect = core::mem::take(&mut self.control);
-        let put = self.put_connect(self.is_clean_start(), self.dialogue.first(), &mut connect);
+        let put = self.put_connect(self.is_clean_start(), &self.dialogue.first.0, &mut connect);
         put.expect("checked when it was submitted");
         self.control = connect;
         self.connection.on_connect_encoded();
@@ -124,7 +124,7 @@ impl Session {
 
     pub(super) fn on_connack(&mut self, now: Instant, connack: &Connack<'_>) -> Result<(), PeerFault> {
         if connack.reason != ReasonCode::Success {
-            let cause = OfflineCause::Refused(ServerRefusal { reason: connack.reason });
+            let cause = OfflineCause::Refused(connack.reason);
             self.lose_or_follow(now, cause, connack.reason, connack.properties.server_reference());
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl Session {
             return Err(PeerFault::SessionPresent);
         }
         self.check_method(&connack.properties)?;
-        self.negotiated = Negotiated::from_connack(&self.config, connack);
+        self.negotiated = Negotiated::new(&self.config, &connack.properties);
         if let Some(client_id) = &self.negotiated.assigned_client_id {
             self.client_id = client_id.as_str().into();
         }
@@ -343,7 +343,9 @@ impl Session {
             Some(Due::Close(next)) => self.close(next),
             None => {}
         }
-        while let Some(ticket) = self.events.pop_passed(now) {
+        while let Some(ticket) =
+            self.events.deadlines.get_mut().and_then(|deadlines| deadlines.pop_passed(now))
+        {
             self.end_late(now, ticket);
         }
         if let Some(draining) = self.connection.draining().filter(|draining| now >= draining.deadline) {
@@ -364,7 +366,7 @@ impl Session {
 
     /// The time of an operation is over.
     fn end_late(&mut self, now: Instant, ticket: Ticket) {
-        if self.dialogue.is_of(ticket) {
+        if self.dialogue.ticket == Some(ticket) {
             let disconnect = DisconnectReason::new(ReasonCode::UnspecifiedError);
             return self.disconnect(now, OfflineCause::AuthenticationTimedOut, disconnect);
         }
