@@ -7,7 +7,6 @@
 
 mod entry;
 mod store;
-mod window;
 mod answers;
 mod ending;
 mod quarantine;
@@ -31,13 +30,13 @@ use crate::record::{PublishBytes, Record};
 pub(crate) use answers::{Ended, Unknown};
 use entry::{OVERHEAD, Place};
 use store::Store;
-use window::Window;
 
 /// All messages that were accepted and have not ended.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     store: Store,
-    window: Window,
+    /// A suspect, sent alone on this connection and not answered.
+    isolated: Option<PacketId>,
     repeat: Repeat,
     /// Counts PUBRECs.
     releases: u32,
@@ -58,7 +57,7 @@ impl Outbox {
     const fn new() -> Outbox {
         Outbox {
             store: Store::new(),
-            window: Window::new(0),
+            isolated: None,
             repeat: Repeat::Nothing,
             releases: 0,
             aliases: AliasesOut::new(),
@@ -80,19 +79,19 @@ impl Outbox {
         self.store.waiting() + self.store.under_way() + self.store.quarantined()
     }
 
-    /// Messages sent and not answered.
+    /// Messages that take up the window of the connection that is online.
     pub(crate) fn in_flight(&self) -> usize {
-        self.window.in_flight()
+        self.store.in_flight()
     }
 
     /// What was sent on this connection and is not answered.
     pub(crate) fn outstanding(&self) -> usize {
-        self.window.outstanding()
+        self.store.outstanding()
     }
 
     /// Whether a suspect was sent alone, and its answer is awaited.
     pub(crate) fn is_isolating(&self) -> bool {
-        self.window.is_isolating()
+        self.isolated.is_some()
     }
 
     /// Takes a message, if there is room for it and the terms of the connection that is online allow it.
@@ -167,8 +166,7 @@ impl Outbox {
             }
         }
         while emit.out.len() < out_max && self.send_next(emit, out_max) {}
-        debug_assert!(self.window.in_flight() <= self.store.under_way(), "only messages take up the window");
-        debug_assert!(self.window.in_flight() <= usize::from(u16::MAX), "each has an identifier");
+        debug_assert!(self.store.in_flight() <= usize::from(u16::MAX), "each has an identifier");
     }
 
     /// PUBRELs in the order of their PUBRECs; those of suspects wait for their turn in the walk.
@@ -195,7 +193,6 @@ impl Outbox {
     fn repeat_pubrel(&mut self, index: usize, emit: &mut Emit<'_>) {
         if let Place::Released { packet_id, release, .. } = self.store.get(index).place {
             self.store.set_place(index, Place::Released { packet_id, is_due: false, release });
-            self.window.repeat();
             let pubrel = Packet::Pubrel(Ack::success(packet_id));
             emit.out.put(&pubrel, emit.config.version).expect("it has no variable part");
             emit.events.counters.count_sent(PacketKind::Pubrel);
@@ -221,7 +218,7 @@ impl Outbox {
             return false;
         };
         if let Place::Sent { .. } = entry.place {
-            if self.window.in_flight() >= usize::from(emit.terms.in_flight_max) {
+            if self.store.in_flight() >= usize::from(emit.terms.in_flight_max) {
                 return false;
             }
             let frame = self.store.frame(index);
@@ -233,26 +230,16 @@ impl Outbox {
             frame.put(Sending { now: emit.now, packet_id: Some(packet_id), dup: true }, emit.out);
             emit.count_publish(true);
             self.store.set_place(index, Place::Sent { packet_id, is_due: false });
-            self.enter_window(packet_id, is_suspect);
         } else {
-            if is_suspect {
-                self.window.isolate(packet_id);
-            }
             self.repeat_pubrel(index, emit);
         }
+        self.isolated = is_suspect.then_some(packet_id);
         true
     }
 
     /// Whether a message may go out now: a suspect only when nothing else is under way, and then alone.
     fn admits(&self, is_suspect: bool, emit: &Emit<'_>) -> bool {
-        !self.is_isolating() && (!is_suspect || self.window.outstanding() == 0 && emit.others == 0)
-    }
-
-    fn enter_window(&mut self, packet_id: PacketId, is_suspect: bool) {
-        if is_suspect {
-            self.window.isolate(packet_id);
-        }
-        self.window.enter();
+        !self.is_isolating() && (!is_suspect || self.store.outstanding() == 0 && emit.others == 0)
     }
 
     /// The first messages that wait; false if something has to happen first.
@@ -302,7 +289,7 @@ impl Outbox {
         let packet_id = match entry.qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                if self.window.in_flight() >= usize::from(emit.terms.in_flight_max) {
+                if self.store.in_flight() >= usize::from(emit.terms.in_flight_max) {
                     return false;
                 }
                 let Some(id) = emit.events.ids.take() else { return false };
@@ -327,7 +314,7 @@ impl Outbox {
             self.store.get_mut(index).sent_at = emit.now;
         }
         self.store.set_place(index, Place::Sent { packet_id, is_due: false });
-        self.enter_window(packet_id, is_suspect);
+        self.isolated = is_suspect.then_some(packet_id);
         true
     }
 

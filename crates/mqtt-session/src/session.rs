@@ -266,7 +266,7 @@ impl Session {
             let waits = self.subscriptions.waits(ticket).or_else(|| self.outbox.waits(ticket));
             waits.unwrap_or(Waits::Ended)
         };
-        let window = (self.outbox.in_flight(), self.negotiated.in_flight_max);
+        let window = (self.messages_in_flight(), self.negotiated.in_flight_max);
         Explanation { waits, status: self.status(), last_cause: self.connection.last_cause(), window }
     }
 
@@ -340,6 +340,6 @@ impl Session {
 
     /// QoS 1 and 2 messages that were sent on this connection and are not acknowledged.
     pub fn messages_in_flight(&self) -> usize {
-        self.outbox.in_flight()
+        if self.connection.is_online() { self.outbox.in_flight() } else { 0 }
     }
 }

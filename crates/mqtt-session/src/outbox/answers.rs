@@ -39,13 +39,9 @@ impl Outbox {
     /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
     pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
         match self.find(ack.packet_id) {
-            Some((index, Place::Sent { is_due, .. }, QoS::ExactlyOnce)) => {
+            Some((index, Place::Sent { .. }, QoS::ExactlyOnce)) => {
                 if ack.reason.is_error() {
                     return Ok(self.end_exchange(index, outcome_of(ack.reason), events));
-                }
-                if is_due {
-                    // A server may answer before it gets the repetition.
-                    self.window.enter();
                 }
                 self.release(index, ack.packet_id, ack.reason);
                 events.record(Record::Released { packet_id: ack.packet_id, reason: ack.reason });
@@ -93,9 +89,8 @@ impl Outbox {
     fn end_exchange(&mut self, index: usize, outcome: Outcome, events: &mut Events) -> Option<Ended> {
         let entry = self.store.get(index);
         let (ticket, sent_at, is_awaited) = (entry.ticket, entry.sent_at, entry.is_awaited);
-        let is_released = matches!(entry.place, Place::Released { .. });
         if let Some(packet_id) = entry.place.packet_id() {
-            self.window.leave(packet_id, is_released, entry.is_due());
+            self.isolated.take_if(|isolated| *isolated == packet_id);
             events.ids.release(packet_id);
         }
         self.store.set_place(index, Place::Tombstone);

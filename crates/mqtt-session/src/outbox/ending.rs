@@ -3,7 +3,6 @@
 use mqtt_proto::QoS;
 
 use super::entry::{Entry, Place};
-use super::window::Window;
 use super::{Outbox, Repeat};
 use crate::config::{Lost, QueuePolicy, SessionLoss};
 use crate::error::{Indeterminate, OfflineCause, Rejected};
@@ -31,7 +30,7 @@ impl Outbox {
     }
 
     fn forget_connection(&mut self) {
-        self.window = Window::new(0);
+        self.isolated = None;
         self.repeat = Repeat::Nothing;
         self.set_due(false);
     }
@@ -54,7 +53,6 @@ impl Outbox {
 
     /// The session is present: what was sent or released on earlier connections goes out again.
     pub(crate) fn start_repeating(&mut self) {
-        self.window = Window::new(self.store.released());
         self.repeat = Repeat::Pubrels;
         self.set_due(true);
     }

@@ -55,8 +55,10 @@ impl Place {
     pub(super) const fn kind(self) -> usize {
         match self {
             Place::Waiting { .. } => WAITING,
-            Place::Sent { .. } => SENT,
-            Place::Released { .. } => RELEASED,
+            Place::Sent { is_due: false, .. } => SENT,
+            Place::Sent { is_due: true, .. } => SENT_DUE,
+            Place::Released { is_due: false, .. } => RELEASED,
+            Place::Released { is_due: true, .. } => RELEASED_DUE,
             Place::Quarantined { .. } => QUARANTINED,
             Place::Tombstone => TOMBSTONE,
         }
@@ -81,9 +83,11 @@ impl Place {
 
 pub(super) const WAITING: usize = 0;
 pub(super) const SENT: usize = 1;
-pub(super) const RELEASED: usize = 2;
-pub(super) const QUARANTINED: usize = 3;
-pub(super) const TOMBSTONE: usize = 4;
+pub(super) const SENT_DUE: usize = 2;
+pub(super) const RELEASED: usize = 3;
+pub(super) const RELEASED_DUE: usize = 4;
+pub(super) const QUARANTINED: usize = 5;
+pub(super) const TOMBSTONE: usize = 6;
 
 /// A message counts as so many bytes more than its packet has.
 pub(super) const OVERHEAD: usize = size_of::<Entry>();

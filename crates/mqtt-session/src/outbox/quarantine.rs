@@ -69,9 +69,6 @@ impl Outbox {
         self.store.get_mut(index).failures = 0;
         self.store.set_place(index, place);
         if is_online {
-            if let Place::Released { .. } = place {
-                self.window.enter_unrepeated();
-            }
             self.repeat = Repeat::Pubrels;
         }
         true

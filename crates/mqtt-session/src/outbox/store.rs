@@ -13,7 +13,9 @@ use core::fmt;
 use mqtt_parts::Instant;
 use mqtt_proto::{PacketId, PropertyBuf, QoS, Version};
 
-use super::entry::{Entry, OVERHEAD, Place, QUARANTINED, RELEASED, SENT, TOMBSTONE, WAITING};
+use super::entry::{
+    Entry, OVERHEAD, Place, QUARANTINED, RELEASED, RELEASED_DUE, SENT, SENT_DUE, TOMBSTONE, WAITING,
+};
 use crate::command::Publish;
 use crate::error::SessionRefusal;
 use crate::event::Ticket;
@@ -32,7 +34,7 @@ pub(super) struct Store {
     /// By packet identifier: the position of its message, or [`RESERVED`], or [`NOBODY`].
     by_id: Vec<u32>,
     /// By [`Place::kind`].
-    counts: [usize; 5],
+    counts: [usize; 7],
     /// Bytes of all waiting messages, and [`OVERHEAD`] for each.
     waiting_bytes: usize,
     /// Waiting messages of QoS 0.
@@ -80,7 +82,7 @@ impl Store {
             frames_from: 0,
             unused: 0,
             by_id: Vec::new(),
-            counts: [0; 5],
+            counts: [0; 7],
             waiting_bytes: 0,
             waiting_qos0: 0,
             waiting_from: 0,
@@ -102,11 +104,17 @@ impl Store {
 
     /// Messages that have an identifier and are not quarantined.
     pub(super) const fn under_way(&self) -> usize {
-        self.counts[SENT] + self.counts[RELEASED]
+        self.in_flight() + self.counts[SENT_DUE]
     }
 
-    pub(super) const fn released(&self) -> usize {
-        self.counts[RELEASED]
+    /// Those that take up the window of this connection: sent on it, or released at any time.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.outstanding() + self.counts[RELEASED_DUE]
+    }
+
+    /// Those that were sent or repeated on this connection.
+    pub(super) const fn outstanding(&self) -> usize {
+        self.counts[SENT] + self.counts[RELEASED]
     }
 
     pub(super) const fn quarantined(&self) -> usize {
