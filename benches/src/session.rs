@@ -151,7 +151,7 @@ pub fn online(in_flight: u16) -> Session {
 fn online_with(config: &Arc<Config>) -> Session {
     let mut session = Session::new(Arc::clone(config), 1);
     let mut out = TransmitBuf::new();
-    session.submit(NOW, Command::Connect).expect("accepted");
+    session.submit(NOW, &Command::Connect).expect("accepted");
     session.apply(NOW, Input::Opened).expect("it only happens");
     session.poll_transmit(NOW, &mut out);
     session
@@ -203,7 +203,7 @@ impl Driver {
         let topic = TopicName::new(TOPIC).expect("a topic name");
         let publish =
             mqtt_session::Publish { qos, ..mqtt_session::Publish::new(topic, self.payload.clone()) };
-        self.session.submit(NOW, Command::Publish(publish)).expect("accepted");
+        self.session.submit(NOW, &Command::Publish(publish)).expect("accepted");
     }
 
     /// How long the session took; what the server does is not counted.
@@ -327,7 +327,7 @@ fn subscribing(count: usize) -> Contestant {
             } else {
                 Command::Unsubscribe(filter)
             };
-            session.submit(NOW, command).expect("accepted");
+            session.submit(NOW, &command).expect("accepted");
         }
         while session.poll_transmit(NOW, &mut out) {
             let sent: Vec<u8> = out.chunks().flatten().copied().collect();

@@ -95,7 +95,7 @@ impl World {
             answers: Vec::new(),
             sent: Vec::new(),
         };
-        world.session.submit(NOW, Command::Connect).expect("it is accepted");
+        world.session.submit(NOW, &Command::Connect).expect("it is accepted");
         world.connect();
         world
     }

@@ -89,7 +89,7 @@ impl World {
             outcomes: [None; 2],
             server: Server::default(),
         };
-        world.session.submit(NOW, Command::Connect).expect("it is accepted");
+        world.session.submit(NOW, &Command::Connect).expect("it is accepted");
         world.connect();
         world
     }
@@ -130,7 +130,7 @@ impl World {
         let qos = self.scope.qos[self.published];
         let topic = TopicName::new("a").expect("a topic name");
         let publish = Publish { qos, ..Publish::new(topic, vec![self.published as u8]) };
-        self.session.submit(NOW, Command::Publish(publish)).expect("it is accepted");
+        self.session.submit(NOW, &Command::Publish(publish)).expect("it is accepted");
         self.published += 1;
         true
     }

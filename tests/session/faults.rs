@@ -237,7 +237,7 @@ fn an_announced_packet_reserves_no_memory() {
     let config = persistent(V5_0).packet_size_max(u32::MAX);
     let mut session = mqtt_session::Session::new(config, 1);
     let now = mqtt_session::Instant::ORIGIN;
-    session.submit(now, mqtt_session::Command::Connect).expect("accepted");
+    session.submit(now, &mqtt_session::Command::Connect).expect("accepted");
     session.apply(now, Input::Opened).expect("it only happens");
     let mut input = bytes::BytesMut::from(&b"\x20\x03\0\0\0\x30\xff\xff\xff\x7f\0\x01a"[..]);
     session.apply(now, Input::Bytes(&mut input)).expect("it only happens");

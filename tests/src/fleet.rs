@@ -81,7 +81,7 @@ pub fn run(size: usize, has_jitter: bool) -> Wave {
         let mut session = Session::new(config, number as u64);
         // They were not all switched on at one moment.
         let start = Instant::from_micros(number as u64 * 10_000_000 / size as u64);
-        session.submit(start, Command::Connect).expect("it is not connected yet");
+        session.submit(start, &Command::Connect).expect("it is not connected yet");
         let input = BytesMut::new();
         fleet.nodes.push(Node { session, input, attempt: 0, link: None, armed: Some(start) });
         fleet.timers.insert((start, number));

@@ -4,9 +4,6 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use mqtt_proto::{Properties, QoS, SubscribeOptions, TopicFilter, TopicName};
-use thiserror::Error;
-
-use crate::error::SessionRefusal;
 
 /// A request to the session. Topics and properties are borrowed: what has to stay is copied into memory that the
 /// session uses again and again. A payload is reference-counted, not copied.
@@ -86,14 +83,4 @@ pub struct Subscribe<'a> {
     pub filter: TopicFilter<'a>,
     /// How they are wanted.
     pub options: SubscribeOptions,
-}
-
-/// A command that the session refused, handed back with the reason. Nothing has changed.
-#[derive(Clone, Debug, Error)]
-#[error("{reason}")]
-pub struct RefusedCommand<'a> {
-    /// Why.
-    pub reason: SessionRefusal,
-    /// The command as it was submitted.
-    pub command: Command<'a>,
 }

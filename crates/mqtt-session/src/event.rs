@@ -136,21 +136,6 @@ pub struct QuarantineReport {
     pub was_alone: bool,
 }
 
-/// The abrupt end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Break {
-    pub(crate) cause: OfflineCause,
-    /// Whether only one operation was under way.
-    pub(crate) was_alone: bool,
-}
-
-impl Break {
-    /// The report about an operation whose packet was under way.
-    pub(crate) const fn report(self, packet: PacketKind, failures: u8) -> QuarantineReport {
-        QuarantineReport { packet, failures, last_cause: self.cause, was_alone: self.was_alone }
-    }
-}
-
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Outcome {

@@ -16,9 +16,9 @@
 //!
 //! let mut session = Session::new(Config::new("door-7"), 42);
 //! let mut now = Instant::ORIGIN;
-//! session.submit(now, Command::Connect)?;
+//! session.submit(now, &Command::Connect)?;
 //! let publish = Publish { qos: QoS::AtLeastOnce, ..Publish::new(TopicName::new("home/door")?, "open") };
-//! let ticket = session.submit(now, Command::Publish(publish))?;
+//! let ticket = session.submit(now, &Command::Publish(publish))?;
 //!
 //! // One turn of a driver: dial when asked, then write what there is.
 //! assert!(matches!(session.poll_transport(), Transport::Open { .. }));
@@ -72,7 +72,7 @@ mod session;
 
 pub use attempts::Target;
 pub use authentication::{AuthAnswer, AuthStage, AuthStep};
-pub use command::{Command, Disconnect, Publish, RefusedCommand, Subscribe};
+pub use command::{Command, Disconnect, Publish, Subscribe};
 pub use config::{
     Config, Credentials, Lost, QueuePolicy, Reconnect, ServerOrder, Servers, SessionLoss, Will,
 };

@@ -16,7 +16,6 @@ use mqtt_proto::{Packet, Properties, TopicFilter};
 use zeroize::Zeroize;
 
 use crate::attempts::{Attempts, Target};
-use crate::command::{Command, RefusedCommand};
 use crate::config::{Config, Credentials};
 use crate::dialogue::Dialogue;
 use crate::error::{OfflineCause, SessionRefusal};
@@ -120,7 +119,7 @@ impl Session {
             Input::Stored(mark) => self.on_stored(mark),
             Input::StoreLost => self.on_store_lost(),
             Input::Note { key, value } => self.note(key, value)?,
-            Input::Submit(command) => return self.on_command(now, command).map(Some),
+            Input::Submit(command) => return self.submit(now, command).map(Some),
             Input::SetTimeout { ticket, timeout } => self.set_timeout(now, ticket, timeout),
             Input::Acknowledge { receipt, reason } => self.acknowledge(receipt, reason)?,
             Input::Leave(receipt) => self.inbox.get_or_init().leave(receipt),
@@ -133,13 +132,6 @@ impl Session {
             Input::Authenticate { step, answer } => self.authenticate(now, step, answer)?,
         }
         Ok(None)
-    }
-
-    /// Applies [`Input::Submit`], and hands a command back that is refused.
-    #[inline]
-    #[expect(clippy::result_large_err, reason = "a refused command is handed back whole")]
-    pub fn submit<'a>(&mut self, now: Instant, command: Command<'a>) -> Result<Ticket, RefusedCommand<'a>> {
-        self.on_command(now, &command).map_err(|reason| RefusedCommand { reason, command })
     }
 
     fn put_control(&mut self, packet: Packet<'_>) {

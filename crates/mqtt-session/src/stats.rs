@@ -257,17 +257,12 @@ impl Counters {
             acknowledgements_ignored: trouble.acknowledgements_ignored,
             identifiers_reused: trouble.identifiers_reused,
             receive_maximum_exceeded: trouble.receive_maximum_exceeded,
-            // What becomes of messages behind the session is counted there.
-            responses_dropped: 0,
-            messages_dropped: 0,
-            messages_left: 0,
-            messages_given_up: 0,
-            messages_handed_back: 0,
-            stalls: 0,
             pings_sent: packets_sent.get(PacketKind::Pingreq),
             packets_sent,
             packets_received,
             acknowledgement_latency: self.acknowledgement_latency,
+            // What becomes of messages behind the session is counted there.
+            ..Stats::default()
         }
     }
 }

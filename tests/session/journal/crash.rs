@@ -73,7 +73,7 @@ fn config(name: &str, version: Version) -> Config {
 
 impl End {
     fn new(mut session: Session, now: Instant) -> End {
-        session.submit(now, Command::Connect).expect("it is accepted");
+        session.submit(now, &Command::Connect).expect("it is accepted");
         End { session, link: None, attempt: 0, input: BytesMut::new() }
     }
 
@@ -251,7 +251,7 @@ impl World {
             1 | 2 => subscribe(&mut self.client.session, self.now, FILTERS[dice.below(3) as usize]),
             3 => {
                 let unsubscribe = Command::Unsubscribe(filter(FILTERS[dice.below(3) as usize]));
-                self.client.session.submit(self.now, unsubscribe).expect("there is room");
+                self.client.session.submit(self.now, &unsubscribe).expect("there is room");
             }
             4 => {
                 let filter = filter(FILTERS[dice.below(3) as usize]);
@@ -270,7 +270,7 @@ impl World {
         let topic =
             TopicName::new(if qos == QoS::AtLeastOnce { "out/1" } else { "out/2" }).expect("a topic name");
         let publish = Publish { qos, ..Publish::new(topic, text.clone()) };
-        self.client.session.submit(self.now, Command::Publish(publish)).expect("there is room");
+        self.client.session.submit(self.now, &Command::Publish(publish)).expect("there is room");
         self.published.push((self.client.session.mark(), qos, text));
     }
 
@@ -306,7 +306,7 @@ impl World {
                 let text = format!("i{}q{qos}", self.counts[1]);
                 let topic = TopicName::new("in/x").expect("a topic name");
                 let publish = Publish { qos, ..Publish::new(topic, text) };
-                self.peer.session.submit(self.now, Command::Publish(publish)).expect("there is room");
+                self.peer.session.submit(self.now, &Command::Publish(publish)).expect("there is room");
                 self.settle_peer();
             }
             2..=5 => {
@@ -396,7 +396,7 @@ fn conduct(rebuild: impl Fn() -> Session, version: Version) -> Vec<String> {
     for is_present in [true, false] {
         let mut session = rebuild();
         let (now, mut out, mut record) = (Instant::from_millis(1), TransmitBuf::new(), Vec::new());
-        session.submit(now, Command::Connect).expect("it is accepted");
+        session.submit(now, &Command::Connect).expect("it is accepted");
         session.apply(now, Input::Opened).expect("it only happens");
         session.poll_transmit(now, &mut out);
         let present = u8::from(is_present);
@@ -455,7 +455,7 @@ fn filter(text: &str) -> TopicFilter<'_> {
 fn subscribe(session: &mut Session, now: Instant, text: &str) {
     let options = SubscribeOptions::with_qos(QoS::ExactlyOnce);
     let subscribe = Subscribe { filter: filter(text), options };
-    session.submit(now, Command::Subscribe(subscribe)).expect("it is accepted");
+    session.submit(now, &Command::Subscribe(subscribe)).expect("it is accepted");
 }
 
 /// One run; how many records it has made.

@@ -9,12 +9,17 @@ use mqtt_proto::PacketKind;
 use super::entry::Place;
 use super::{Outbox, Repeat};
 use crate::error::Indeterminate;
-use crate::event::{Break, Event, Ticket};
+use crate::event::{Event, QuarantineReport, Ticket};
 use crate::events::Events;
 
 impl Outbox {
     /// A connection ended abruptly: a failure of all that was under way on it.
-    pub(crate) fn count_failure(&mut self, limit: u8, broken: Break, events: &mut Events) {
+    pub(crate) fn count_failure(
+        &mut self,
+        limit: u8,
+        report: impl Fn(PacketKind, u8) -> QuarantineReport,
+        events: &mut Events,
+    ) {
         self.store.visit(|entry| {
             let (packet, packet_id, release) = match entry.place {
                 Place::Sent { packet_id, .. } => (PacketKind::Publish, packet_id, None),
@@ -30,7 +35,7 @@ impl Outbox {
             if entry.failures < limit {
                 return entry.place;
             }
-            let report = broken.report(packet, entry.failures);
+            let report = report(packet, entry.failures);
             events.push(Event::Quarantined { ticket: entry.ticket, report });
             Place::Quarantined { packet_id: Some(packet_id), release }
         });

@@ -25,12 +25,9 @@ use crate::subscriptions::Naming;
 const REQUESTS_SPARE: usize = 1024;
 
 impl Session {
+    /// Applies [`crate::Input::Submit`].
     #[inline]
-    pub(super) fn on_command(
-        &mut self,
-        now: Instant,
-        command: &Command<'_>,
-    ) -> Result<Ticket, SessionRefusal> {
+    pub fn submit(&mut self, now: Instant, command: &Command<'_>) -> Result<Ticket, SessionRefusal> {
         let ticket = self.next_ticket();
         match command {
             Command::Connect => self.connect(now, ticket),

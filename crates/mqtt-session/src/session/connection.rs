@@ -12,7 +12,7 @@ use mqtt_proto::{
 use super::Session;
 use crate::dialogue::Turn;
 use crate::error::{OfflineCause, PeerFault, Rejected};
-use crate::event::{Break, Event, Outcome, Ticket};
+use crate::event::{Event, Outcome, QuarantineReport, Ticket};
 use crate::events::DONE;
 use crate::inbox::Inbox;
 use crate::liveness::LivenessAction;
@@ -270,11 +270,11 @@ impl Session {
     fn look_for_suspects(&mut self, cause: OfflineCause) {
         let Some(limit) = self.config.quarantine_after.map(NonZeroU8::get) else { return };
         let was_alone = self.outbox.outstanding() + self.subscriptions.outstanding() == 1;
-        let broken = Break { cause, was_alone };
+        let report = |packet, failures| QuarantineReport { packet, failures, last_cause: cause, was_alone };
         if cause.is_abrupt() {
-            self.outbox.if_used(|outbox| outbox.count_failure(limit, broken, &mut self.events));
+            self.outbox.if_used(|outbox| outbox.count_failure(limit, report, &mut self.events));
             self.subscriptions
-                .if_used(|subscriptions| subscriptions.count_failure(limit, broken, &mut self.events));
+                .if_used(|subscriptions| subscriptions.count_failure(limit, report, &mut self.events));
         } else {
             self.outbox.if_used(Outbox::clear_suspects);
             self.subscriptions.if_used(Subscriptions::clear_suspects);

@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
+use mqtt_proto::PacketKind;
+
 use super::request::{Kind, Request};
 use super::{Subscriptions, end_unsubscribe};
 use crate::config::Config;
 use crate::error::Indeterminate;
-use crate::event::{Break, Event, Outcome, Ticket};
+use crate::event::{Event, Outcome, QuarantineReport, Ticket};
 use crate::events::Events;
 
 impl Subscriptions {
@@ -27,14 +29,19 @@ impl Subscriptions {
     }
 
     /// A connection ended abruptly: a failure of all that was under way on it.
-    pub(crate) fn count_failure(&mut self, limit: u8, broken: Break, events: &mut Events) {
+    pub(crate) fn count_failure(
+        &mut self,
+        limit: u8,
+        report: impl Fn(PacketKind, u8) -> QuarantineReport,
+        events: &mut Events,
+    ) {
         for (_, requests) in &mut self.sent {
             requests.iter_mut().for_each(|request| request.failures += 1);
             let (over, left) =
                 core::mem::take(requests).into_iter().partition(|request| request.failures >= limit);
             *requests = left;
             for request in Vec::<Request>::into_iter(over) {
-                let report = broken.report(request.kind.packets().0, request.failures);
+                let report = report(request.kind.packets().0, request.failures);
                 events.push(Event::Quarantined { ticket: request.ticket, report });
                 self.quarantined.push(request);
             }
