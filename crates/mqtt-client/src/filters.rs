@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mqtt_proto::{FilterTrie, TopicFilter, TopicName};
 use mqtt_session::{Instant, Message, Session};
+use slab::Slab;
 
 /// Names a callback; the client knows what is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,8 +82,7 @@ pub(crate) struct Filters {
     trie: FilterTrie,
     /// By filter of the trie: which filters of ours lead there.
     by_trie: Vec<Vec<usize>>,
-    entries: Vec<Option<Entry>>,
-    free: Vec<usize>,
+    entries: Slab<Entry>,
     /// Filters by the Subscription Identifiers of their subscriptions.
     identified: HashMap<u32, usize>,
     /// Filters that are not wanted, the oldest first; some are wanted again since.
@@ -114,7 +114,7 @@ impl Filters {
     ) -> Arc<str> {
         let number = self.number(filter).unwrap_or_else(|| self.insert(filter));
         self.identified.extend(identifier.map(|identifier| (identifier, number)));
-        let entry = self.entries[number].as_mut().expect("it was found or inserted");
+        let entry = &mut self.entries[number];
         entry.identifiers.extend(identifier.filter(|identifier| !entry.identifiers.contains(identifier)));
         match entry.takers.iter_mut().find(|other| other.taker == target.taker) {
             Some(other) => *other = target,
@@ -125,20 +125,14 @@ impl Filters {
 
     fn number(&self, filter: TopicFilter<'_>) -> Option<usize> {
         let numbers = self.by_trie.get(self.trie.get(filter)?.index())?;
-        let is_meant = |number: &&usize| {
-            self.entries[**number].as_ref().is_some_and(|entry| *entry.text == *filter.as_str())
-        };
+        let is_meant = |number: &&usize| *self.entries[**number].text == *filter.as_str();
         numbers.iter().find(is_meant).copied()
     }
 
     fn insert(&mut self, filter: TopicFilter<'_>) -> usize {
         let text: Arc<str> = filter.as_str().into();
         let entry = Entry { text, takers: Vec::new(), identifiers: Vec::new(), nobody: Nobody::Unwanted };
-        let number = self.free.pop().unwrap_or(self.entries.len());
-        if number == self.entries.len() {
-            self.entries.push(None);
-        }
-        self.entries[number] = Some(entry);
+        let number = self.entries.insert(entry);
         for key in keys(filter) {
             let index = self.trie.insert(key).index();
             if self.by_trie.len() <= index {
@@ -151,14 +145,13 @@ impl Filters {
 
     /// The takers of a filter.
     pub(crate) fn takers(&self, filter: TopicFilter<'_>) -> &[Target] {
-        let entry = self.number(filter).and_then(|number| self.entries[number].as_ref());
-        entry.map_or(&[], |entry| &entry.takers)
+        self.number(filter).map_or(&[], |number| &self.entries[number].takers)
     }
 
     /// One taker of a filter less; true if there is none left, and what becomes of messages from now on.
     pub(crate) fn remove(&mut self, filter: TopicFilter<'_>, taker: Taker, nobody: Nobody) -> bool {
         let Some(number) = self.number(filter) else { return true };
-        let Some(entry) = &mut self.entries[number] else { return true };
+        let entry = &mut self.entries[number];
         entry.takers.retain(|target| target.taker != taker);
         let is_last = entry.takers.is_empty();
         if is_last {
@@ -170,16 +163,12 @@ impl Filters {
     /// A filter is not wanted any more, whether or not it ever was.
     pub(crate) fn unsubscribe(&mut self, filter: TopicFilter<'_>) {
         let number = self.number(filter).unwrap_or_else(|| self.insert(filter));
-        if let Some(entry) = &mut self.entries[number] {
-            entry.takers.clear();
-        }
+        self.entries[number].takers.clear();
         self.set_nobody(number, Nobody::Unwanted);
     }
 
     fn set_nobody(&mut self, number: usize, nobody: Nobody) {
-        if let Some(entry) = &mut self.entries[number] {
-            entry.nobody = nobody;
-        }
+        self.entries[number].nobody = nobody;
         if nobody != Nobody::Unwanted {
             return;
         }
@@ -187,7 +176,7 @@ impl Filters {
         while self.unwanted.len() > UNWANTED_MAX {
             let Some(oldest) = self.unwanted.pop_front() else { return };
             let is_again = self.unwanted.contains(&oldest);
-            let entry = self.entries[oldest].as_ref();
+            let entry = self.entries.get(oldest);
             let is_unwanted =
                 entry.is_some_and(|entry| entry.takers.is_empty() && entry.nobody == Nobody::Unwanted);
             if is_unwanted && !is_again {
@@ -197,8 +186,7 @@ impl Filters {
     }
 
     fn forget(&mut self, number: usize) {
-        let Some(entry) = self.entries[number].take() else { return };
-        self.free.push(number);
+        let entry = self.entries.remove(number);
         for identifier in entry.identifiers {
             self.identified.remove(&identifier);
         }
@@ -224,7 +212,7 @@ impl Filters {
                 continue;
             }
             let is_ours = session.was_subscription_identifier(identifier);
-            let entry = self.identified.get(&identifier).and_then(|number| self.entries[*number].as_ref());
+            let entry = self.identified.get(&identifier).and_then(|number| self.entries.get(*number));
             match entry {
                 // An identifier that another program gave to this session may mean another filter.
                 Some(entry) if is_ours || has_match(&entry.text, topic) => {
@@ -242,10 +230,7 @@ impl Filters {
         if !is_decided {
             self.trie.for_each_match(topic, |id| {
                 let numbers = self.by_trie.get(id.index()).map_or(&[][..], Vec::as_slice);
-                numbers
-                    .iter()
-                    .filter_map(|number| self.entries[*number].as_ref())
-                    .for_each(|entry| found.add(entry));
+                numbers.iter().for_each(|number| found.add(&self.entries[*number]));
             });
         }
         match found.nobody {

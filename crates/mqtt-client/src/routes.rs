@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use mqtt_proto::{ReasonCode, TopicFilter, TopicName};
 use mqtt_session::{Input, Instant, Message, Ticket};
+use slab::Slab;
 
 use crate::explanation::OldestUnacknowledged;
 use crate::filters::{CallbackId, Claim, Filters, StreamId, Taker, Target, has_match};
@@ -44,8 +45,7 @@ pub(crate) struct Routes {
     waiting: Waiting,
     unclaimed: Unclaimed,
     flow: Flow,
-    streams: Vec<Option<Stream>>,
-    streams_free: Vec<usize>,
+    streams: Slab<Stream>,
     /// Streams whose SUBSCRIBE has not ended.
     subscribing: BTreeMap<Ticket, StreamId>,
     callbacks: BTreeMap<CallbackId, Callback>,
@@ -101,8 +101,7 @@ impl Routes {
             waiting: Waiting::default(),
             unclaimed: Unclaimed::new(grace),
             flow: Flow::new(bytes_max),
-            streams: Vec::new(),
-            streams_free: Vec::new(),
+            streams: Slab::new(),
             subscribing: BTreeMap::new(),
             callbacks: BTreeMap::new(),
             callback_ids: 0,
@@ -132,14 +131,12 @@ impl Routes {
         target: impl FnOnce(Taker) -> Target,
         env: &mut Env<'_>,
     ) -> StreamId {
-        let id = StreamId(self.streams_free.pop().unwrap_or(self.streams.len()));
-        if id.0 == self.streams.len() {
-            self.streams.push(None);
-        }
+        let place = self.streams.vacant_entry();
+        let id = StreamId(place.key());
         let target = target(Taker::Stream(id));
         let text = self.filters.add(filter, identifier, target);
         let parts = VecDeque::new();
-        self.streams[id.0] = Some(Stream { filter: text, ticket, parts, waker: None, is_ended: false });
+        place.insert(Stream { filter: text, ticket, parts, waker: None, is_ended: false });
         self.subscribing.insert(ticket, id);
         self.claim_waiting(filter, target, env);
         id
@@ -325,7 +322,7 @@ impl Routes {
     pub(crate) fn oldest(&mut self, now: Instant) -> Option<OldestUnacknowledged> {
         let oldest = self.waiting.oldest()?;
         let filter = match oldest.taker {
-            Some(Taker::Stream(id)) => self.streams[id.0].as_ref().map(|stream| &stream.filter),
+            Some(Taker::Stream(id)) => self.streams.get(id.0).map(|stream| &stream.filter),
             Some(Taker::Callback(id)) => self.callbacks.get(&id).map(|callback| &callback.filter),
             Some(Taker::Receive) | None => None,
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mqtt_proto::{QoS, ReasonCode};
 use mqtt_session::{Instant, Message, Receipt};
+use slab::Slab;
 
 use crate::filters::Taker;
 use crate::machine::Machine;
@@ -16,7 +17,7 @@ use crate::waiters::NumberHasher;
 
 /// Names a message that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(u32);
+pub(crate) struct Key(usize);
 
 /// The part of one taker in a message.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +29,7 @@ pub(crate) struct Part {
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    entries: Vec<Entry>,
-    free: Vec<u32>,
+    entries: Slab<Entry>,
     /// Bytes of everything that is queued.
     bytes: usize,
     /// Messages that are queued.
@@ -45,7 +45,7 @@ pub(crate) struct Waiting {
 
 #[derive(Debug)]
 struct Entry {
-    message: Option<Message>,
+    message: Message,
     receipt: Option<Receipt>,
     /// Of repetitions on one connection.
     more: Vec<Receipt>,
@@ -97,7 +97,7 @@ impl Waiting {
         self.sequence += 1;
         let entry = Entry {
             receipt: message.receipt(),
-            message: Some(message),
+            message,
             more: Vec::new(),
             queued: 0,
             held: 0,
@@ -108,16 +108,7 @@ impl Waiting {
             arrived: now,
             taker: None,
         };
-        let key = match self.free.pop() {
-            Some(index) => {
-                self.entries[index as usize] = entry;
-                Key(index)
-            }
-            None => {
-                self.entries.push(entry);
-                Key(u32::try_from(self.entries.len() - 1).expect("memory ends before"))
-            }
-        };
+        let key = Key(self.entries.insert(entry));
         if let Some(receipt) = self.entry(key).receipt {
             self.trim();
             self.order.push_back((self.sequence, key));
@@ -129,17 +120,17 @@ impl Waiting {
     }
 
     fn entry(&mut self, key: Key) -> &mut Entry {
-        &mut self.entries[key.0 as usize]
+        &mut self.entries[key.0]
     }
 
     /// The message itself.
     pub(crate) fn message(&self, key: Key) -> &Message {
-        self.entries[key.0 as usize].message.as_ref().expect("it is here while it has a part")
+        &self.entries[key.0].message
     }
 
     /// Whether another taker has taken it, or still has it.
     pub(crate) fn has_other(&self, key: Key) -> bool {
-        let entry = &self.entries[key.0 as usize];
+        let entry = &self.entries[key.0];
         entry.is_taken || entry.queued + entry.held > 1
     }
 
@@ -185,7 +176,9 @@ impl Waiting {
         let was_taken = entry.is_taken;
         entry.held += 1;
         self.settle(part, Some(ReasonCode::Success), session);
-        self.entry(part.key).is_taken = was_taken;
+        if let Some(entry) = self.entries.get_mut(part.key.0) {
+            entry.is_taken = was_taken;
+        }
     }
 
     /// A taker has taken it for good, or it is given up.
@@ -193,12 +186,10 @@ impl Waiting {
         self.unqueue(part);
         let entry = self.entry(part.key);
         entry.held += 1;
-        let message = match entry.queued == 0 && entry.held == 1 {
-            true => entry.message.take(),
-            false => entry.message.clone(),
-        };
-        self.settle(part, Some(ReasonCode::Success), session);
-        message.expect("it is here while it has a part")
+        let is_last = entry.queued == 0 && entry.held == 1;
+        let copy = (!is_last).then(|| entry.message.clone());
+        let message = self.settle(part, Some(ReasonCode::Success), session);
+        copy.or(message).expect("nobody else has it")
     }
 
     /// A taker has taken it under a guard.
@@ -206,7 +197,7 @@ impl Waiting {
         self.unqueue(part);
         let entry = self.entry(part.key);
         entry.held += 1;
-        entry.message.clone().expect("it is here while it has a part")
+        entry.message.clone()
     }
 
     /// A guard goes without a word: its message is queued again.
@@ -220,8 +211,13 @@ impl Waiting {
     }
 
     /// A taker is done with it, which acknowledges it if it was the last that owed it; without a reason it stays
-    /// unacknowledged.
-    pub(crate) fn settle(&mut self, part: Part, reason: Option<ReasonCode>, session: &mut Machine) {
+    /// unacknowledged. Gives the message if nobody else has it.
+    pub(crate) fn settle(
+        &mut self,
+        part: Part,
+        reason: Option<ReasonCode>,
+        session: &mut Machine,
+    ) -> Option<Message> {
         let entry = self.entry(part.key);
         entry.held -= 1;
         entry.is_taken |= reason.is_some();
@@ -235,7 +231,7 @@ impl Waiting {
                 self.acknowledge(part.key, session);
             }
         }
-        self.free_if_done(part.key);
+        self.remove_if_done(part.key)
     }
 
     /// Whether it is acknowledged as soon as this part is settled.
@@ -257,17 +253,15 @@ impl Waiting {
         }
     }
 
-    fn free_if_done(&mut self, key: Key) {
+    fn remove_if_done(&mut self, key: Key) -> Option<Message> {
         let entry = self.entry(key);
         if entry.queued > 0 || entry.held > 0 {
-            return;
+            return None;
         }
-        entry.message = None;
-        let (receipt, sequence) = (entry.receipt.take(), entry.sequence);
-        let is_owed = std::mem::take(&mut entry.owing) > 0;
-        self.owing -= usize::from(is_owed);
-        self.free.push(key.0);
-        self.forget_exchange(receipt, sequence);
+        let entry = self.entries.remove(key.0);
+        self.owing -= usize::from(entry.owing > 0);
+        self.forget_exchange(entry.receipt, entry.sequence);
+        Some(entry.message)
     }
 
     fn forget_exchange(&mut self, receipt: Option<Receipt>, sequence: u64) {
@@ -288,9 +282,8 @@ impl Waiting {
         // A server may have given the identifier to another message, when that of before had expired.
         let is_same = entry.sequence == sequence
             && entry.receipt.is_some_and(|earlier| receipt.repeats(&earlier))
-            && entry.message.as_ref().is_some_and(|earlier| {
-                earlier.topic() == message.topic() && earlier.payload() == message.payload()
-            });
+            && entry.message.topic() == message.topic()
+            && entry.message.payload() == message.payload();
         if !is_same {
             return false;
         }
@@ -300,19 +293,16 @@ impl Waiting {
     }
 
     fn trim(&mut self) {
-        while let Some((sequence, key)) = self.order.front() {
-            let entry = &self.entries[key.0 as usize];
-            if entry.sequence == *sequence && entry.receipt.is_some() {
-                break;
-            }
-            self.order.pop_front();
+        let Waiting { entries, order, .. } = self;
+        let is_open = |(sequence, key): &(u64, Key)| {
+            let entry = entries.get(key.0);
+            entry.is_some_and(|entry| entry.sequence == *sequence && entry.receipt.is_some())
+        };
+        while order.front().is_some_and(|oldest| !is_open(oldest)) {
+            order.pop_front();
         }
-        if self.order.len() > 2 * self.owing + ORDER_SPARE {
-            let entries = &self.entries;
-            self.order.retain(|(sequence, key)| {
-                let entry = &entries[key.0 as usize];
-                entry.sequence == *sequence && entry.receipt.is_some()
-            });
+        if order.len() > 2 * self.owing + ORDER_SPARE {
+            order.retain(is_open);
         }
     }
 
@@ -327,13 +317,13 @@ impl Waiting {
         self.trim();
         let (_, key) = *self.order.front()?;
         let topic = self.message(key).topic().into();
-        let entry = &self.entries[key.0 as usize];
+        let entry = &self.entries[key.0];
         Some(Oldest { arrived: entry.arrived, topic, taker: entry.taker })
     }
 
     /// Where a message stands among all that have arrived.
     pub(crate) fn sequence(&self, key: Key) -> u64 {
-        self.entries[key.0 as usize].sequence
+        self.entries[key.0].sequence
     }
 
     /// Somebody has claimed it.
