@@ -23,7 +23,7 @@ pub enum Target<'a> {
 }
 
 /// The attempts since the last connection that lasted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Attempts {
     servers: Servers,
     /// The order of this round, as numbers of the list; empty while the order is that of the list.
@@ -41,15 +41,7 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     pub(crate) fn new(servers: Servers, rng: &mut Rng) -> Attempts {
-        let mut attempts = Attempts {
-            servers,
-            round: Vec::new(),
-            at: 0,
-            redirects: 0,
-            redirect: None,
-            waits: 0,
-            online_since: None,
-        };
+        let mut attempts = Attempts { servers, ..Attempts::default() };
         attempts.start_round(rng);
         attempts
     }

@@ -152,6 +152,13 @@ pub enum Outcome {
     Indeterminate(Indeterminate),
 }
 
+impl Outcome {
+    /// What the server's reason code means for an operation. "No matching subscribers" is success.
+    pub(crate) fn of(reason: ReasonCode) -> Outcome {
+        if reason.is_error() { Outcome::Rejected(Rejected::ByServer(reason)) } else { Outcome::Done(reason) }
+    }
+}
+
 /// Stands for a QoS 1 or 2 message that waits for its acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {

@@ -86,8 +86,7 @@ pub(crate) fn encode(
     encoded.map_err(SessionRefusal::Encode)?;
     let copied_len = if is_copied { publish.payload.len() } else { 0 };
     let header_len = (out.len() - start - copied_len) as u32;
-    let topic_at = 1 + length_len(&out[start + 1..]) + 2;
-    let id_at = (topic_at + publish.topic.as_bytes().len()) as u32;
+    let id_at = (topic_at(&out[start..]) + publish.topic.as_bytes().len()) as u32;
     let shape = Shape { header_len, id_at, expires_at };
     Ok((shape, (!is_copied).then(|| publish.payload.clone())))
 }
@@ -147,8 +146,7 @@ impl Frame<'_> {
     /// The topic, with which the variable header begins behind its length.
     #[inline]
     fn topic(&self) -> &[u8] {
-        let at = 1 + length_len(&self.bytes[1..]) + 2;
-        &self.bytes[at..self.shape.id_at as usize]
+        &self.bytes[topic_at(self.bytes)..self.shape.id_at as usize]
     }
 
     /// Appends the message under its full name; a repetition says so. [5.0 MQTT-3.3.1-1] [3.1.1 MQTT-3.3.1-1]
@@ -242,6 +240,12 @@ const ALIAS_PROPERTY_LEN: usize = 3;
 
 /// What an alias beside the name adds at most: itself, and a byte for each of the two lengths.
 const ALIAS_GROWTH_MAX: usize = ALIAS_PROPERTY_LEN + 2;
+
+/// Where the topic of a PUBLISH begins: after the fixed header and its own length.
+#[inline]
+pub(crate) fn topic_at(frame: &[u8]) -> usize {
+    1 + length_len(&frame[1..]) + 2
+}
 
 /// Size of the variable byte integer at the beginning of `bytes`.
 #[inline]

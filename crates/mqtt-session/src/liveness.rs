@@ -18,8 +18,8 @@ use mqtt_parts::Instant;
 use crate::config::Config;
 use crate::error::OfflineCause;
 
-/// The watch of one connection.
-#[derive(Debug)]
+/// The watch of one connection; by default that of none, without pings.
+#[derive(Debug, Default)]
 pub(crate) struct Liveness {
     /// Longest silence before a ping, in milliseconds; 0 turns pings off.
     interval_millis: u32,
@@ -50,26 +50,15 @@ pub(crate) enum LivenessAction {
 }
 
 impl Liveness {
-    /// The watch of a connection that was accepted `now`; the server counts from the CONNECT.
-    pub(crate) fn new(connect_sent: Instant, now: Instant, keep_alive_secs: u16) -> Liveness {
-        let interval_millis = u32::from(keep_alive_secs) * 1000 - margin_millis(keep_alive_secs);
-        Liveness {
-            interval_millis,
-            sent_since_ping: 0,
-            last_sent: connect_sent,
-            last_received: now,
-            pinged: None,
-            delivered_by: now,
-            unfinished: None,
-            acknowledged: Instant::ORIGIN,
-            is_awaited: false,
-            is_probed: false,
-        }
-    }
-
-    /// The connection was accepted `now`, with that keep alive.
+    /// The connection was accepted `now`, with that keep alive; the server counts from the CONNECT.
     pub(crate) fn on_online(&mut self, now: Instant, keep_alive_secs: u16) {
-        *self = Liveness::new(self.last_sent, now, keep_alive_secs);
+        *self = Liveness {
+            interval_millis: u32::from(keep_alive_secs) * 1000 - margin_millis(keep_alive_secs),
+            last_sent: self.last_sent,
+            last_received: now,
+            delivered_by: now,
+            ..Liveness::default()
+        };
     }
 
     /// So many bytes were given to the transport.

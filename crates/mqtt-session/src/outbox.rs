@@ -27,7 +27,6 @@ use crate::frame::{Frame, Sending};
 use crate::lazy::unused;
 use crate::negotiated::{Emit, Negotiated};
 use crate::record::{PublishBytes, Record};
-pub(crate) use answers::{Ended, Unknown};
 use entry::{OVERHEAD, Place};
 use store::Store;
 

@@ -23,7 +23,7 @@ use crate::error::OfflineCause;
 use crate::event::Ticket;
 
 /// Where the connection stands, and where it should.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Connection {
     state: State,
     wish: Wish,
@@ -35,9 +35,10 @@ pub(crate) struct Connection {
     last_cause: Option<OfflineCause>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
     /// No connection is wanted.
+    #[default]
     Idle,
     /// The next attempt starts then.
     Waiting { until: Instant },
@@ -66,9 +67,10 @@ pub(crate) enum ConnectPacket {
 }
 
 /// What the application wants.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Wish {
     /// It has not asked for a connection yet.
+    #[default]
     Nothing,
     /// A connection; the operation of that ticket ends with the first one.
     FirstConnection(Ticket),
@@ -148,16 +150,6 @@ impl fmt::Display for Status {
 }
 
 impl Connection {
-    pub(crate) const fn new() -> Connection {
-        Connection {
-            state: State::Idle,
-            wish: Wish::Nothing,
-            attempt: 0,
-            was_online: false,
-            last_cause: None,
-        }
-    }
-
     pub(crate) const fn state(&self) -> State {
         self.state
     }

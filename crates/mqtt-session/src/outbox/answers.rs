@@ -5,67 +5,52 @@ use mqtt_proto::{Ack, PacketId, QoS, ReasonCode};
 
 use super::Outbox;
 use super::entry::{Place, Release};
-use crate::error::Rejected;
-use crate::event::{Outcome, Ticket};
+use crate::event::Outcome;
 use crate::events::Events;
 use crate::record::Record;
 
-/// How a message ended that somebody waits for.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) ticket: Ticket,
-    pub(crate) outcome: Outcome,
-    /// When it was sent.
-    pub(crate) sent_at: Instant,
-}
-
-/// An acknowledgement of something that is not under way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Unknown;
-
 impl Outbox {
-    /// The answer to a QoS 1 message; an error if no such message is under way.
-    pub(crate) fn on_puback(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
+    /// The answer to a QoS 1 message; false if no such message is under way.
+    pub(crate) fn on_puback(&mut self, now: Instant, ack: &Ack<'_>, events: &mut Events) -> bool {
         match self.find(ack.packet_id) {
             Some((index, Place::Sent { .. }, QoS::AtLeastOnce)) => {
-                Ok(self.end_exchange(index, outcome_of(ack.reason), events))
+                self.end_exchange(now, index, Outcome::of(ack.reason), events);
+                true
             }
-            _ => Err(Unknown),
+            _ => false,
         }
     }
 
-    /// The first answer to a QoS 2 message; an error if no such message is under way.
+    /// The first answer to a QoS 2 message; false if no such message is under way.
     ///
     /// A failure ends the exchange without a PUBREL. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.4.0-2] [5.0 MQTT-4.3.3-9]
-    pub(crate) fn on_pubrec(&mut self, ack: &Ack<'_>, events: &mut Events) -> Result<Option<Ended>, Unknown> {
+    pub(crate) fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>, events: &mut Events) -> bool {
         match self.find(ack.packet_id) {
             Some((index, Place::Sent { .. }, QoS::ExactlyOnce)) => {
                 if ack.reason.is_error() {
-                    return Ok(self.end_exchange(index, outcome_of(ack.reason), events));
+                    self.end_exchange(now, index, Outcome::of(ack.reason), events);
+                    return true;
                 }
                 self.release(index, ack.packet_id, ack.reason);
                 events.record(Record::Released { packet_id: ack.packet_id, reason: ack.reason });
-                Ok(None)
+                true
             }
             // The server repeats its PUBREC: the PUBREL is repeated too.
-            Some((_, Place::Released { .. }, _)) if !ack.reason.is_error() => Ok(None),
-            _ => Err(Unknown),
+            Some((_, Place::Released { .. }, _)) if !ack.reason.is_error() => true,
+            _ => false,
         }
     }
 
-    /// The last answer to a QoS 2 message; an error if no such message is released.
+    /// The last answer to a QoS 2 message; false if no such message is released.
     ///
     /// That the server does not know the identifier any more means that it has completed the exchange.
-    pub(crate) fn on_pubcomp(
-        &mut self,
-        ack: &Ack<'_>,
-        events: &mut Events,
-    ) -> Result<Option<Ended>, Unknown> {
+    pub(crate) fn on_pubcomp(&mut self, now: Instant, ack: &Ack<'_>, events: &mut Events) -> bool {
         match self.find(ack.packet_id) {
             Some((index, Place::Released { release, .. }, _)) => {
-                Ok(self.end_exchange(index, Outcome::Done(release.reason), events))
+                self.end_exchange(now, index, Outcome::Done(release.reason), events);
+                true
             }
-            _ => Err(Unknown),
+            _ => false,
         }
     }
 
@@ -84,9 +69,9 @@ impl Outbox {
         self.store.set_place(index, Place::Released { packet_id, is_due: false, release });
     }
 
-    /// An exchange is over; none if its end was reported before.
+    /// An exchange is over; its end may have been reported before.
     #[inline]
-    fn end_exchange(&mut self, index: usize, outcome: Outcome, events: &mut Events) -> Option<Ended> {
+    fn end_exchange(&mut self, now: Instant, index: usize, outcome: Outcome, events: &mut Events) {
         let entry = self.store.get(index);
         let (ticket, sent_at, is_awaited) = (entry.ticket, entry.sent_at, entry.is_awaited);
         if let Some(packet_id) = entry.place.packet_id() {
@@ -95,11 +80,13 @@ impl Outbox {
         }
         self.store.set_place(index, Place::Tombstone);
         events.record(Record::Ended { ticket });
-        is_awaited.then_some(Ended { ticket, outcome, sent_at })
+        if !is_awaited {
+            return;
+        }
+        // What an earlier program has sent, it sent at a time that nobody knows.
+        if sent_at > Instant::ORIGIN {
+            events.counters.acknowledgement_latency.count(sent_at, now);
+        }
+        events.end(ticket, outcome);
     }
-}
-
-/// What the server's reason code means for the operation. "No matching subscribers" is success.
-fn outcome_of(reason: ReasonCode) -> Outcome {
-    if reason.is_error() { Outcome::Rejected(Rejected::ByServer(reason)) } else { Outcome::Done(reason) }
 }

@@ -99,22 +99,14 @@ impl Outbox {
         self.forget_connection();
         self.store.visit(|entry| {
             let is_recorded = entry.qos > QoS::AtMostOnce && events.journal().is_some();
-            let place = match entry.place {
-                place @ Place::Waiting { .. } if is_recorded => {
-                    forget(entry, events);
-                    return place;
-                }
-                Place::Waiting { was_sent: false } => {
-                    return end_never_sent(entry, Rejected::Disconnected, events);
-                }
-                Place::Quarantined { packet_id: Some(packet_id), release: None } => {
-                    Place::Sent { packet_id, is_due: false }
-                }
-                Place::Quarantined { packet_id: Some(packet_id), release: Some(release) } => {
-                    Place::Released { packet_id, is_due: false, release }
-                }
-                place => place,
-            };
+            if entry.is_waiting() && is_recorded {
+                forget(entry, events);
+                return entry.place;
+            }
+            if entry.place == (Place::Waiting { was_sent: false }) {
+                return end_never_sent(entry, Rejected::Disconnected, events);
+            }
+            let place = entry.place.resumed(false);
             let Some(packet_id) = place.packet_id().filter(|_| is_persistent) else {
                 events.ids.release_all(place.packet_id());
                 return end_sent(entry, Indeterminate::Disconnected, events);

@@ -72,6 +72,20 @@ impl Place {
         }
     }
 
+    /// Where a message is that was quarantined here, once it is under way again.
+    pub(super) const fn resumed(self, is_due: bool) -> Place {
+        match self {
+            Place::Quarantined { packet_id: Some(packet_id), release: Some(release) } => {
+                Place::Released { packet_id, is_due, release }
+            }
+            Place::Quarantined { packet_id: Some(packet_id), release: None } => {
+                Place::Sent { packet_id, is_due }
+            }
+            Place::Quarantined { packet_id: None, .. } => Place::Waiting { was_sent: true },
+            place => place,
+        }
+    }
+
     /// Whether the frame is not needed any more.
     pub(super) const fn is_without_frame(self) -> bool {
         matches!(

@@ -61,16 +61,7 @@ impl Outbox {
     /// A quarantined message goes out again, free of suspicion; false if it is not quarantined.
     pub(crate) fn retry(&mut self, ticket: Ticket, is_online: bool) -> bool {
         let Some(index) = self.find_quarantined(ticket) else { return false };
-        let is_due = is_online;
-        let place = match self.store.get(index).place {
-            Place::Quarantined { packet_id: Some(packet_id), release: Some(release) } => {
-                Place::Released { packet_id, is_due, release }
-            }
-            Place::Quarantined { packet_id: Some(packet_id), release: None } => {
-                Place::Sent { packet_id, is_due }
-            }
-            _ => Place::Waiting { was_sent: true },
-        };
+        let place = self.store.get(index).place.resumed(is_online);
         self.store.get_mut(index).failures = 0;
         self.store.set_place(index, place);
         if is_online {

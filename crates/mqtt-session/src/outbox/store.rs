@@ -217,12 +217,8 @@ impl Store {
         if self.counts[WAITING] == 0 {
             return None;
         }
-        let mut index = self.index_of(self.waiting_from);
-        while !self.entries[index].is_waiting() {
-            index += 1;
-        }
-        self.waiting_from = self.first + index as u64;
-        Some(index)
+        let Store { entries, first, waiting_from, .. } = self;
+        first_of(entries, *first, waiting_from, Entry::is_waiting)
     }
 
     /// The first message of QoS 0 that waits.
@@ -230,26 +226,13 @@ impl Store {
         if self.waiting_qos0 == 0 {
             return None;
         }
-        let mut index = self.index_of(self.waiting_qos0_from);
-        while !self.entries[index].is_waiting() || self.entries[index].qos != QoS::AtMostOnce {
-            index += 1;
-        }
-        self.waiting_qos0_from = self.first + index as u64;
-        Some(index)
+        let is_meant = |entry: &Entry| entry.is_waiting() && entry.qos == QoS::AtMostOnce;
+        first_of(&self.entries, self.first, &mut self.waiting_qos0_from, is_meant)
     }
 
     /// The first message that is to be repeated.
     pub(super) fn first_due(&mut self) -> Option<usize> {
-        let start = self.index_of(self.due_from);
-        let found = self.entries.range(start..).position(Entry::is_due);
-        let index = found.map(|ahead| start + ahead);
-        self.due_from = self.first + index.unwrap_or(self.entries.len()) as u64;
-        index
-    }
-
-    #[inline]
-    fn index_of(&self, position: u64) -> usize {
-        position.max(self.first).wrapping_sub(self.first) as usize
+        first_of(&self.entries, self.first, &mut self.due_from, Entry::is_due)
     }
 
     /// Messages of QoS 0 from this one on whose bytes go out as they are, as far as `is_taken` wants them with their
@@ -448,4 +431,19 @@ impl Store {
         self.counts[TOMBSTONE] = 0;
         (self.waiting_from, self.waiting_qos0_from, self.due_from) = (self.first, self.first, self.first);
     }
+}
+
+/// The first entry that `is_meant`. There is none in front of the position `from`, which moves up to it; `first` is the
+/// position of the first entry.
+#[inline]
+fn first_of(
+    entries: &VecDeque<Entry>,
+    first: u64,
+    from: &mut u64,
+    is_meant: impl Fn(&Entry) -> bool,
+) -> Option<usize> {
+    let start = (*from).max(first).wrapping_sub(first) as usize;
+    let found = (start..entries.len()).find(|index| is_meant(&entries[*index]));
+    *from = first + found.unwrap_or(entries.len()) as u64;
+    found
 }

@@ -12,8 +12,8 @@ use mqtt_proto::{
 use super::Session;
 use crate::error::{OfflineCause, PeerFault, SessionRefusal};
 use crate::event::{AliasedTopic, Event, Message, Receipt};
+use crate::frame::topic_at;
 use crate::inbox::{Arrived, Inbox};
-use crate::outbox::{Ended, Unknown};
 use crate::record::Record;
 use crate::state::{DisconnectReason, State};
 
@@ -147,7 +147,7 @@ impl Session {
         let aliased = self.resolve_alias(&publish)?;
         let topic_len = publish.topic.as_bytes().len() as u16;
         let payload_at = (len - publish.payload.len()) as u32;
-        let topic_at = topic_at(frame);
+        let topic_at = topic_at(frame) as u8;
         let (qos, retain, dup) = (publish.qos, publish.retain, publish.dup);
         match self.accept_publish(&publish)? {
             Delivery::Drop => *read += len,
@@ -214,51 +214,40 @@ impl Session {
 
     fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), PeerFault> {
         match (self.connection.is_online(), packet) {
-            (false, Packet::Connack(connack)) => self.on_connack(now, &connack),
-            (_, Packet::Auth(auth)) => self.on_auth(&auth),
-            (false, packet) => Err(PeerFault::Unexpected(packet.kind())),
+            (false, Packet::Connack(connack)) => return self.on_connack(now, &connack),
+            (_, Packet::Auth(auth)) => return self.on_auth(&auth),
+            (false, packet) => return Err(PeerFault::Unexpected(packet.kind())),
             (true, Packet::Puback(ack)) => {
-                let ended = self.outbox.get_or_init().on_puback(&ack, &mut self.events);
-                self.on_answer(now, ended);
-                Ok(())
+                let is_ours = self.outbox.get_or_init().on_puback(now, &ack, &mut self.events);
+                self.on_answer(now, is_ours);
             }
-            (true, Packet::Pubrec(ack)) => {
-                self.on_pubrec(now, &ack);
-                Ok(())
-            }
-            (true, Packet::Pubrel(ack)) => self.on_pubrel(&ack),
+            (true, Packet::Pubrec(ack)) => self.on_pubrec(now, &ack),
+            (true, Packet::Pubrel(ack)) => return self.on_pubrel(&ack),
             (true, Packet::Pubcomp(ack)) => {
-                let ended = self.outbox.get_or_init().on_pubcomp(&ack, &mut self.events);
-                self.on_answer(now, ended);
-                Ok(())
+                let is_ours = self.outbox.get_or_init().on_pubcomp(now, &ack, &mut self.events);
+                self.on_answer(now, is_ours);
             }
             (true, Packet::Suback(suback)) => {
-                self.liveness.on_acknowledged(now);
-                let subscriptions = self.subscriptions.get_or_init();
-                let is_ours = subscriptions.on_suback(&suback, &mut self.events)?;
-                self.events.counters.count_acknowledgement(is_ours);
-                Ok(())
+                let is_ours = self.subscriptions.get_or_init().on_suback(&suback, &mut self.events)?;
+                self.on_answer(now, is_ours);
             }
             (true, Packet::Unsuback(unsuback)) => {
-                self.liveness.on_acknowledged(now);
                 let (subscriptions, version) = (self.subscriptions.get_or_init(), self.config.version);
                 let is_ours = subscriptions.on_unsuback(&unsuback, version, &mut self.events)?;
-                self.events.counters.count_acknowledgement(is_ours);
-                Ok(())
+                self.on_answer(now, is_ours);
             }
             (true, Packet::Pingresp) => {
                 if self.liveness.on_ping_answered(now) {
                     self.lose(now, OfflineCause::AcknowledgementsStalled);
                 }
-                Ok(())
             }
             (true, Packet::Disconnect(disconnect)) => {
                 let (reason, reference) = (disconnect.reason, disconnect.properties.server_reference());
                 self.lose_or_follow(now, OfflineCause::ServerDisconnected(reason), reason, reference);
-                Ok(())
             }
-            (true, packet) => Err(PeerFault::Unexpected(packet.kind())),
+            (true, packet) => return Err(PeerFault::Unexpected(packet.kind())),
         }
+        Ok(())
     }
 
     /// Whether and under which receipt a message is delivered.
@@ -296,31 +285,22 @@ impl Session {
         }
     }
 
-    /// An answer to a message. One that nobody waits for, such as a repeated one, ends nothing.
-    fn on_answer(&mut self, now: Instant, ended: Result<Option<Ended>, Unknown>) {
+    /// An answer has come. One that nobody waits for, such as a repeated one, ends nothing.
+    fn on_answer(&mut self, now: Instant, is_ours: bool) {
         self.liveness.on_acknowledged(now);
-        self.events.counters.count_acknowledgement(ended.is_ok());
-        let Ok(Some(Ended { ticket, outcome, sent_at })) = ended else { return };
-        // What an earlier program has sent, it sent at a time that nobody knows.
-        if sent_at > Instant::ORIGIN {
-            self.events.counters.acknowledgement_latency.count(sent_at, now);
-        }
-        self.events.end(ticket, outcome);
+        self.events.counters.count_acknowledgement(is_ours);
     }
 
     /// A PUBREC for nothing that is under way is answered, so that the server can let go of it.
     ///
     /// PUBRELs go out in the order of the PUBRECs. [5.0 MQTT-4.3.3-4] [5.0 MQTT-4.6.0-4] [3.1.1 MQTT-4.6.0-4]
     fn on_pubrec(&mut self, now: Instant, ack: &Ack<'_>) {
-        let ended = self.outbox.get_or_init().on_pubrec(ack, &mut self.events);
+        let is_ours = self.outbox.get_or_init().on_pubrec(now, ack, &mut self.events);
         if !ack.reason.is_error() {
-            let reason = match ended {
-                Ok(_) => ReasonCode::Success,
-                Err(Unknown) => ReasonCode::PacketIdentifierNotFound,
-            };
+            let reason = if is_ours { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
             self.put_reason(Packet::Pubrel, ack, reason);
         }
-        self.on_answer(now, ended);
+        self.on_answer(now, is_ours);
     }
 
     /// An unknown identifier is answered too: the server then knows that the exchange is over.
@@ -353,10 +333,4 @@ enum Delivery {
     Deliver(Option<Receipt>),
     /// The application has got it before.
     Drop,
-}
-
-/// Where the topic begins: after the fixed header and its own length.
-fn topic_at(frame: &[u8]) -> u8 {
-    let length_len = frame.iter().skip(1).take(4).take_while(|byte| **byte >= 0x80).count() as u8 + 1;
-    1 + length_len + 2
 }

@@ -6,7 +6,7 @@ use mqtt_proto::{PacketId, QoS, ReasonCode, Suback, Unsuback, Version};
 
 use super::request::{Kind, Request};
 use super::{SubscriptionStatus, Subscriptions, end_subscribe, end_unsubscribe};
-use crate::error::{PeerFault, Rejected};
+use crate::error::PeerFault;
 use crate::event::Outcome;
 use crate::events::Events;
 use crate::record::Record;
@@ -21,14 +21,11 @@ impl Subscriptions {
         for (request, code) in requests.iter().zip(suback.codes.iter()) {
             let wanted = self.wanted.get_mut(&request.filter);
             let Some(wanted) = wanted.filter(|wanted| wanted.order == request.ticket) else { continue };
-            let (status, outcome) = match granted_qos(code) {
-                Some(qos) => (SubscriptionStatus::Granted(qos), Outcome::Done(code)),
-                None => (SubscriptionStatus::Refused(code), Outcome::Rejected(Rejected::ByServer(code))),
-            };
             events.record(Record::Granted { ticket: wanted.order, code, filter: &request.filter });
-            wanted.status = status;
+            wanted.status =
+                granted_qos(code).map_or(SubscriptionStatus::Refused(code), SubscriptionStatus::Granted);
             wanted.was_sent = false;
-            end_subscribe(&request.filter, &mut wanted.tickets, outcome, events);
+            end_subscribe(&request.filter, &mut wanted.tickets, Outcome::of(code), events);
             self.pending -= 1;
         }
         Ok(true)
@@ -47,11 +44,7 @@ impl Subscriptions {
         };
         let codes = unsuback.codes.iter().chain(core::iter::repeat(ReasonCode::Success));
         for (request, code) in requests.iter().zip(codes) {
-            let outcome = match code {
-                code if code.is_error() => Outcome::Rejected(Rejected::ByServer(code)),
-                code => Outcome::Done(code),
-            };
-            end_unsubscribe(request, outcome, events);
+            end_unsubscribe(request, Outcome::of(code), events);
         }
         Ok(true)
     }
