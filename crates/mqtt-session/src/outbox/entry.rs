@@ -55,10 +55,8 @@ impl Place {
     pub(super) const fn kind(self) -> usize {
         match self {
             Place::Waiting { .. } => WAITING,
-            Place::Sent { is_due: false, .. } => SENT,
-            Place::Sent { is_due: true, .. } => SENT_DUE,
-            Place::Released { is_due: false, .. } => RELEASED,
-            Place::Released { is_due: true, .. } => RELEASED_DUE,
+            Place::Sent { is_due, .. } => SENT + is_due as usize,
+            Place::Released { is_due, .. } => RELEASED + is_due as usize,
             Place::Quarantined { .. } => QUARANTINED,
             Place::Tombstone => TOMBSTONE,
         }
@@ -97,9 +95,9 @@ impl Place {
 
 pub(super) const WAITING: usize = 0;
 pub(super) const SENT: usize = 1;
-pub(super) const SENT_DUE: usize = 2;
+pub(super) const SENT_DUE: usize = SENT + 1;
 pub(super) const RELEASED: usize = 3;
-pub(super) const RELEASED_DUE: usize = 4;
+pub(super) const RELEASED_DUE: usize = RELEASED + 1;
 pub(super) const QUARANTINED: usize = 5;
 pub(super) const TOMBSTONE: usize = 6;
 

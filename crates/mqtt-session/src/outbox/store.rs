@@ -259,7 +259,8 @@ impl Store {
     }
 
     /// A message is somewhere else from now on. One that ends may move others: indices found before are void then.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "where the place is known, most of it falls away")]
+    #[inline(always)]
     pub(super) fn set_place(&mut self, index: usize, place: Place) {
         if self.mark(index, place) {
             self.reclaim();

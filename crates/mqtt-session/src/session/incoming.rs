@@ -212,6 +212,8 @@ impl Session {
         }
     }
 
+    /// Everything but messages. Out of line, so that nothing of it is in their way.
+    #[inline(never)]
     fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), PeerFault> {
         match (self.connection.is_online(), packet) {
             (false, Packet::Connack(connack)) => return self.on_connack(now, &connack),
