@@ -128,19 +128,20 @@ impl Session {
     ) -> Result<(), PeerFault> {
         let frame = &input[*read..*read + len];
         let context = Context { version: self.config.version, sender: Some(Sender::Server) };
-        let packet = match decode(frame, context) {
-            Ok(packet) => packet,
-            Err(error) => match self.refusal_in_older_words(frame) {
-                Some(refusal) => Packet::Connack(refusal),
-                None => return Err(PeerFault::Decode(error)),
-            },
+        // A packet is large, and none is moved on its way to where it is handled.
+        let publish = match decode(frame, context) {
+            Ok(Packet::Publish(publish)) => publish,
+            Ok(packet) => {
+                *read += len;
+                return self.handle_packet(now, &packet);
+            }
+            Err(error) => {
+                let refusal = self.refusal_in_older_words(frame).ok_or(PeerFault::Decode(error))?;
+                *read += len;
+                return self.handle_packet(now, &Packet::Connack(refusal));
+            }
         };
-        self.events.counters.count_received(packet.kind());
-        let Packet::Publish(publish) = packet else {
-            let result = self.handle_packet(now, packet);
-            *read += len;
-            return result;
-        };
+        self.events.counters.count_received(PacketKind::Publish);
         if !self.connection.is_online() {
             return Err(PeerFault::Unexpected(PacketKind::Publish));
         }
@@ -212,30 +213,30 @@ impl Session {
         }
     }
 
-    /// Everything but messages. Out of line, so that nothing of it is in their way.
-    #[inline(never)]
-    fn handle_packet(&mut self, now: Instant, packet: Packet<'_>) -> Result<(), PeerFault> {
+    /// Everything but messages.
+    fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), PeerFault> {
+        self.events.counters.count_received(packet.kind());
         match (self.connection.is_online(), packet) {
-            (false, Packet::Connack(connack)) => return self.on_connack(now, &connack),
-            (_, Packet::Auth(auth)) => return self.on_auth(&auth),
+            (false, Packet::Connack(connack)) => return self.on_connack(now, connack),
+            (_, Packet::Auth(auth)) => return self.on_auth(auth),
             (false, packet) => return Err(PeerFault::Unexpected(packet.kind())),
             (true, Packet::Puback(ack)) => {
-                let is_ours = self.outbox.get_or_init().on_puback(now, &ack, &mut self.events);
+                let is_ours = self.outbox.get_or_init().on_puback(now, ack, &mut self.events);
                 self.on_answer(now, is_ours);
             }
-            (true, Packet::Pubrec(ack)) => self.on_pubrec(now, &ack),
-            (true, Packet::Pubrel(ack)) => return self.on_pubrel(&ack),
+            (true, Packet::Pubrec(ack)) => self.on_pubrec(now, ack),
+            (true, Packet::Pubrel(ack)) => return self.on_pubrel(ack),
             (true, Packet::Pubcomp(ack)) => {
-                let is_ours = self.outbox.get_or_init().on_pubcomp(now, &ack, &mut self.events);
+                let is_ours = self.outbox.get_or_init().on_pubcomp(now, ack, &mut self.events);
                 self.on_answer(now, is_ours);
             }
             (true, Packet::Suback(suback)) => {
-                let is_ours = self.subscriptions.get_or_init().on_suback(&suback, &mut self.events)?;
+                let is_ours = self.subscriptions.get_or_init().on_suback(suback, &mut self.events)?;
                 self.on_answer(now, is_ours);
             }
             (true, Packet::Unsuback(unsuback)) => {
                 let (subscriptions, version) = (self.subscriptions.get_or_init(), self.config.version);
-                let is_ours = subscriptions.on_unsuback(&unsuback, version, &mut self.events)?;
+                let is_ours = subscriptions.on_unsuback(unsuback, version, &mut self.events)?;
                 self.on_answer(now, is_ours);
             }
             (true, Packet::Pingresp) => {
