@@ -8,7 +8,6 @@ use std::task::Waker;
 
 use mqtt_session::{OfflineCause, QuarantineReport, Rejected, Ticket};
 use mqtt_store::StoreError;
-use slab::Slab;
 
 /// Something that happened to the connection, or to messages that arrived on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +146,7 @@ const WAITING_MAX: usize = 64;
 /// The subscribers.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueues {
-    queues: Slab<EventQueue>,
+    queues: Vec<Option<EventQueue>>,
 }
 
 #[derive(Debug, Default)]
@@ -158,16 +157,25 @@ struct EventQueue {
 
 impl EventQueues {
     pub(crate) fn add(&mut self) -> usize {
-        self.queues.insert(EventQueue::default())
+        match self.queues.iter().position(Option::is_none) {
+            Some(index) => {
+                self.queues[index] = Some(EventQueue::default());
+                index
+            }
+            None => {
+                self.queues.push(Some(EventQueue::default()));
+                self.queues.len() - 1
+            }
+        }
     }
 
     /// Removes a subscriber; its waker is to be dropped once no lock is held.
     pub(crate) fn remove(&mut self, index: usize) -> Option<Waker> {
-        self.queues.remove(index).waker
+        self.queues[index].take()?.waker
     }
 
     pub(crate) fn push(&mut self, event: &ConnectionEvent, wakers: &mut Vec<Waker>) {
-        for (_, queue) in &mut self.queues {
+        for queue in self.queues.iter_mut().flatten() {
             if !queue.waiting.back_mut().is_some_and(|last| last.absorb(event)) {
                 if queue.waiting.len() == WAITING_MAX {
                     queue.waiting.pop_front();
@@ -179,14 +187,14 @@ impl EventQueues {
     }
 
     pub(crate) fn next(&mut self, index: usize) -> Option<ConnectionEvent> {
-        self.queues[index].waiting.pop_front()
+        self.queues[index].as_mut()?.waiting.pop_front()
     }
 
     pub(crate) fn waker(&mut self, index: usize) -> Option<&mut Option<Waker>> {
-        Some(&mut self.queues[index].waker)
+        self.queues[index].as_mut().map(|queue| &mut queue.waker)
     }
 
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        self.queues.iter_mut().filter_map(|(_, queue)| queue.waker.take()).collect()
+        self.queues.iter_mut().flatten().filter_map(|queue| queue.waker.take()).collect()
     }
 }

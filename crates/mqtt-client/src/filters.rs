@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use mqtt_proto::{FilterTrie, TopicFilter, TopicName};
 use mqtt_session::{Instant, Message, Session};
-use slab::Slab;
 
 /// Names a callback; the client knows what is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,7 +81,8 @@ pub(crate) struct Filters {
     trie: FilterTrie,
     /// By filter of the trie: which filters of ours lead there.
     by_trie: Vec<Vec<usize>>,
-    entries: Slab<Entry>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
     /// Filters by the Subscription Identifiers of their subscriptions.
     identified: HashMap<u32, usize>,
     /// Filters that are not wanted, the oldest first; some are wanted again since.
@@ -114,7 +114,7 @@ impl Filters {
     ) -> Arc<str> {
         let number = self.number(filter).unwrap_or_else(|| self.insert(filter));
         self.identified.extend(identifier.map(|identifier| (identifier, number)));
-        let entry = &mut self.entries[number];
+        let entry = self.entries[number].as_mut().expect("it was found or inserted");
         entry.identifiers.extend(identifier.filter(|identifier| !entry.identifiers.contains(identifier)));
         match entry.takers.iter_mut().find(|other| other.taker == target.taker) {
             Some(other) => *other = target,
@@ -125,14 +125,20 @@ impl Filters {
 
     fn number(&self, filter: TopicFilter<'_>) -> Option<usize> {
         let numbers = self.by_trie.get(self.trie.get(filter)?.index())?;
-        let is_meant = |number: &&usize| *self.entries[**number].text == *filter.as_str();
+        let is_meant = |number: &&usize| {
+            self.entries[**number].as_ref().is_some_and(|entry| *entry.text == *filter.as_str())
+        };
         numbers.iter().find(is_meant).copied()
     }
 
     fn insert(&mut self, filter: TopicFilter<'_>) -> usize {
         let text: Arc<str> = filter.as_str().into();
         let entry = Entry { text, takers: Vec::new(), identifiers: Vec::new(), nobody: Nobody::Unwanted };
-        let number = self.entries.insert(entry);
+        let number = self.free.pop().unwrap_or(self.entries.len());
+        if number == self.entries.len() {
+            self.entries.push(None);
+        }
+        self.entries[number] = Some(entry);
         for key in keys(filter) {
             let index = self.trie.insert(key).index();
             if self.by_trie.len() <= index {
@@ -145,13 +151,14 @@ impl Filters {
 
     /// The takers of a filter.
     pub(crate) fn takers(&self, filter: TopicFilter<'_>) -> &[Target] {
-        self.number(filter).map_or(&[], |number| &self.entries[number].takers)
+        let entry = self.number(filter).and_then(|number| self.entries[number].as_ref());
+        entry.map_or(&[], |entry| &entry.takers)
     }
 
     /// One taker of a filter less; true if there is none left, and what becomes of messages from now on.
     pub(crate) fn remove(&mut self, filter: TopicFilter<'_>, taker: Taker, nobody: Nobody) -> bool {
         let Some(number) = self.number(filter) else { return true };
-        let entry = &mut self.entries[number];
+        let Some(entry) = &mut self.entries[number] else { return true };
         entry.takers.retain(|target| target.taker != taker);
         let is_last = entry.takers.is_empty();
         if is_last {
@@ -163,12 +170,16 @@ impl Filters {
     /// A filter is not wanted any more, whether or not it ever was.
     pub(crate) fn unsubscribe(&mut self, filter: TopicFilter<'_>) {
         let number = self.number(filter).unwrap_or_else(|| self.insert(filter));
-        self.entries[number].takers.clear();
+        if let Some(entry) = &mut self.entries[number] {
+            entry.takers.clear();
+        }
         self.set_nobody(number, Nobody::Unwanted);
     }
 
     fn set_nobody(&mut self, number: usize, nobody: Nobody) {
-        self.entries[number].nobody = nobody;
+        if let Some(entry) = &mut self.entries[number] {
+            entry.nobody = nobody;
+        }
         if nobody != Nobody::Unwanted {
             return;
         }
@@ -176,7 +187,7 @@ impl Filters {
         while self.unwanted.len() > UNWANTED_MAX {
             let Some(oldest) = self.unwanted.pop_front() else { return };
             let is_again = self.unwanted.contains(&oldest);
-            let entry = self.entries.get(oldest);
+            let entry = self.entries[oldest].as_ref();
             let is_unwanted =
                 entry.is_some_and(|entry| entry.takers.is_empty() && entry.nobody == Nobody::Unwanted);
             if is_unwanted && !is_again {
@@ -186,7 +197,8 @@ impl Filters {
     }
 
     fn forget(&mut self, number: usize) {
-        let entry = self.entries.remove(number);
+        let Some(entry) = self.entries[number].take() else { return };
+        self.free.push(number);
         for identifier in entry.identifiers {
             self.identified.remove(&identifier);
         }
@@ -212,7 +224,7 @@ impl Filters {
                 continue;
             }
             let is_ours = session.was_subscription_identifier(identifier);
-            let entry = self.identified.get(&identifier).and_then(|number| self.entries.get(*number));
+            let entry = self.identified.get(&identifier).and_then(|number| self.entries[*number].as_ref());
             match entry {
                 // An identifier that another program gave to this session may mean another filter.
                 Some(entry) if is_ours || has_match(&entry.text, topic) => {
@@ -230,7 +242,10 @@ impl Filters {
         if !is_decided {
             self.trie.for_each_match(topic, |id| {
                 let numbers = self.by_trie.get(id.index()).map_or(&[][..], Vec::as_slice);
-                numbers.iter().for_each(|number| found.add(&self.entries[*number]));
+                numbers
+                    .iter()
+                    .filter_map(|number| self.entries[*number].as_ref())
+                    .for_each(|entry| found.add(entry));
             });
         }
         match found.nobody {

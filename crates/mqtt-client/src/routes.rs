@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use mqtt_proto::{ReasonCode, TopicFilter, TopicName};
 use mqtt_session::{Input, Instant, Message, Ticket};
-use slab::Slab;
 
 use crate::explanation::OldestUnacknowledged;
 use crate::filters::{CallbackId, Claim, Filters, StreamId, Taker, Target, has_match};
@@ -45,7 +44,8 @@ pub(crate) struct Routes {
     waiting: Waiting,
     unclaimed: Unclaimed,
     flow: Flow,
-    streams: Slab<Stream>,
+    streams: Vec<Option<Stream>>,
+    streams_free: Vec<usize>,
     /// Streams whose SUBSCRIBE has not ended.
     subscribing: BTreeMap<Ticket, StreamId>,
     callbacks: BTreeMap<CallbackId, Callback>,
@@ -101,7 +101,8 @@ impl Routes {
             waiting: Waiting::default(),
             unclaimed: Unclaimed::new(grace),
             flow: Flow::new(bytes_max),
-            streams: Slab::new(),
+            streams: Vec::new(),
+            streams_free: Vec::new(),
             subscribing: BTreeMap::new(),
             callbacks: BTreeMap::new(),
             callback_ids: 0,
@@ -131,12 +132,14 @@ impl Routes {
         target: impl FnOnce(Taker) -> Target,
         env: &mut Env<'_>,
     ) -> StreamId {
-        let place = self.streams.vacant_entry();
-        let id = StreamId(place.key());
+        let id = StreamId(self.streams_free.pop().unwrap_or(self.streams.len()));
+        if id.0 == self.streams.len() {
+            self.streams.push(None);
+        }
         let target = target(Taker::Stream(id));
         let text = self.filters.add(filter, identifier, target);
         let parts = VecDeque::new();
-        place.insert(Stream { filter: text, ticket, parts, waker: None, is_ended: false });
+        self.streams[id.0] = Some(Stream { filter: text, ticket, parts, waker: None, is_ended: false });
         self.subscribing.insert(ticket, id);
         self.claim_waiting(filter, target, env);
         id
@@ -322,7 +325,7 @@ impl Routes {
     pub(crate) fn oldest(&mut self, now: Instant) -> Option<OldestUnacknowledged> {
         let oldest = self.waiting.oldest()?;
         let filter = match oldest.taker {
-            Some(Taker::Stream(id)) => self.streams.get(id.0).map(|stream| &stream.filter),
+            Some(Taker::Stream(id)) => self.streams[id.0].as_ref().map(|stream| &stream.filter),
             Some(Taker::Callback(id)) => self.callbacks.get(&id).map(|callback| &callback.filter),
             Some(Taker::Receive) | None => None,
         };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use mqtt_proto::{QoS, ReasonCode};
 use mqtt_session::{Instant, Message, Receipt};
-use slab::Slab;
 
 use crate::filters::Taker;
 use crate::machine::Machine;
@@ -17,7 +16,7 @@ use crate::waiters::NumberHasher;
 
 /// Names a message that is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(usize);
+pub(crate) struct Key(u32);
 
 /// The part of one taker in a message.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,8 @@ pub(crate) struct Part {
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    entries: Slab<Entry>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
     /// Bytes of everything that is queued.
     bytes: usize,
     /// Messages that are queued.
@@ -45,7 +45,7 @@ pub(crate) struct Waiting {
 
 #[derive(Debug)]
 struct Entry {
-    message: Message,
+    message: Option<Message>,
     receipt: Option<Receipt>,
     /// Of repetitions on one connection.
     more: Vec<Receipt>,
@@ -97,7 +97,7 @@ impl Waiting {
         self.sequence += 1;
         let entry = Entry {
             receipt: message.receipt(),
-            message,
+            message: Some(message),
             more: Vec::new(),
             queued: 0,
             held: 0,
@@ -108,7 +108,16 @@ impl Waiting {
             arrived: now,
             taker: None,
         };
-        let key = Key(self.entries.insert(entry));
+        let key = match self.free.pop() {
+            Some(index) => {
+                self.entries[index as usize] = entry;
+                Key(index)
+            }
+            None => {
+                self.entries.push(entry);
+                Key(u32::try_from(self.entries.len() - 1).expect("memory ends before"))
+            }
+        };
         if let Some(receipt) = self.entry(key).receipt {
             self.trim();
             self.order.push_back((self.sequence, key));
@@ -120,17 +129,17 @@ impl Waiting {
     }
 
     fn entry(&mut self, key: Key) -> &mut Entry {
-        &mut self.entries[key.0]
+        &mut self.entries[key.0 as usize]
     }
 
     /// The message itself.
     pub(crate) fn message(&self, key: Key) -> &Message {
-        &self.entries[key.0].message
+        self.entries[key.0 as usize].message.as_ref().expect("it is here while it has a part")
     }
 
     /// Whether another taker has taken it, or still has it.
     pub(crate) fn has_other(&self, key: Key) -> bool {
-        let entry = &self.entries[key.0];
+        let entry = &self.entries[key.0 as usize];
         entry.is_taken || entry.queued + entry.held > 1
     }
 
@@ -176,9 +185,7 @@ impl Waiting {
         let was_taken = entry.is_taken;
         entry.held += 1;
         self.settle(part, Some(ReasonCode::Success), session);
-        if let Some(entry) = self.entries.get_mut(part.key.0) {
-            entry.is_taken = was_taken;
-        }
+        self.entry(part.key).is_taken = was_taken;
     }
 
     /// A taker has taken it for good, or it is given up.
@@ -186,10 +193,12 @@ impl Waiting {
         self.unqueue(part);
         let entry = self.entry(part.key);
         entry.held += 1;
-        let is_last = entry.queued == 0 && entry.held == 1;
-        let copy = (!is_last).then(|| entry.message.clone());
-        let message = self.settle(part, Some(ReasonCode::Success), session);
-        copy.or(message).expect("nobody else has it")
+        let message = match entry.queued == 0 && entry.held == 1 {
+            true => entry.message.take(),
+            false => entry.message.clone(),
+        };
+        self.settle(part, Some(ReasonCode::Success), session);
+        message.expect("it is here while it has a part")
     }
 
     /// A taker has taken it under a guard.
@@ -197,7 +206,7 @@ impl Waiting {
         self.unqueue(part);
         let entry = self.entry(part.key);
         entry.held += 1;
-        entry.message.clone()
+        entry.message.clone().expect("it is here while it has a part")
     }
 
     /// A guard goes without a word: its message is queued again.
@@ -211,13 +220,8 @@ impl Waiting {
     }
 
     /// A taker is done with it, which acknowledges it if it was the last that owed it; without a reason it stays
-    /// unacknowledged. Gives the message if nobody else has it.
-    pub(crate) fn settle(
-        &mut self,
-        part: Part,
-        reason: Option<ReasonCode>,
-        session: &mut Machine,
-    ) -> Option<Message> {
+    /// unacknowledged.
+    pub(crate) fn settle(&mut self, part: Part, reason: Option<ReasonCode>, session: &mut Machine) {
         let entry = self.entry(part.key);
         entry.held -= 1;
         entry.is_taken |= reason.is_some();
@@ -231,7 +235,7 @@ impl Waiting {
                 self.acknowledge(part.key, session);
             }
         }
-        self.remove_if_done(part.key)
+        self.free_if_done(part.key);
     }
 
     /// Whether it is acknowledged as soon as this part is settled.
@@ -253,15 +257,17 @@ impl Waiting {
         }
     }
 
-    fn remove_if_done(&mut self, key: Key) -> Option<Message> {
+    fn free_if_done(&mut self, key: Key) {
         let entry = self.entry(key);
         if entry.queued > 0 || entry.held > 0 {
-            return None;
+            return;
         }
-        let entry = self.entries.remove(key.0);
-        self.owing -= usize::from(entry.owing > 0);
-        self.forget_exchange(entry.receipt, entry.sequence);
-        Some(entry.message)
+        entry.message = None;
+        let (receipt, sequence) = (entry.receipt.take(), entry.sequence);
+        let is_owed = std::mem::take(&mut entry.owing) > 0;
+        self.owing -= usize::from(is_owed);
+        self.free.push(key.0);
+        self.forget_exchange(receipt, sequence);
     }
 
     fn forget_exchange(&mut self, receipt: Option<Receipt>, sequence: u64) {
@@ -282,8 +288,9 @@ impl Waiting {
         // A server may have given the identifier to another message, when that of before had expired.
         let is_same = entry.sequence == sequence
             && entry.receipt.is_some_and(|earlier| receipt.repeats(&earlier))
-            && entry.message.topic() == message.topic()
-            && entry.message.payload() == message.payload();
+            && entry.message.as_ref().is_some_and(|earlier| {
+                earlier.topic() == message.topic() && earlier.payload() == message.payload()
+            });
         if !is_same {
             return false;
         }
@@ -293,16 +300,19 @@ impl Waiting {
     }
 
     fn trim(&mut self) {
-        let Waiting { entries, order, .. } = self;
-        let is_open = |(sequence, key): &(u64, Key)| {
-            let entry = entries.get(key.0);
-            entry.is_some_and(|entry| entry.sequence == *sequence && entry.receipt.is_some())
-        };
-        while order.front().is_some_and(|oldest| !is_open(oldest)) {
-            order.pop_front();
+        while let Some((sequence, key)) = self.order.front() {
+            let entry = &self.entries[key.0 as usize];
+            if entry.sequence == *sequence && entry.receipt.is_some() {
+                break;
+            }
+            self.order.pop_front();
         }
-        if order.len() > 2 * self.owing + ORDER_SPARE {
-            order.retain(is_open);
+        if self.order.len() > 2 * self.owing + ORDER_SPARE {
+            let entries = &self.entries;
+            self.order.retain(|(sequence, key)| {
+                let entry = &entries[key.0 as usize];
+                entry.sequence == *sequence && entry.receipt.is_some()
+            });
         }
     }
 
@@ -317,13 +327,13 @@ impl Waiting {
         self.trim();
         let (_, key) = *self.order.front()?;
         let topic = self.message(key).topic().into();
-        let entry = &self.entries[key.0];
+        let entry = &self.entries[key.0 as usize];
         Some(Oldest { arrived: entry.arrived, topic, taker: entry.taker })
     }
 
     /// Where a message stands among all that have arrived.
     pub(crate) fn sequence(&self, key: Key) -> u64 {
-        self.entries[key.0].sequence
+        self.entries[key.0 as usize].sequence
     }
 
     /// Somebody has claimed it.

@@ -37,7 +37,7 @@ impl Routes {
     }
 
     fn end_stream(&mut self, id: StreamId, env: &mut Env<'_>) {
-        if let Some(stream) = self.streams.get_mut(id.0) {
+        if let Some(stream) = &mut self.streams[id.0] {
             stream.is_ended = true;
             env.wakers.extend(stream.waker.take());
         }
@@ -48,7 +48,8 @@ impl Routes {
     ///
     /// The waker of the stream goes to `env`, since it is not to be dropped here.
     pub(crate) fn drop_stream(&mut self, id: StreamId, env: &mut Env<'_>) -> Option<Arc<str>> {
-        let stream = self.streams.try_remove(id.0)?;
+        let stream = self.streams[id.0].take()?;
+        self.streams_free.push(id.0);
         self.subscribing.remove(&stream.ticket);
         env.wakers.extend(stream.waker);
         let filter = TopicFilter::new(&stream.filter).ok()?;
@@ -78,7 +79,7 @@ impl Routes {
         let place = |part: &Part| waiting.sequence(part.key);
         match heir {
             Taker::Stream(id) => {
-                let parts = self.streams.get_mut(id.0).map(|stream| stream.parts.make_contiguous());
+                let parts = self.streams[id.0].as_mut().map(|stream| stream.parts.make_contiguous());
                 parts.into_iter().for_each(|parts| parts.sort_by_key(place));
             }
             Taker::Callback(_) => self.calls.make_contiguous().sort_by_key(|(_, part)| place(part)),

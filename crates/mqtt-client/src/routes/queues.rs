@@ -24,7 +24,7 @@ impl Routes {
     pub(super) fn put(&mut self, taker: Taker, part: Part, wakers: &mut Vec<Waker>) {
         match taker {
             Taker::Stream(id) => {
-                let Some(stream) = self.streams.get_mut(id.0) else { return };
+                let Some(stream) = &mut self.streams[id.0] else { return };
                 stream.parts.push_back(part);
                 wakers.extend(stream.waker.take());
             }
@@ -45,7 +45,7 @@ impl Routes {
     pub(crate) fn next(&mut self, queue: Queue) -> Option<(Taker, Part)> {
         match queue {
             Queue::Stream(id) => {
-                let part = self.streams.get_mut(id.0)?.parts.pop_front()?;
+                let part = self.streams[id.0].as_mut()?.parts.pop_front()?;
                 Some((Taker::Stream(id), part))
             }
             Queue::Calls => self.calls.pop_front().map(|(id, part)| (Taker::Callback(id), part)),
@@ -65,14 +65,14 @@ impl Routes {
     /// Whether nothing more comes for a taker, apart from what it has.
     pub(crate) fn is_ended(&self, queue: Queue) -> bool {
         match queue {
-            Queue::Stream(id) => self.streams.get(id.0).is_none_or(|stream| stream.is_ended),
+            Queue::Stream(id) => self.streams[id.0].as_ref().is_none_or(|stream| stream.is_ended),
             Queue::Calls | Queue::Received => false,
         }
     }
 
     /// The waker of the task that waits for a stream.
     pub(crate) fn stream_waker(&mut self, id: StreamId) -> Option<&mut Option<Waker>> {
-        self.streams.get_mut(id.0).map(|stream| &mut stream.waker)
+        self.streams[id.0].as_mut().map(|stream| &mut stream.waker)
     }
 
     /// The message is taken for good.
@@ -122,7 +122,7 @@ impl Routes {
         self.notices.on_handed_back(self.waiting.message(part.key).topic());
         self.waiting.hand_back(part);
         match taker {
-            Taker::Stream(id) => match self.streams.get_mut(id.0) {
+            Taker::Stream(id) => match &mut self.streams[id.0] {
                 Some(stream) => {
                     stream.parts.push_front(part);
                     env.wakers.extend(stream.waker.take());
@@ -142,12 +142,12 @@ impl Routes {
 
     /// Messages that wait in a stream.
     pub(crate) fn waiting_in(&self, id: StreamId) -> usize {
-        self.streams.get(id.0).map_or(0, |stream| stream.parts.len())
+        self.streams[id.0].as_ref().map_or(0, |stream| stream.parts.len())
     }
 
     /// All who wait for messages; each finds out for itself what has changed.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let streams = self.streams.iter_mut().filter_map(|(_, stream)| stream.waker.take());
+        let streams = self.streams.iter_mut().flatten().filter_map(|stream| stream.waker.take());
         streams.chain(self.receivers.take_all()).chain(self.runners.take_all()).collect()
     }
 }
