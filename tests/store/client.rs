@@ -351,6 +351,10 @@ fn options_that_do_not_fit_a_store_are_refused() {
     let handle = world.store(MemoryStore::new(), FAST).expect("it is readable");
     let refused = world.try_client(Options::new("h").store(handle.clone())).expect_err("it has no name");
     assert_eq!(refused, OptionsError::StoreNeedsClientId);
+    let long = "d".repeat(65_536);
+    let refused = world.try_client(options(&long).store(handle.clone())).expect_err("it is too long");
+    let is_named = |error: &mqtt_client::StoreError| error.kind() == StoreErrorKind::ClientIdentifier;
+    assert!(matches!(&refused, OptionsError::Store(error) if is_named(error)), "{refused}");
     let first = world.client(options("door").store(handle.clone()));
     let refused = world.try_client(options("door").store(handle.clone())).expect_err("it has a double");
     assert!(

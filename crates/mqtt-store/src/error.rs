@@ -21,6 +21,8 @@ pub enum StoreErrorKind {
     Locked,
     /// Another client of this program has the same client identifier.
     InUse,
+    /// A client identifier that is empty or longer than 65,535 bytes finds no client.
+    ClientIdentifier,
     /// It is a file of some other kind.
     Foreign,
     /// It was written by a later version of this library.
@@ -84,6 +86,9 @@ impl StoreErrorKind {
             }
             StoreErrorKind::InUse => {
                 ("another client with the same client identifier uses it", "give each its own identifier")
+            }
+            StoreErrorKind::ClientIdentifier => {
+                ("it finds a client by an identifier of 1 to 65,535 bytes", "choose such an identifier")
             }
             StoreErrorKind::Foreign => ("it is no store of this library", "name another file"),
             StoreErrorKind::Newer => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -192,6 +193,10 @@ impl StoreHandle {
         client: &str,
         notify: impl Fn() + Send + Sync + 'static,
     ) -> Result<(Journal, Recovered), StoreError> {
+        if client.is_empty() || client.len() > usize::from(u16::MAX) {
+            let detail = format!("{} bytes", client.len());
+            return Err(StoreError::new(self.name(), StoreErrorKind::ClientIdentifier, detail));
+        }
         let mut writer = lock(&self.shared.writer);
         // An earlier client of that name may have left records in the queue.
         self.shared.commit_locked(&mut writer);
@@ -295,7 +300,10 @@ impl Shared {
         }
         let result = match writer.failure.clone() {
             Some(failure) => Err(failure),
-            None => writer.commit(&batches),
+            // A store that panics has failed like any other, and those who wait for it are to know.
+            None => catch_unwind(AssertUnwindSafe(|| writer.commit(&batches))).unwrap_or_else(|_| {
+                Err(StoreError::new(Arc::clone(&self.name), StoreErrorKind::Io, "it panicked"))
+            }),
         };
         if let Err(failure) = &result {
             writer.failure = Some(failure.clone());
