@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod failure;
+mod values;
 mod args;
 mod connection;
 mod reader;
