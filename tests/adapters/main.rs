@@ -22,6 +22,7 @@ mod relay;
 mod traces;
 mod transports;
 mod tls;
+mod tls_options;
 mod proxies;
 mod dropping;
 mod edges;

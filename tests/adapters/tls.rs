@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqtt_smol::transport::rustls::CertificateError;
-use mqtt_smol::transport::{Tls, TlsError, rustls};
+use mqtt_smol::transport::{PemProblem, Tls, TlsError, rustls};
 use mqtt_smol::{ConnectError, ConnectErrorKind, Options, broker};
 
 use crate::adapter::ALL;
@@ -128,7 +128,13 @@ fn a_server_that_does_not_speak_tls_is_reported() {
 #[test]
 fn tls_without_anybody_to_trust_is_refused() {
     assert!(matches!(Tls::builder().build(), Err(TlsError::NoRoots)));
-    assert!(matches!(Tls::builder().roots_pem(b"nothing"), Err(TlsError::Pem("no certificate"))));
+    let problem = |pem: &[u8]| match Tls::builder().roots_pem(pem) {
+        Err(TlsError::Pem { file: None, problem }) => problem,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(problem(b"nothing"), PemProblem::NoCertificate);
+    assert_eq!(problem(b""), PemProblem::Empty);
+    assert_eq!(problem(b"\x30\x82\x01\x02"), PemProblem::Der);
     let missing = Tls::builder().roots_file("/nowhere/at/all.pem").expect_err("there is no such file");
     assert!(missing.to_string().starts_with("/nowhere/at/all.pem cannot be read: "), "{missing}");
 }

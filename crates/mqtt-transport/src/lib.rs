@@ -9,7 +9,7 @@
 //! all adapters share it, and it can be used over a link in memory just as well.
 //!
 //! Features: `tls` (rustls without a provider of cryptography), `ring` or `aws-lc-rs` (the provider; nothing is
-//! chosen unless one of them is named), `websocket`.
+//! chosen unless one of them is named), `encrypted-keys` (private keys that a password protects), `websocket`.
 
 #![forbid(unsafe_code)]
 
@@ -42,7 +42,7 @@ pub use socket::{UNIX_PAUSE, connect_unix};
 pub use socket::{quickack, start_connect};
 pub use socket2::{self, SockRef};
 #[cfg(feature = "tls")]
-pub use tls::{Tls, TlsBuilder, TlsError};
+pub use tls::{PemProblem, Tls, TlsBuilder, TlsError, TlsVersion};
 pub use waiter::Waiter;
 #[cfg(feature = "websocket")]
 pub use websocket::WebSocket;
