@@ -4,9 +4,9 @@ use mqtt_proto::{
     Property, PropertyBuf, PropertyOwner, QoS,
     Version::{V3_1, V3_1_1, V5_0},
 };
-use mqtt_session::{Command, Config, Credentials, SessionRefusal, Will};
+use mqtt_session::{Command, Config, Credentials, SessionRefusal, UserProperties, UserPropertyOf, Will};
 
-use crate::harness::{BOTH, Talk, clean, persistent};
+use crate::harness::{BOTH, Talk, clean, persistent, secs};
 
 fn first_connect(config: Config) -> String {
     let mut talk = Talk::new(config);
@@ -156,5 +156,76 @@ fn the_server_is_asked_for_its_topic_for_responses_only_if_that_is_wanted() {
         talk.opened();
         let sent = talk.take_sent();
         assert_eq!(sent[0].contains("RequestResponseInformation(1)"), asks_response_information, "{sent:?}");
+    }
+}
+
+/// [5.0 MQTT-3.1.2-27]
+#[test]
+fn user_properties_travel_with_each_packet_of_their_kind_on_every_connection() {
+    let mut user_properties = UserProperties::default();
+    for packet in [
+        UserPropertyOf::Connect,
+        UserPropertyOf::Subscribe,
+        UserPropertyOf::Unsubscribe,
+        UserPropertyOf::Disconnect,
+    ] {
+        user_properties.add(packet, "name", "one");
+        user_properties.add(packet, "name", format!("{packet:?}"));
+    }
+    for version in BOTH {
+        let mut talk = Talk::new(clean(version).user_properties(user_properties.clone()));
+        talk.connect();
+        for _ in 0..2 {
+            talk.wait_for_dial();
+            talk.opened();
+            assert!(has_both(version, &talk.take_bytes(), "Connect"));
+            talk.server_says("CONNACK");
+            talk.take_bytes();
+            talk.subscribe("b", QoS::AtLeastOnce);
+            assert!(has_both(version, &talk.take_bytes(), "Subscribe"));
+            talk.server_says("SUBACK id1 0x01");
+            talk.unsubscribe("b");
+            assert!(has_both(version, &talk.take_bytes(), "Unsubscribe"));
+            talk.server_says(if version == V5_0 { "UNSUBACK id1 0x00" } else { "UNSUBACK id1" });
+            talk.cut();
+        }
+        talk.wait_for_dial();
+        talk.accept("CONNACK");
+        talk.take_bytes();
+        talk.disconnect(secs(1));
+        assert!(has_both(version, &talk.take_bytes(), "Disconnect"));
+    }
+}
+
+/// Whether a packet has both User Properties of its kind in 5.0, and none of them before.
+fn has_both(version: mqtt_proto::Version, bytes: &[u8], packet: &str) -> bool {
+    let has = |value: &str| {
+        let pair = [&[0x26, 0, 4][..], b"name", &[0, value.len() as u8], value.as_bytes()].concat();
+        bytes.windows(pair.len()).any(|window| window == pair)
+    };
+    let expected = version == V5_0;
+    !bytes.is_empty() && has("one") == expected && has(packet) == expected
+}
+
+/// A subscription counts them against the server's limit.
+#[test]
+fn user_properties_count_against_the_servers_packet_size() {
+    let mut user_properties = UserProperties::default();
+    user_properties.add(UserPropertyOf::Subscribe, "name", "x".repeat(100));
+    let config = clean(V5_0).user_properties(user_properties);
+    let mut talk = Talk::online_with(config, "CONNACK packet_max=100");
+    talk.subscribe("b", QoS::AtLeastOnce);
+    talk.sends_nothing();
+    talk.events(["ended 2 rejected BySession(PacketTooLarge { size: 121, size_max: 100 })"]);
+}
+
+#[test]
+fn user_properties_without_an_encoding_are_refused_before_anything_is_sent() {
+    for packet in [UserPropertyOf::Connect, UserPropertyOf::Unsubscribe, UserPropertyOf::Disconnect] {
+        let mut user_properties = UserProperties::default();
+        user_properties.add(packet, "na\0me", "");
+        let mut talk = Talk::new(clean(V5_0).user_properties(user_properties));
+        let refused = talk.submit(Command::Connect);
+        assert!(matches!(refused, Err(SessionRefusal::Config(_))), "{refused:?}");
     }
 }

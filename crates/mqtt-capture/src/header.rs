@@ -11,7 +11,7 @@ use crate::masked::{Masked, masked_if};
 use crate::redact::Redact;
 
 /// Changes whenever a log of before could be misread.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 const MAGIC: &[u8] = b"mqttcap";
 

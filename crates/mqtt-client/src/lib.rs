@@ -88,7 +88,8 @@ pub use mqtt_proto::{
 pub use mqtt_session::{
     Config, Credentials, Disconnect, Explanation, Indeterminate, Instant, Latency, Lost, Message,
     OfflineCause, PacketCounts, PeerFault, QuarantineReport, QueuePolicy, Reconnect, Rejected, ServerOrder,
-    Servers, SessionLoss, SessionRefusal, Stats, Status, SubscriptionStatus, Ticket, Waits, Will,
+    Servers, SessionLoss, SessionRefusal, Stats, Status, SubscriptionStatus, Ticket, UserProperties,
+    UserPropertyOf, Waits, Will,
 };
 #[doc(inline)]
 pub use mqtt_store::{MemoryStore, Store, StoreError, StoreErrorKind, StoreHandle};

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mqtt_proto::Version;
-use mqtt_session::{Config, Credentials, QueuePolicy, Reconnect, ServerOrder, SessionLoss, Will};
+use mqtt_session::{
+    Config, Credentials, QueuePolicy, Reconnect, ServerOrder, SessionLoss, UserPropertyOf, Will,
+};
 use mqtt_store::StoreHandle;
 
 use crate::authentication::Authenticator;
@@ -136,6 +138,12 @@ impl Options {
     /// WebSocket for servers whose scheme is `ws` or `wss`: `WebSocket` of mqtt-transport.
     pub fn websocket(mut self, layer: impl Layer + 'static) -> Options {
         self.transport.websocket = Some(Arc::new(layer));
+        self
+    }
+
+    /// One more layer, above TLS and WebSocket: what goes through it is MQTT. It sees every packet, in both directions.
+    pub fn layer(mut self, layer: impl Layer + 'static) -> Options {
+        self.transport.top = Some(Arc::new(layer));
         self
     }
 
@@ -296,6 +304,17 @@ impl Options {
     /// asked for it, and otherwise at `responses/` and the client identifier.
     pub fn response_topic(mut self, topic: impl Into<String>) -> Options {
         self.response_topic = Some(topic.into());
+        self
+    }
+
+    /// 5.0: A User Property of each CONNECT, SUBSCRIBE, UNSUBSCRIBE or DISCONNECT. A name may repeat.
+    pub fn user_property(
+        mut self,
+        packet: UserPropertyOf,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Options {
+        self.config.user_properties.add(packet, name, value);
         self
     }
 

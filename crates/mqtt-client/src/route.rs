@@ -45,6 +45,7 @@ pub(crate) struct TransportOptions {
     pub(crate) tls: Option<Arc<dyn Layer>>,
     pub(crate) websocket: Option<Arc<dyn Layer>>,
     pub(crate) proxy: Option<(Server, Arc<dyn Layer>)>,
+    pub(crate) top: Option<Arc<dyn Layer>>,
     pub(crate) socket: SocketOptions,
 }
 
@@ -72,6 +73,7 @@ impl TransportOptions {
                 None => missing = Some(option),
             }
         }
+        layers.extend(self.top.clone());
         Route { dial, socket: self.socket.clone(), server, layers, missing }
     }
 }

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use mqtt_proto::{PACKET_SIZE_MAX, PropertyBuf, QoS, Version};
 use zeroize::Zeroize;
 
+use crate::user_properties::UserProperties;
+
 mqtt_parts::options! {
 /// Settings of a session.
 #[derive(Clone, Debug)]
@@ -105,6 +107,8 @@ pub struct Config {
     pub subscription_identifiers: bool = true,
     /// Filters that may be subscribed at once; one more is refused. Default: 1,048,576.
     pub subscriptions_max: usize = 1024 * 1024,
+    /// 5.0: User Properties of CONNECT, SUBSCRIBE, UNSUBSCRIBE and DISCONNECT. Default: none.
+    pub user_properties: UserProperties = UserProperties::default(),
 }
 }
 

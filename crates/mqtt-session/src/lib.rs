@@ -48,6 +48,7 @@ extern crate alloc;
 extern crate std;
 
 mod lazy;
+mod user_properties;
 mod config;
 mod error;
 mod command;
@@ -90,3 +91,4 @@ pub use session::{Session, Transport};
 pub use state::Status;
 pub use stats::{Latency, PacketCounts, Stats};
 pub use subscriptions::SubscriptionStatus;
+pub use user_properties::{UserProperties, UserPropertyOf};

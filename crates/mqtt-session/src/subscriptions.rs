@@ -249,7 +249,10 @@ impl Subscriptions {
         let with_identifier =
             is_subscribe && emit.config.subscription_identifiers && emit.terms.subscription_id_available;
         let per_filter = 2 + usize::from(is_subscribe);
-        let mut body_len = 2 + usize::from(emit.config.version.has_properties());
+        let mut body_len = 2;
+        if emit.config.version.has_properties() {
+            body_len += 1 + emit.config.user_properties.size(kind.user_properties());
+        }
         if with_identifier {
             body_len += IDENTIFIER_LEN_MAX;
         }
@@ -340,8 +343,12 @@ impl Subscriptions {
         let wanted: Vec<&Wanted> =
             requests.iter().filter_map(|request| self.wanted.get(&request.filter)).collect();
         let identifier = wanted.first().filter(|_| with_identifier).and_then(|wanted| wanted.identifier);
-        let identifier = identifier.map(Property::SubscriptionIdentifier);
-        let properties = Properties::new(identifier.as_slice());
+        let mut list: Vec<Property<'_>> =
+            identifier.map(Property::SubscriptionIdentifier).into_iter().collect();
+        if emit.config.version.has_properties() {
+            list.extend(emit.config.user_properties.of(kind.user_properties()));
+        }
+        let properties = Properties::new(&list);
         let filters: Vec<TopicFilter<'_>> = requests.iter().map(Request::filter).collect();
         let with_options: Vec<SubscribeFilter<'_>> = filters
             .iter()

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::record::Record;
 use crate::state::{DisconnectReason, State};
 use crate::subscriptions::Naming;
+use crate::user_properties::UserPropertyOf;
 
 /// Changes of subscriptions that may wait besides one for each subscription.
 const REQUESTS_SPARE: usize = 1024;
@@ -63,6 +64,7 @@ impl Session {
         if let Some(will) = &self.config.will {
             TopicName::new(&will.topic).map_err(SessionRefusal::WillTopic)?;
         }
+        self.config.user_properties.check().map_err(SessionRefusal::Config)?;
         self.put_connect(true, &[], &mut Vec::new()).map_err(SessionRefusal::Config)
     }
 
@@ -149,13 +151,16 @@ impl Session {
         identifier: Option<u32>,
     ) -> Result<Vec<u8>, EncodeError> {
         let version = self.config.version;
-        let identifier =
-            identifier.filter(|_| version.has_properties()).map(Property::SubscriptionIdentifier);
+        let mut properties: Vec<Property<'_>> = Vec::new();
+        if version.has_properties() {
+            properties.extend(identifier.map(Property::SubscriptionIdentifier));
+            properties.extend(self.config.user_properties.of(UserPropertyOf::Subscribe));
+        }
         let filters = [SubscribeFilter { filter: subscribe.filter, options: subscribe.options }];
         let mut bytes = Vec::new();
         let packet = Packet::Subscribe(mqtt_proto::Subscribe {
             packet_id: PacketId::MIN,
-            properties: Properties::new(identifier.as_slice()),
+            properties: Properties::new(&properties),
             filters: Filters::new(&filters),
         });
         packet.encode(version, &mut bytes).map(|_| bytes)

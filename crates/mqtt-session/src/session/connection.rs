@@ -1,5 +1,6 @@
 //! The link from its opening to its loss: CONNECT and CONNACK, timeouts, and what follows a lost connection.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::num::NonZeroU8;
 
@@ -21,6 +22,7 @@ use crate::outbox::Outbox;
 use crate::record::Record;
 use crate::state::{DisconnectReason, Due, Next, State};
 use crate::subscriptions::Subscriptions;
+use crate::user_properties::UserPropertyOf;
 
 impl Session {
     pub(super) fn on_opened(&mut self, now: Instant) {
@@ -119,6 +121,7 @@ impl Session {
             properties.push(Property::AuthenticationMethod(method));
             properties.extend((!first.is_empty()).then_some(Property::AuthenticationData(first)));
         }
+        properties.extend(config.user_properties.of(UserPropertyOf::Connect));
         properties
     }
 
@@ -290,7 +293,12 @@ impl Session {
 
     fn put_disconnect(&mut self, disconnect: DisconnectReason) {
         let expiry = disconnect.session_expiry_secs.map(Property::SessionExpiryInterval);
-        let properties = Properties::new(expiry.as_slice());
+        let mut list: Vec<Property<'_>> = expiry.into_iter().collect();
+        let config = Arc::clone(&self.config);
+        if config.version.has_properties() {
+            list.extend(config.user_properties.of(UserPropertyOf::Disconnect));
+        }
+        let properties = Properties::new(&list);
         self.put_control(Packet::Disconnect(Disconnect { reason: disconnect.reason, properties }));
     }
 

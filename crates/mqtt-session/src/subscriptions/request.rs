@@ -5,6 +5,7 @@ use alloc::string::String;
 use mqtt_proto::{PacketKind, TopicFilter};
 
 use crate::event::Ticket;
+use crate::user_properties::UserPropertyOf;
 
 #[derive(Debug)]
 pub(super) struct Request {
@@ -31,6 +32,13 @@ impl Kind {
         match self {
             Kind::Subscribe => (PacketKind::Subscribe, PacketKind::Suback),
             Kind::Unsubscribe => (PacketKind::Unsubscribe, PacketKind::Unsuback),
+        }
+    }
+
+    pub(super) const fn user_properties(self) -> UserPropertyOf {
+        match self {
+            Kind::Subscribe => UserPropertyOf::Subscribe,
+            Kind::Unsubscribe => UserPropertyOf::Unsubscribe,
         }
     }
 }
