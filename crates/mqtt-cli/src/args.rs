@@ -1,26 +1,47 @@
-//! The arguments of the command.
+//! The arguments of the command: one file for each command, and for what all that connect have in common.
+//!
+//! Options that few need are hidden from the page of `--help` and stand on that of `--help-all`.
 
-mod connection;
+mod server;
+mod session;
+mod tls;
 mod publish;
 mod subscribe;
 mod broker;
 mod files;
 
 pub(crate) use broker::BrokerArgs;
-pub(crate) use connection::ConnectionArgs;
 pub(crate) use files::{ReplayArgs, StoreArgs};
-pub(crate) use publish::PubArgs;
-pub(crate) use subscribe::SubArgs;
+pub(crate) use publish::{MessageArgs, PayloadArgs, PropertyArgs, PubArgs};
+pub(crate) use server::ServerArgs;
+pub(crate) use session::{LoginArgs, SessionArgs, WillArgs};
+pub(crate) use subscribe::{FilterArgs, OutputArgs, SubArgs};
+pub(crate) use tls::TlsArgs;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 
-/// Publish and subscribe over MQTT 3.1.1 and 5.0.
+/// MQTT on the command line: publish, subscribe, measure, and a broker for tests.
 #[derive(Debug, Parser)]
-#[command(name = "mqtt", version, disable_help_flag = true, arg_required_else_help = true)]
+#[command(
+    name = "mqtt",
+    version,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    args_override_self = true
+)]
+#[command(
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "`mqtt pub --help` explains a command."
+)]
 pub(crate) struct Args {
-    /// Print help (-h names the host)
-    #[arg(long, global = true, action = ArgAction::Help)]
+    /// Print help; -h names the host
+    #[arg(long, global = true, action = ArgAction::HelpShort, help_heading = "Help")]
     help: Option<bool>,
+
+    /// Print help with all options
+    #[arg(long, global = true, action = ArgAction::HelpLong, help_heading = "Help")]
+    help_all: Option<bool>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,13 +50,32 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Publish messages
-    Pub(PubArgs),
+    Pub(Box<PubArgs>),
     /// Subscribe and print messages
-    Sub(SubArgs),
+    Sub(Box<SubArgs>),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(BrokerArgs),
     /// Show what a store holds, also a damaged one
     Store(StoreArgs),
     /// Replay a capture, and say where this build first differs from the one that was recorded
     Replay(ReplayArgs),
+}
+
+/// What all commands that connect have in common.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConnectionArgs {
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) server: ServerArgs,
+
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) login: LoginArgs,
+
+    #[command(flatten, next_help_heading = "TLS")]
+    pub(crate) tls: TlsArgs,
+
+    #[command(flatten, next_help_heading = "Session")]
+    pub(crate) session: SessionArgs,
+
+    #[command(flatten, next_help_heading = "Will")]
+    pub(crate) will: WillArgs,
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use mqtt_smol::broker::{Config, Server, User};
 
 use crate::args::BrokerArgs;
-use crate::connection::{Bounded, bounded};
 use crate::failure::Failure;
+use crate::session::{Bounded, bounded};
 
 pub(crate) async fn run(args: BrokerArgs) -> Result<(), Failure> {
     let (host, port) = (args.host.as_str(), args.port);

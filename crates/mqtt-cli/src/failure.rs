@@ -3,7 +3,11 @@
 use std::fmt;
 use std::io;
 
-use mqtt_smol::{ConnectError, ConnectErrorKind, OptionsError, PublishError, StoreError, SubscribeError};
+use mqtt_smol::transport::TlsError;
+use mqtt_smol::{
+    ConnectError, ConnectErrorKind, OptionsError, PublishError, Rejected, SessionRefusal, StoreError,
+    SubscribeError,
+};
 
 /// Why the command did not do what it was asked to.
 #[derive(Debug)]
@@ -36,6 +40,43 @@ impl Failure {
     pub(crate) fn silent(code: u8) -> Failure {
         Failure { code, message: None }
     }
+
+    /// With what the server has said, if it was the server that refused.
+    pub(crate) fn with_words(mut self, words: Option<String>) -> Failure {
+        if self.code == Failure::REFUSED
+            && let (Some(message), Some(words)) = (&mut self.message, words)
+        {
+            message.push_str(&words);
+        }
+        self
+    }
+}
+
+/// The code for what the session does not accept: the terms of the server are the server's refusal, all else is ours.
+fn code_of(refusal: &SessionRefusal) -> u8 {
+    match refusal {
+        SessionRefusal::PacketTooLarge { .. }
+        | SessionRefusal::QoSNotSupported { .. }
+        | SessionRefusal::RetainNotSupported
+        | SessionRefusal::WildcardNotSupported
+        | SessionRefusal::SharedNotSupported => Failure::REFUSED,
+        SessionRefusal::Encode(_)
+        | SessionRefusal::Config(_)
+        | SessionRefusal::EmptyClientId
+        | SessionRefusal::WillTopic(_)
+        | SessionRefusal::SessionExpiry => Failure::USAGE,
+        _ => Failure::OTHER,
+    }
+}
+
+fn code_of_rejected(rejected: &Rejected) -> u8 {
+    match rejected {
+        Rejected::ByServer(_) => Failure::REFUSED,
+        Rejected::BySession(refusal) => code_of(refusal),
+        Rejected::TimedOut => Failure::TIMED_OUT,
+        Rejected::Offline(_) | Rejected::Disconnected => Failure::UNREACHABLE,
+        _ => Failure::OTHER,
+    }
 }
 
 impl From<ConnectError> for Failure {
@@ -58,10 +99,11 @@ impl From<ConnectError> for Failure {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Failure {
-        let code = match error {
-            PublishError::Topic(_) => Failure::USAGE,
+        let code = match &error {
+            PublishError::Topic(_) | PublishError::ResponseTopic(_) => Failure::USAGE,
             PublishError::TimedOut { .. } => Failure::TIMED_OUT,
-            PublishError::Rejected(_) | PublishError::NotAccepted(_) => Failure::REFUSED,
+            PublishError::Rejected(rejected) => code_of_rejected(rejected),
+            PublishError::NotAccepted(refusal) => code_of(refusal),
             _ => Failure::OTHER,
         };
         Failure::new(code, error)
@@ -70,9 +112,10 @@ impl From<PublishError> for Failure {
 
 impl From<SubscribeError> for Failure {
     fn from(error: SubscribeError) -> Failure {
-        let code = match error {
+        let code = match &error {
             SubscribeError::Filter(_) => Failure::USAGE,
-            SubscribeError::Rejected(_) | SubscribeError::NotAccepted(_) => Failure::REFUSED,
+            SubscribeError::Rejected(rejected) => code_of_rejected(rejected),
+            SubscribeError::NotAccepted(refusal) => code_of(refusal),
             _ => Failure::OTHER,
         };
         Failure::new(code, error)
@@ -82,6 +125,21 @@ impl From<SubscribeError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         Failure::new(Failure::OTHER, error)
+    }
+}
+
+impl From<TlsError> for Failure {
+    fn from(error: TlsError) -> Failure {
+        Failure::new(Failure::USAGE, error)
+    }
+}
+
+impl From<clap::Error> for Failure {
+    /// The text is laid out and perhaps coloured, so that it is printed here. Help is no failure.
+    fn from(error: clap::Error) -> Failure {
+        // Nobody is left to be told.
+        let _ = error.print();
+        Failure::silent(if error.use_stderr() { Failure::USAGE } else { 0 })
     }
 }
 

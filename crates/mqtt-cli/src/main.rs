@@ -1,4 +1,4 @@
-//! The `mqtt` command: publish, subscribe, a broker for tests, and a look into stores and captures.
+//! The `mqtt` command: publish, subscribe, measure, a broker for tests, and a look into stores and captures.
 //!
 //! Data goes to standard output, everything else to standard error, and the exit code says how it went.
 
@@ -6,8 +6,18 @@
 
 mod failure;
 mod values;
+mod properties;
+mod output;
 mod args;
-mod connection;
+mod profile;
+mod settings;
+mod arguments;
+mod password;
+mod address;
+mod security;
+mod wire;
+mod options;
+mod session;
 mod reader;
 mod publish;
 mod subscribe;
@@ -17,22 +27,11 @@ mod store;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::{Args, Command};
+use crate::args::Command;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = smol::block_on(async {
-        match args.command {
-            Command::Pub(args) => publish::run(args).await,
-            Command::Sub(args) => subscribe::run(args).await,
-            Command::Broker(args) => broker::run(args).await,
-            Command::Store(args) => store::run(&args),
-            Command::Replay(args) => replay::run(&args),
-        }
-    });
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = &failure.message {
@@ -41,4 +40,17 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+fn run() -> Result<(), Failure> {
+    let args = arguments::parse(std::env::args_os())?;
+    smol::block_on(async {
+        match args.command {
+            Command::Pub(args) => publish::run(*args).await,
+            Command::Sub(args) => subscribe::run(*args).await,
+            Command::Broker(args) => broker::run(args).await,
+            Command::Store(args) => store::run(&args),
+            Command::Replay(args) => replay::run(&args),
+        }
+    })
 }

@@ -1,35 +1,73 @@
-//! `mqtt pub`: one message, or one for each line of standard input.
+//! `mqtt pub`: messages from arguments and files, or one for each line of standard input.
 
-use std::collections::VecDeque;
-use std::io::Read;
+mod message;
+mod flight;
+mod source;
 
-use mqtt_smol::{Bytes, Client, Publish, PublishToken, QoS, TopicName};
-use smol::Unblock;
-use smol::io::{AsyncBufReadExt, BufReader};
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
 
-use crate::args::PubArgs;
-use crate::connection::{Ended, session};
+use mqtt_smol::{Bytes, Options, QoS, TopicName, Version};
+use smol::Timer;
+
+use crate::address;
+use crate::args::{MessageArgs, PubArgs};
 use crate::failure::Failure;
-
-/// Messages whose outcome is awaited at once.
-const UNDER_WAY_MAX: usize = 1000;
+use crate::options::prepare;
+use crate::session::{Ended, session};
+use flight::Flight;
+use message::{Outgoing, base_properties};
+use source::{Lines, fixed};
 
 pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
-    let topic = &args.topic;
-    TopicName::new(topic)
-        .map_err(|error| Failure::new(Failure::USAGE, format_args!("-t {topic:?}: {error}")))?;
-    if args.connection.store.is_some() && args.qos == QoS::AtMostOnce {
+    let PubArgs { message: what, connection } = &args;
+    let topic = what.topic.as_deref().or(address::topic(&connection.server));
+    let has_topics = what.payload.json || what.payload.lines_with_topic.is_some();
+    match topic {
+        Some(topic) => check_topic(topic)?,
+        None if has_topics => {}
+        None => return Err(Failure::new(Failure::USAGE, "no topic was given; use -t TOPIC")),
+    }
+    if what.topic.is_some() && what.payload.lines_with_topic.is_some() {
+        return Err(Failure::new(
+            Failure::USAGE,
+            "--lines-with-topic takes the topic from each line; leave out -t",
+        ));
+    }
+    if connection.session.store.is_some() && what.qos == QoS::AtMostOnce && !what.payload.json {
         return Err(Failure::new(Failure::USAGE, "--store keeps nothing of QoS 0; use -q 1 or -q 2"));
     }
-    let payload = if args.payload.lines { None } else { Some(payload(&args).await?) };
-    let ended = session(&args.connection, args.timeout, async |client| match payload {
-        Some(payload) => Ok(publish(&args, client, payload)?.await.map(drop)?),
-        None => publish_lines(&args, client).await,
+    let properties = base_properties(&what.properties, &connection.session.properties)?;
+    if !properties.is_empty() && connection.server.version != Version::V5_0 {
+        let why = format!("properties are part of version 5.0, and this is {}", connection.server.version);
+        return Err(Failure::new(Failure::USAGE, why));
+    }
+    let base = Outgoing {
+        topic: topic.unwrap_or_default().into(),
+        payload: Bytes::new(),
+        qos: what.qos,
+        retain: what.retain,
+        properties,
+    };
+    let from_lines = what.payload.lines || has_topics;
+    // What cannot be read is said before anything is connected.
+    let payloads = if from_lines { Vec::new() } else { fixed(&what.payload).await? };
+    let mut prepared = prepare(connection)?;
+    prepared.options = with_room(prepared.options, what);
+    let ended = session(connection, prepared, what.timeout, async |client| {
+        let mut flight = Flight::new(client);
+        let published = match from_lines {
+            true => publish_lines(what, &base, &mut flight).await,
+            false => publish_repeated(what, &base, &payloads, &mut flight).await,
+        };
+        // What was published before something went wrong is still waited for.
+        let landed = flight.land().await;
+        published.and(landed)
     });
     match ended.await? {
         Ended::Done => Ok(()),
         Ended::TimedOut => {
-            let what = match &args.connection.store {
+            let what = match &connection.session.store {
                 Some(path) => {
                     format!("time ran out; what was accepted waits in {} for the next run", path.display())
                 }
@@ -40,57 +78,55 @@ pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
     }
 }
 
-async fn payload(args: &PubArgs) -> Result<Bytes, Failure> {
-    let from = &args.payload;
-    if let Some(path) = &from.file {
-        let content = smol::fs::read(path).await;
-        let content = content.map_err(|error| {
-            Failure::new(Failure::OTHER, format_args!("cannot read {}: {error}", path.display()))
-        })?;
-        return Ok(content.into());
+fn check_topic(topic: &str) -> Result<(), Failure> {
+    match TopicName::new(topic) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(Failure::USAGE, format_args!("-t {topic:?}: {error}"))),
     }
-    if from.stdin {
-        return Ok(smol::unblock(|| {
-            let mut content = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut content).map(|_| content)
-        })
-        .await?
-        .into());
-    }
-    Ok(from.message.clone().unwrap_or_default().into())
 }
 
-fn publish(args: &PubArgs, client: &Client, payload: impl Into<Bytes>) -> Result<PublishToken, Failure> {
-    let message = Publish::new(&args.topic, payload).qos(args.qos).retain(args.retain);
-    Ok(client.publish(message)?)
+/// Room for the largest message that the protocol has, beside those that wait.
+fn with_room(mut options: Options, what: &MessageArgs) -> Options {
+    options.config.queue_bytes_max = QUEUE_BYTES_MAX;
+    if let Some(count) = what.max_inflight {
+        options.config.in_flight_max = NonZeroU16::new(count);
+    }
+    options
 }
 
-/// A last line without an end counts; every acknowledgement is awaited.
-async fn publish_lines(args: &PubArgs, client: &Client) -> Result<(), Failure> {
-    let mut input = BufReader::new(Unblock::new(std::io::stdin()));
-    let mut under_way = VecDeque::new();
-    loop {
-        let mut line = Vec::new();
-        if input.read_until(b'\n', &mut line).await? == 0 {
-            break;
+/// Publishes the same messages as often as was asked for, on a schedule that does not drift.
+async fn publish_repeated(
+    what: &MessageArgs,
+    base: &Outgoing,
+    payloads: &[Bytes],
+    flight: &mut Flight<'_>,
+) -> Result<(), Failure> {
+    let interval = what.interval.unwrap_or(Duration::ZERO);
+    let start = Instant::now();
+    let mut count = 0;
+    for _ in 0..what.repeat.unwrap_or(1) {
+        for payload in payloads {
+            if count > 0 && !interval.is_zero() {
+                let due = interval.checked_mul(count).and_then(|after| start.checked_add(after));
+                if let Some(due) = due {
+                    Timer::at(due).await;
+                }
+            }
+            count = count.saturating_add(1);
+            flight.launch(base.with_payload(payload.clone())).await?;
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        }
-        under_way.push_back(publish(args, client, line)?);
-        if under_way.len() >= UNDER_WAY_MAX {
-            await_first(&mut under_way).await?;
-        }
-    }
-    while !under_way.is_empty() {
-        await_first(&mut under_way).await?;
     }
     Ok(())
 }
 
-async fn await_first(under_way: &mut VecDeque<PublishToken>) -> Result<(), Failure> {
-    if let Some(token) = under_way.pop_front() {
-        token.await?;
+/// A last line without an end counts.
+async fn publish_lines(what: &MessageArgs, base: &Outgoing, flight: &mut Flight<'_>) -> Result<(), Failure> {
+    let mut lines = Lines::new(&what.payload);
+    while let Some(message) = lines.next(base).await? {
+        flight.launch(message).await?;
     }
     Ok(())
 }
+
+/// Bytes that may wait to be sent: the largest packet, and those that are under way beside it.
+const QUEUE_BYTES_MAX: usize = 384 * 1024 * 1024;

@@ -1,8 +1,28 @@
 //! How arguments are read that are more than text.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use mqtt_smol::{QoS, Version};
+use mqtt_smol::transport::TlsVersion;
+use mqtt_smol::{QoS, RetainHandling, Version};
+
+/// A header of HTTP.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// Attempts in a row to connect again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    Attempts(u32),
+    Forever,
+}
+
+/// Seconds that a session outlives its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expiry(pub(crate) u32);
 
 pub(crate) fn version(text: &str) -> Result<Version, String> {
     match text {
@@ -13,22 +33,98 @@ pub(crate) fn version(text: &str) -> Result<Version, String> {
     }
 }
 
+pub(crate) fn tls_version(text: &str) -> Result<TlsVersion, String> {
+    match text {
+        "1.2" | "tlsv1.2" => Ok(TlsVersion::V1_2),
+        "1.3" | "tlsv1.3" => Ok(TlsVersion::V1_3),
+        _ => Err("use 1.2 or 1.3".into()),
+    }
+}
+
 pub(crate) fn qos(text: &str) -> Result<QoS, String> {
     text.parse().ok().and_then(QoS::from_bits).ok_or_else(|| "use 0, 1 or 2".into())
 }
 
+pub(crate) fn retain_handling(text: &str) -> Result<RetainHandling, String> {
+    match text {
+        "always" | "0" => Ok(RetainHandling::OnSubscribe),
+        "new" | "1" => Ok(RetainHandling::OnNewSubscription),
+        "never" | "2" => Ok(RetainHandling::Never),
+        _ => Err("use always, new or never".into()),
+    }
+}
+
 /// Seconds as a decimal number, at most a year.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    match pause(text)? {
+        Duration::ZERO => Err("use more than 0 and at most a year".into()),
+        time => Ok(time),
+    }
+}
+
+/// Seconds as a decimal number; 0 is allowed.
+pub(crate) fn pause(text: &str) -> Result<Duration, String> {
+    const YEAR: f64 = 366.0 * 86_400.0;
     let seconds: f64 = text.parse().map_err(|_| "use a number of seconds")?;
-    let is_sensible = seconds > 0.0 && seconds <= 366.0 * 86_400.0;
-    if is_sensible {
+    if (0.0..=YEAR).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("use more than 0 and at most a year".into())
     }
 }
 
+pub(crate) fn retry(text: &str) -> Result<Retry, String> {
+    match text {
+        "never" => Ok(Retry::Attempts(0)),
+        "forever" => Ok(Retry::Forever),
+        _ => text.parse().map(Retry::Attempts).map_err(|_| "use never, forever or a number".into()),
+    }
+}
+
+pub(crate) fn expiry(text: &str) -> Result<Expiry, String> {
+    match text {
+        "-1" | "∞" => Ok(Expiry(u32::MAX)),
+        _ => text.parse().map(Expiry).map_err(|_| "use seconds up to 4294967295, or -1 for ever".into()),
+    }
+}
+
+pub(crate) fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("use NAME: VALUE")?;
+    Ok(Header { name: name.trim().into(), value: value.trim().into() })
+}
+
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("use NAME=VALUE")?;
+    Ok((name.into(), value.into()))
+}
+
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
+    percent.ok_or_else(|| "use a number from 0.1 to 100".into())
+}
+
+/// Text of at least one character; `\t` stands for a tab.
+pub(crate) fn separator(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("use at least one character".into()),
+        text => Ok(text.replace("\\t", "\t")),
+    }
+}
+
 pub(crate) fn user(text: &str) -> Result<(String, String), String> {
     let (name, password) = text.split_once(':').ok_or("use NAME:PASSWORD")?;
     Ok((name.into(), password.into()))
+}
+
+/// The bytes of an argument, whatever they are.
+#[cfg(unix)]
+pub(crate) fn bytes(text: OsString) -> Vec<u8> {
+    use std::os::unix::ffi::OsStringExt;
+    text.into_vec()
+}
+
+/// The argument in UTF-8: here arguments are Unicode.
+#[cfg(not(unix))]
+pub(crate) fn bytes(text: OsString) -> Vec<u8> {
+    text.to_string_lossy().into_owned().into_bytes()
 }

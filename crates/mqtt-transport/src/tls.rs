@@ -1,10 +1,10 @@
 //! TLS over any link, by rustls.
 
-mod builder;
+mod error;
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
-mod error;
 mod unverified;
+mod builder;
 
 pub use builder::{TlsBuilder, TlsVersion};
 pub use error::{PemProblem, TlsError};

@@ -104,6 +104,8 @@ fn the_exit_code_says_what_went_wrong() {
     let open = start_broker().handle().url();
     let cases: &[(&[&str], i32, &str)] = &[
         (&["pub", "-t", "a"], 2, "required"),
+        (&["pub", "-m", "a"], 2, "no topic"),
+        (&["sub"], 2, "no filter"),
         (&["pub", "-t", "a/#", "-m", "x"], 2, "wildcard"),
         (&["sub", "-t", "a/#/b"], 2, "wildcard"),
         (&["sub", "-t", "a", "-q", "3"], 2, "0, 1 or 2"),
@@ -114,6 +116,7 @@ fn the_exit_code_says_what_went_wrong() {
         (&["pub", &guarded, "-t", "a", "-m", "x"], 4, "refused"),
         (&["sub", &guarded, "-u", "user", "-P", "wrong", "-t", "a"], 4, "0x86"),
         (&["sub", &guarded, "-u", "user", "-P", "secret", "-t", "a", "-C", "1", "-W", "0.1"], 5, "0 of 1"),
+        (&["sub", &guarded, "-u", "user", "-P", "secret", "-t", "a", "-W", "0.1"], 5, "no message came"),
     ];
     for (args, code, text) in cases {
         let (ended, said) = failure(&run(args));
@@ -152,8 +155,9 @@ fn payloads_topics_and_credentials_may_begin_with_a_dash() {
     let url = broker.url();
     let reader = Running::subscribe(&[&url, "-t", "-lab/+", "-q", "1", "-C", "3"]);
     for payload in ["-5", "-12.5e3", "--"] {
-        let output =
-            run(&["pub", &url, "-t", "-lab/t", "-m", payload, "-q", "1", "-u", "-user", "-P", "-secret"]);
+        let output = run(&[
+            "pub", &url, "-t", "-lab/t", "-m", payload, "-q", "1", "-u", "-user", "-P", "-secret", "--quiet",
+        ]);
         assert_eq!(failure(&output), (Some(0), String::new()), "{payload}");
     }
     assert_eq!(reader.finish(), (Some(0), b"-5\n-12.5e3\n--\n".to_vec()));
@@ -193,7 +197,8 @@ fn a_captured_session_replays_and_a_changed_capture_says_where_it_differs() {
     let file = path.to_str().expect("a path of plain characters");
     let message = "nobody should read this";
     for (qos, arguments) in [("2", &["--capture", file][..]), ("1", &["--capture", file, "-V", "3.1.1"])] {
-        let publish = ["pub", &url, "-u", "somebody", "-P", "secret", "-t", "a/b", "-m", message, "-q", qos];
+        let publish =
+            ["pub", &url, "--quiet", "-u", "somebody", "-P", "secret", "-t", "a/b", "-m", message, "-q", qos];
         let output = run(&[&publish, arguments].concat());
         assert_eq!(failure(&output), (Some(0), String::new()));
         let output = run(&["replay", file, "-v"]);

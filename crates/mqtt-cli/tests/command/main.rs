@@ -4,6 +4,10 @@ mod process;
 mod embedded;
 mod interop;
 mod stores;
+mod settings;
+mod publishing;
+mod subscribing;
+mod terminal;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;

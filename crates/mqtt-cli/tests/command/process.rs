@@ -7,9 +7,12 @@ use std::process::{Child, Command, Output, Stdio};
 pub(crate) fn mqtt(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in ["MQTT_HOST", "MQTT_PORT", "MQTT_USERNAME", "MQTT_PASSWORD"] {
+    let of_the_user = std::env::vars_os().map(|(name, _)| name);
+    for variable in of_the_user.filter(|name| name.to_string_lossy().starts_with("MQTT_")) {
         command.env_remove(variable);
     }
+    // Nor has it a profile.
+    command.env("XDG_CONFIG_HOME", "/nowhere");
     command
 }
 

@@ -88,7 +88,8 @@ fn lines_of_a_command_that_is_killed_are_sent_by_the_next_run() {
     }
     killed.child().kill().expect("it runs");
     assert_eq!(killed.finish().0, None, "a signal has ended it");
-    let stored = store.shown().lines().count() - 1;
+    // If the first commit was not complete, there is nothing, and not even a client.
+    let stored = store.shown().lines().count().saturating_sub(1);
 
     let broker = broker::start("127.0.0.1:0").expect("there is a free port");
     let count = (stored + 1).to_string();
