@@ -115,7 +115,7 @@ fn a_slow_reader_stops_nothing_and_loses_nothing() {
 
 #[test]
 fn a_refused_subscription_says_why_and_ends() {
-    let rules = vec![broker::Rule::new(None, "secret/#", broker::Deny::Read).expect("a good filter")];
+    let rules = vec![broker::Rule::deny(broker::Action::Read, "secret/#").expect("a good filter")];
     let config = broker::Config::default().rules(rules);
     let broker = broker::start_with("127.0.0.1:0", config).expect("there is a free port");
     run(async {

@@ -66,7 +66,7 @@ fn what_was_under_way_when_the_client_gives_up_is_told_apart_from_what_was_not()
 
 #[test]
 fn a_topic_that_is_forbidden_is_rejected_by_the_server() {
-    let rules = vec![broker::Rule::new(None, "secret/#", broker::Deny::Write).expect("a good filter")];
+    let rules = vec![broker::Rule::deny(broker::Action::Write, "secret/#").expect("a good filter")];
     let config = broker::Config::default().rules(rules);
     let broker = broker::start_with("127.0.0.1:0", config).expect("there is a free port");
     run(async {

@@ -106,7 +106,7 @@ pub struct Config {
     pub users: Vec<User> = Vec::new(),
     /// Whether clients may connect without user name although there are [`Config::users`]; false.
     pub allows_anonymous: bool = false,
-    /// What is denied; nothing.
+    /// Who may read and write what: the first rule that matches decides, and without one all is allowed. None.
     pub rules: Vec<Rule> = Vec::new(),
 }
 }

@@ -55,7 +55,7 @@ mod connection;
 mod broker;
 pub mod host;
 
-pub use access::{Deny, Rule, User};
+pub use access::{Action, Rule, User};
 pub use authentication::{Authenticator, Dialogue, Step};
 pub use broker::Broker;
 pub use config::Config;

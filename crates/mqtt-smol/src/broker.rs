@@ -13,7 +13,7 @@
 mod shared;
 mod connection;
 
-pub use mqtt_broker::{Authenticator, Config, Deny, Dialogue, Rule, Stats, Step, User};
+pub use mqtt_broker::{Action, Authenticator, Config, Dialogue, Rule, Stats, Step, User};
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};

@@ -6,7 +6,7 @@ use alloc::vec;
 use mqtt_proto::{Auth, Connect, Packet, Properties, Property, QoS, ReasonCode, Version, Will};
 
 use super::harness::{World, client, message, qos1, secs, v3, v5, will};
-use crate::access::{Deny, Rule, User};
+use crate::access::{Action, Rule, User};
 use crate::config::Config;
 
 /// [5.0 MQTT-3.1.4-5] [3.1.1 MQTT-3.1.4-4] [5.0 MQTT-3.2.0-1]
@@ -193,7 +193,7 @@ fn users_and_passwords_are_checked() {
 /// [5.0 MQTT-3.2.2-12] [5.0 MQTT-3.2.2-13] [3.1.1 MQTT-3.2.2-6]
 #[test]
 fn wills_that_are_not_possible_are_refused() {
-    let rules = vec![Rule::new(None, "denied/#", Deny::Write).expect("a valid filter")];
+    let rules = vec![Rule::deny(Action::Write, "denied/#").expect("a valid filter")];
     let config = Config { qos_max: QoS::AtMostOnce, retain_available: false, rules, ..Config::default() };
     let cases = [
         (Will { qos: QoS::AtLeastOnce, ..will("w", "x") }, "connack QoSNotSupported"),

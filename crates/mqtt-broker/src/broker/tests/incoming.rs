@@ -5,7 +5,7 @@ use alloc::vec;
 use mqtt_proto::{Ack, Packet, Properties, Property, Publish, QoS, ReasonCode, TopicName};
 
 use super::harness::{World, lasting, message, pid, qos1, qos2, retained, v3, v5};
-use crate::access::{Deny, Rule};
+use crate::access::{Action, Rule};
 use crate::config::Config;
 
 #[test]
@@ -88,7 +88,7 @@ fn an_unknown_pubrel_is_answered() {
 /// [5.0 MQTT-4.3.3-9] [3.1.1 MQTT-3.3.5-2]
 #[test]
 fn what_a_rule_denies_is_refused_or_dropped() {
-    let rules = vec![Rule::new(None, "denied/#", Deny::Write).expect("a valid filter")];
+    let rules = vec![Rule::deny(Action::Write, "denied/#").expect("a valid filter")];
     let mut w = World::with(Config { rules, ..Config::default() });
     let watcher = w.joined(v5("watcher"));
     w.subscribe(watcher, "#", QoS::ExactlyOnce);

@@ -11,7 +11,7 @@ use mqtt_proto::{
 };
 
 use super::harness::{World, lasting, lasting_v3, message, pid, qos1, qos2, retained, secs, v3, v5};
-use crate::access::{Deny, Rule};
+use crate::access::{Action, Rule};
 use crate::config::Config;
 use crate::ids::ConnectionId;
 
@@ -376,7 +376,7 @@ fn messages_of_a_topic_keep_their_order() {
 
 #[test]
 fn what_a_reader_may_not_see_is_left_out() {
-    let rules = vec![Rule::new(None, "secret/#", Deny::Read).expect("a valid filter")];
+    let rules = vec![Rule::deny(Action::Read, "secret/#").expect("a valid filter")];
     let mut w = World::with(Config { rules, ..Config::default() });
     let id = w.joined(v5("a"));
     w.publish(id, retained("secret/kept", "x"));

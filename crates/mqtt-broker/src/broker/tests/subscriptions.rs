@@ -8,7 +8,7 @@ use mqtt_proto::{
 };
 
 use super::harness::{World, client, lasting, message, pid, qos1, qos2, retained, v3, v5};
-use crate::access::{Deny, Rule};
+use crate::access::{Action, Rule};
 use crate::config::Config;
 use crate::ids::ConnectionId;
 
@@ -29,7 +29,7 @@ fn subscribe_all(w: &mut World, id: ConnectionId, filters: &[(&str, QoS)]) {
 /// [3.1.1 MQTT-3.8.4-4] [3.1.1 MQTT-3.8.4-5] [3.1.1 MQTT-3.9.3-1] [3.1.1 MQTT-2.3.1-7]
 #[test]
 fn each_filter_has_its_code_in_order() {
-    let rules = vec![Rule::new(None, "denied/#", Deny::Read).expect("a valid filter")];
+    let rules = vec![Rule::deny(Action::Read, "denied/#").expect("a valid filter")];
     let config = Config { rules, qos_max: QoS::AtLeastOnce, ..Config::default() };
     let cases = [
         (v5("a"), "suback #77 [GrantedQoS1, NotAuthorized, Success, GrantedQoS1]"),
