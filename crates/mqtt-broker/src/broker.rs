@@ -16,7 +16,11 @@ mod transmit;
 mod sys;
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 use mqtt_parts::{Deadlines, Instant, Rng};
@@ -26,6 +30,7 @@ use crate::account::Account;
 use crate::config::Config;
 use crate::connection::{Connection, State};
 use crate::control::Control;
+use crate::event::{End, Event, Events, Origin};
 use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::retained::Retained;
@@ -62,6 +67,7 @@ pub struct Broker {
     buffers_bytes: usize,
     /// Only what is counted; what is held is filled in when asked for.
     stats: Stats,
+    events: Events,
     /// Memory that is used again for each message that comes in.
     matches: Vec<Match>,
     /// Memory that is used again for each message that goes out.
@@ -72,6 +78,7 @@ impl Broker {
     /// A broker without connections and sessions; `seed` goes into the client identifiers that it assigns.
     pub fn new(config: Config, seed: u64) -> Broker {
         Broker {
+            events: Events::new(config.events_max),
             config: config.in_range(),
             rng: Rng::new(seed),
             now: Instant::ORIGIN,
@@ -96,6 +103,15 @@ impl Broker {
     ///
     /// Past [`Config::connections_max`] the connection is to be closed at once.
     pub fn handle_opened(&mut self, now: Instant) -> ConnectionId {
+        self.open(now, None)
+    }
+
+    /// [`Broker::handle_opened`] for a link whose other end has an address, which events tell.
+    pub fn handle_opened_from(&mut self, now: Instant, address: SocketAddr) -> ConnectionId {
+        self.open(now, Some(address))
+    }
+
+    fn open(&mut self, now: Instant, address: Option<SocketAddr>) -> ConnectionId {
         self.now = now;
         self.start_sys(now);
         let id = ConnectionId(self.next_connection);
@@ -104,19 +120,31 @@ impl Broker {
         let has_room = self.open < self.config.connections_max;
         self.open += usize::from(has_room);
         let state = if has_room { State::Handshake } else { State::Closing };
-        self.connections.insert(id, Connection::new(now, state));
+        self.connections.insert(id, Connection::new(now, address, state));
         if has_room {
             self.deadlines.set(Timer::Connection(id), now + self.config.connect_timeout);
         } else {
             self.list(id);
+            let from = Origin { connection: id, address };
+            self.events.record(|| Event::Ended { from, client_id: None, end: End::TooManyConnections });
         }
         id
     }
 
     /// The link is gone, by whichever side; unknown connections are ignored.
     pub fn handle_closed(&mut self, now: Instant, id: ConnectionId) {
+        self.remove(now, id, End::NetworkClosed { error: None });
+    }
+
+    /// [`Broker::handle_closed`] for a link that failed; events tell why.
+    pub fn handle_failed(&mut self, now: Instant, id: ConnectionId, error: &dyn fmt::Display) {
+        let error = self.events.is_on().then(|| error.to_string());
+        self.remove(now, id, End::NetworkClosed { error });
+    }
+
+    fn remove(&mut self, now: Instant, id: ConnectionId, end: End) {
         self.now = now;
-        self.close(now, id, ending::Will::Stays);
+        self.close(now, id, ending::Will::Stays, Some(end));
         self.buffers_bytes -= self.connections.get(&id).map_or(0, |connection| connection.noted_bytes);
         if self.connections.remove(&id).is_some_and(|connection| connection.is_listed) {
             self.ready.retain(|ready| *ready != id);
@@ -149,6 +177,16 @@ impl Broker {
         Some(id)
     }
 
+    /// What became of connections, in order, as far as [`Config::events_max`] has it recorded.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Whether [`Broker::poll_event`] has something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Whether the link is to be closed once all that [`Broker::poll_transmit`] gave is written; also for
     /// connections that are unknown.
     pub fn is_closing(&self, id: ConnectionId) -> bool {
@@ -162,7 +200,7 @@ impl Broker {
         self.now = now;
         let is_legal = reason.is_legal_in(PacketKind::Disconnect);
         let reason = if is_legal { reason } else { ReasonCode::UnspecifiedError };
-        self.fail(now, id, Fault::new(reason, ""));
+        self.fail_with(now, id, Fault::new(reason, ""), End::ServerDisconnected { reason });
     }
 
     /// As if the process had ended and begun again: all connections are gone without a packet.
@@ -175,6 +213,12 @@ impl Broker {
             self.deadlines.remove(Timer::Connection(*id));
         }
         let online: Vec<_> = self.connections.values().filter_map(Connection::session).collect();
+        let open = self.connections.iter().filter(|(_, it)| it.state != State::Closing);
+        for (id, connection) in open {
+            let client_id = || Some(Arc::clone(&self.sessions.get(connection.session()?)?.client_id));
+            let from = Origin { connection: *id, address: connection.address };
+            self.events.record(|| Event::Ended { from, client_id: client_id(), end: End::ShutDown });
+        }
         self.connections.clear();
         (self.open, self.buffers_bytes) = (0, 0);
         self.ready.clear();
@@ -241,6 +285,14 @@ impl Broker {
     /// The payload of the retained message of a topic.
     pub fn retained(&self, now: Instant, topic: TopicName<'_>) -> Option<&Bytes> {
         self.retained.get(now, topic).map(|message| &message.payload)
+    }
+
+    /// What an event says about a connection.
+    fn origin(&self, id: ConnectionId) -> Origin {
+        Origin {
+            connection: id,
+            address: self.connections.get(&id).and_then(|connection| connection.address),
+        }
     }
 
     fn session_of(&self, id: ConnectionId) -> Option<SessionKey> {

@@ -102,6 +102,10 @@ pub struct Config {
     ///
     /// Less than a second counts as one.
     pub sys_interval: Option<Duration> = None,
+    /// Events that wait for [`Broker::poll_event`](crate::Broker::poll_event); 0, with which none is recorded.
+    ///
+    /// Texts that clients chose are bounded, too: once 1 MiB of them waits, further events are only counted.
+    pub events_max: usize = 0,
     /// Who may connect; if it is empty, anyone with any user name and password. None.
     pub users: Vec<User> = Vec::new(),
     /// Whether clients may connect without user name although there are [`Config::users`]; false.

@@ -1,5 +1,6 @@
 //! What belongs to one connection and ends with it: its step, the client's limits, aliases, and answers to be sent.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use crate::ids::SessionKey;
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) state: State,
+    /// Where it comes from, if the host has said so.
+    pub(crate) address: Option<SocketAddr>,
     pub(crate) limits: Limits,
     /// Messages of QoS 1 and 2 that may be unacknowledged by the client.
     pub(crate) window_max: u16,
@@ -49,7 +52,7 @@ pub(crate) enum State {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Instant, state: State) -> Connection {
+    pub(crate) fn new(now: Instant, address: Option<SocketAddr>, state: State) -> Connection {
         let limits = Limits {
             version: Version::V3_1_1,
             packet_size_max: usize::MAX,
@@ -58,6 +61,7 @@ impl Connection {
         };
         Connection {
             state,
+            address,
             limits,
             window_max: 0,
             session_expiry_secs: 0,
@@ -88,9 +92,7 @@ impl Connection {
         self.session_expiry_secs = properties.session_expiry_interval().unwrap_or(0);
         let alias_max = properties.topic_alias_maximum().unwrap_or(0);
         self.aliases_out.reset(alias_max.min(config.topic_alias_assigned_max));
-        // [5.0 MQTT-3.2.2-22]
-        let server = config.server_keep_alive_secs.filter(|_| connect.version.has_properties());
-        self.silence_max = match server.unwrap_or(connect.keep_alive_secs) {
+        self.silence_max = match keep_alive_secs(connect, config) {
             0 => None,
             secs => Some(Duration::from_millis(u64::from(secs) * SILENCE_MILLIS_PER_SEC)),
         };
@@ -103,6 +105,12 @@ impl Connection {
             State::Handshake | State::Closing => None,
         }
     }
+}
+
+/// The keep alive that counts, in seconds. [5.0 MQTT-3.2.2-22]
+pub(crate) fn keep_alive_secs(connect: &Connect<'_>, config: &Config) -> u16 {
+    let server = config.server_keep_alive_secs.filter(|_| connect.version.has_properties());
+    server.unwrap_or(connect.keep_alive_secs)
 }
 
 /// Silence that is allowed for each second of keep alive. [5.0 MQTT-3.1.2-22] [3.1.1 MQTT-3.1.2-24]

@@ -10,12 +10,15 @@ mod served;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
 use core::task::{Context, Poll, Waker};
 
 use mqtt_parts::Instant;
 
 use crate::broker::Broker;
 use crate::config::Config;
+use crate::event::Event;
 use crate::ids::ConnectionId;
 
 pub use served::{OUTPUT_LOW, Peer, Served, Turn};
@@ -30,6 +33,8 @@ pub struct Host {
     /// The deadline that it knows of.
     deadline: Option<Instant>,
     wakers: Vec<Waker>,
+    /// Those that wait for an event.
+    followers: Vec<Waker>,
 }
 
 /// Notifies one task.
@@ -76,6 +81,7 @@ impl Host {
             clock: Signal::default(),
             deadline: None,
             wakers: Vec::new(),
+            followers: Vec::new(),
         }
     }
 
@@ -89,6 +95,9 @@ impl Host {
         let result = change(&mut self.broker, now);
         while let Some(id) = self.broker.poll_ready() {
             self.wakers.extend(self.connections.get_mut(&id).and_then(Signal::notify));
+        }
+        if self.broker.has_events() {
+            self.wakers.append(&mut self.followers);
         }
         let next = self.broker.poll_timeout();
         if next.is_some_and(|next| self.deadline.is_none_or(|known| next < known)) {
@@ -109,6 +118,31 @@ impl Host {
         let id = self.change(now, Broker::handle_opened);
         self.connections.insert(id, Signal::default());
         id
+    }
+
+    /// [`Host::handle_opened`] for a link whose other end has an address, which events tell.
+    pub fn handle_opened_from(&mut self, now: Instant, address: SocketAddr) -> ConnectionId {
+        let id = self.change(now, |broker, now| broker.handle_opened_from(now, address));
+        self.connections.insert(id, Signal::default());
+        id
+    }
+
+    /// [`Host::handle_closed`] for a link that failed; events tell why.
+    pub fn handle_failed(&mut self, now: Instant, id: ConnectionId, error: &dyn fmt::Display) {
+        self.connections.remove(&id);
+        self.change(now, |broker, now| broker.handle_failed(now, id, error));
+    }
+
+    /// What became of connections, in order, as [`Broker::poll_event`] has it. Of several tasks that wait each event goes to
+    /// one.
+    pub fn poll_event(&mut self, context: &Context<'_>) -> Poll<Event> {
+        if let Some(event) = self.broker.poll_event() {
+            return Poll::Ready(event);
+        }
+        if !self.followers.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.followers.push(context.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// The task of a connection has ended, and its link is gone.

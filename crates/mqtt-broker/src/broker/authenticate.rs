@@ -10,6 +10,7 @@ use crate::authentication::{Authentication, Step};
 use crate::broker::Broker;
 use crate::broker::ending::Will;
 use crate::control::Control;
+use crate::event::End;
 use crate::fault::Fault;
 use crate::ids::ConnectionId;
 
@@ -28,7 +29,7 @@ impl Broker {
         let Some(mut dialogue) = dialogue else {
             let fault =
                 Fault::new(ReasonCode::BadAuthenticationMethod, "the authentication method is not known");
-            return self.refuse(now, id, connect.version, fault);
+            return self.refuse(now, id, connect.version, fault, Some(connect));
         };
         let step = dialogue.answer(connect.properties.authentication_data().unwrap_or_default());
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -47,13 +48,16 @@ impl Broker {
             Packet::Auth(auth) if auth.reason == ReasonCode::ContinueAuthentication => {
                 match self.next_step(id, auth) {
                     Ok(step) => self.go_on_connecting(now, id, step),
-                    Err(fault) => self.refuse(now, id, Version::V5_0, fault),
+                    Err(fault) => self.refuse_authentication(now, id, fault),
                 }
             }
-            Packet::Disconnect(_) => self.close(now, id, Will::Stays),
+            Packet::Disconnect(disconnect) => {
+                let end = End::Disconnected { reason: disconnect.reason };
+                self.close(now, id, Will::Stays, Some(end));
+            }
             _ => {
                 let fault = Fault::new(ReasonCode::ProtocolError, "only AUTH may come before CONNACK");
-                self.refuse(now, id, Version::V5_0, fault);
+                self.refuse_authentication(now, id, fault);
             }
         }
     }
@@ -62,7 +66,7 @@ impl Broker {
         match step {
             Step::Continue(data) => self.queue_auth(id, ReasonCode::ContinueAuthentication, data),
             Step::Refuse(reason) => {
-                self.refuse(now, id, Version::V5_0, Fault::new(reason, "the authentication has failed"));
+                self.refuse_authentication(now, id, Fault::new(reason, "the authentication has failed"));
             }
             Step::Accept(data) => {
                 let authentication = self.connections.get_mut(&id).and_then(|it| it.authentication.as_mut());
@@ -79,6 +83,18 @@ impl Broker {
                 }
             }
         }
+    }
+
+    /// Refuses the CONNECT that waits for the end of its authentication.
+    fn refuse_authentication(&mut self, now: Instant, id: ConnectionId, fault: Fault) {
+        let authentication = self.connections.get(&id).and_then(|it| it.authentication.as_ref());
+        let frame = authentication.and_then(|it| it.connect.clone()).unwrap_or_default();
+        let context = Context { version: Version::V5_0, sender: Some(Sender::Client) };
+        let connect = match decode(&frame, context) {
+            Ok(Packet::Connect(connect)) => Some(connect),
+            Ok(_) | Err(_) => None,
+        };
+        self.refuse(now, id, Version::V5_0, fault, connect.as_ref());
     }
 
     /// AUTH on a connection that is online: a client proves again who it is. [5.0 MQTT-4.12.0-6] [5.0 MQTT-4.12.1-2]

@@ -10,8 +10,9 @@ use mqtt_proto::{Connect, PacketKind, ReasonCode, Version, Will as WillPacket};
 use crate::access::may_write;
 use crate::broker::{Broker, ending};
 use crate::config::CLIENT_ID_SIZE_MIN;
-use crate::connection::State;
+use crate::connection::{State, keep_alive_secs};
 use crate::control::{Acceptance, AckKind, Control};
+use crate::event::Event;
 use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::session_state::Expiry;
@@ -40,7 +41,7 @@ impl Broker {
     ) {
         match self.check_connect(connect, authentication.is_some()) {
             Ok(()) => self.accept(now, id, connect, authentication),
-            Err(fault) => self.refuse(now, id, connect.version, fault),
+            Err(fault) => self.refuse(now, id, connect.version, fault, Some(connect)),
         }
     }
 
@@ -48,7 +49,15 @@ impl Broker {
     ///
     /// [5.0 MQTT-3.1.4-2] [5.0 MQTT-3.1.4-6] [5.0 MQTT-3.2.2-7] [3.1.1 MQTT-3.1.4-5] [3.1.1 MQTT-3.2.2-5]
     /// [3.1.1 MQTT-3.2.2-6]
-    pub(super) fn refuse(&mut self, now: Instant, id: ConnectionId, version: Version, fault: Fault) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        version: Version,
+        fault: Fault,
+        connect: Option<&Connect<'_>>,
+    ) {
+        let from = self.origin(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.limits.version = version;
         self.stats.connections_refused += 1;
@@ -56,10 +65,18 @@ impl Broker {
             Version::V5_0 if !fault.reason.is_legal_in(PacketKind::Connack) => ReasonCode::MalformedPacket,
             Version::V3_1 | Version::V3_1_1 | Version::V5_0 => fault.reason,
         };
+        self.events.record(|| Event::Refused {
+            from,
+            client_id: connect.map(|connect| String::from(connect.client_id)),
+            user_name: connect.and_then(|connect| connect.user_name).map(String::from),
+            version,
+            reason,
+            text: fault.text.clone(),
+        });
         if version.has_properties() || reason.return_code().is_some() {
             self.queue(id, Control::Refusal { reason, text: fault.text });
         }
-        self.close(now, id, ending::Will::Stays);
+        self.close(now, id, ending::Will::Stays, None);
     }
 
     fn check_connect(&self, connect: &Connect<'_>, is_authenticated: bool) -> Result<(), Fault> {
@@ -166,6 +183,17 @@ impl Broker {
         let acceptance =
             Acceptance { session_present, assigned_client_id: assigned, session_expiry_secs, authentication };
         self.send_connack(id, key, acceptance);
+        let from = self.origin(id);
+        let Some(session) = self.sessions.get(key) else { return };
+        self.events.record(|| Event::Accepted {
+            from,
+            client_id: Arc::clone(&session.client_id),
+            user_name: session.user_name.clone(),
+            version: connect.version,
+            keep_alive_secs: keep_alive_secs(connect, &self.config),
+            clean_start: connect.clean_start,
+            session_present: existing.is_some(),
+        });
     }
 
     /// How long the session outlives the connection, and the value for CONNACK if it is not the one that a 5.0 client asked

@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::broker::ending::Will;
 use crate::connection::State;
 use crate::control::Control;
+use crate::event::End;
 use crate::fault::Fault;
 use crate::ids::ConnectionId;
 
@@ -67,7 +68,15 @@ impl Broker {
             Ok(Packet::Connect(connect)) => self.on_connect(now, id, &connect, frame),
             Err(error) if error.packet == Some(PacketKind::Connect) => self.on_bad_connect(now, id, error),
             // There is no version to answer in.
-            Ok(_) | Err(_) => self.close(now, id, Will::Stays),
+            Ok(_) => {
+                let end =
+                    self.fault_end(&Fault::new(ReasonCode::ProtocolError, "the first packet is no CONNECT"));
+                self.close(now, id, Will::Stays, Some(end));
+            }
+            Err(error) => {
+                let end = self.fault_end(&error.into());
+                self.close(now, id, Will::Stays, Some(end));
+            }
         }
     }
 
@@ -86,8 +95,11 @@ impl Broker {
             _ => None,
         };
         match version {
-            Some(version) => self.refuse(now, id, version, error.into()),
-            None => self.close(now, id, Will::Stays),
+            Some(version) => self.refuse(now, id, version, error.into(), None),
+            None => {
+                let end = self.fault_end(&error.into());
+                self.close(now, id, Will::Stays, Some(end));
+            }
         }
     }
 
@@ -128,7 +140,8 @@ impl Broker {
             self.set_expiry(id, secs)?;
         }
         let is_normal = disconnect.reason == ReasonCode::Success;
-        self.close(now, id, if is_normal { Will::Goes } else { Will::Stays });
+        let end = End::Disconnected { reason: disconnect.reason };
+        self.close(now, id, if is_normal { Will::Goes } else { Will::Stays }, Some(end));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! A connection that ends leaves its session, which ends too or lives on until its expiry interval has passed. A
 //! will that was not taken back is published when its delay has passed or the session ends, whichever is first.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
 use mqtt_parts::Instant;
@@ -11,6 +12,7 @@ use mqtt_proto::{ReasonCode, TopicFilter};
 use crate::broker::Broker;
 use crate::connection::State;
 use crate::control::Control;
+use crate::event::{End, Event};
 use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey, Timer};
 use crate::session_state::Expiry;
@@ -30,20 +32,45 @@ impl Broker {
     ///
     /// [5.0 MQTT-3.14.0-1] [5.0 MQTT-4.13.1-1]
     pub(super) fn fail(&mut self, now: Instant, id: ConnectionId, fault: Fault) {
+        let end = match fault.reason {
+            ReasonCode::KeepAliveTimeout => End::KeepAliveTimeout,
+            ReasonCode::SessionTakenOver => End::TakenOver,
+            _ => self.fault_end(&fault),
+        };
+        self.fail_with(now, id, fault, end);
+    }
+
+    /// What an event says of a fault; the text is copied only if there are events.
+    pub(super) fn fault_end(&self, fault: &Fault) -> End {
+        let text = if self.events.is_on() { fault.text.clone() } else { Cow::default() };
+        End::Fault { reason: fault.reason, text }
+    }
+
+    /// [`Broker::fail`] with what the event says.
+    pub(super) fn fail_with(&mut self, now: Instant, id: ConnectionId, fault: Fault, end: End) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.session().is_some() && connection.limits.version.has_properties() {
             let Fault { reason, text } = fault;
             connection.control.push(Control::Disconnect { reason, text });
         }
-        self.close(now, id, Will::Stays);
+        self.close(now, id, Will::Stays, Some(end));
     }
 
-    /// Nothing is read any more on this connection; what is queued is still sent.
-    pub(super) fn close(&mut self, now: Instant, id: ConnectionId, will: Will) {
+    /// Nothing is read any more on this connection; what is queued is still sent. Without an `end` there is no event.
+    pub(super) fn close(&mut self, now: Instant, id: ConnectionId, will: Will, end: Option<End>) {
+        let from = self.origin(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let state = core::mem::replace(&mut connection.state, State::Closing);
         self.open -= usize::from(state != State::Closing);
         self.deadlines.remove(Timer::Connection(id));
+        if let Some(end) = end.filter(|_| state != State::Closing) {
+            let session = match state {
+                State::Online(key) => self.sessions.get(key),
+                State::Handshake | State::Closing => None,
+            };
+            let client_id = || session.map(|session| Arc::clone(&session.client_id));
+            self.events.record(|| Event::Ended { from, client_id: client_id(), end });
+        }
         match state {
             State::Handshake => self.list(id),
             State::Online(key) => {
@@ -59,7 +86,7 @@ impl Broker {
     pub(super) fn on_connection_timer(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match (connection.state, connection.silence_max) {
-            (State::Handshake, _) => self.close(now, id, Will::Stays),
+            (State::Handshake, _) => self.close(now, id, Will::Stays, Some(End::ConnectTimeout)),
             (State::Online(_), Some(silence_max)) => {
                 let deadline = connection.last_packet + silence_max;
                 if deadline > now {

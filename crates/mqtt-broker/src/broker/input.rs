@@ -55,7 +55,9 @@ impl Broker {
             let is_first = connection.state == State::Handshake && connection.authentication.is_none();
             if is_first && input.first().is_some_and(|first| first >> 4 != PacketKind::Connect as u8) {
                 // There is no version to answer in. [5.0 MQTT-3.1.0-1] [3.1.1 MQTT-3.1.0-1]
-                self.close(now, id, ending::Will::Stays);
+                let end =
+                    self.fault_end(&Fault::new(ReasonCode::ProtocolError, "the first packet is no CONNECT"));
+                self.close(now, id, ending::Will::Stays, Some(end));
                 continue;
             }
             let size_max = match connection.state {

@@ -11,6 +11,7 @@ use mqtt_proto::{
 use crate::access::{may_read, may_subscribe};
 use crate::broker::Broker;
 use crate::control::Control;
+use crate::event::Event;
 use crate::fault::Fault;
 use crate::ids::{ConnectionId, SessionKey};
 use crate::message::Delivery;
@@ -42,8 +43,30 @@ impl Broker {
                 Err(reason) => reason,
             });
         }
+        if self.events.is_on() {
+            self.record_subscriptions(id, key, subscribe, &codes);
+        }
         self.queue(id, Control::Suback { packet_id: subscribe.packet_id, codes });
         Ok(())
+    }
+
+    fn record_subscriptions(
+        &mut self,
+        id: ConnectionId,
+        key: SessionKey,
+        subscribe: &Subscribe<'_>,
+        codes: &[ReasonCode],
+    ) {
+        let from = self.origin(id);
+        let Some(session) = self.sessions.get(key) else { return };
+        for (item, reason) in subscribe.filters.iter().zip(codes) {
+            self.events.record(|| Event::Subscribed {
+                from,
+                client_id: Arc::clone(&session.client_id),
+                filter: item.filter.as_str().into(),
+                reason: *reason,
+            });
+        }
     }
 
     /// In 5.0 it is an error to ask for what CONNACK said is not available.

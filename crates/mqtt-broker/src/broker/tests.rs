@@ -15,3 +15,4 @@ mod input;
 mod random;
 mod sys;
 mod authentication;
+mod events;

@@ -86,7 +86,9 @@ impl Broker {
             // Without CONNACK no other packet may follow.
             (Err(_), Control::Connack(_)) => {
                 connection.control.clear();
-                self.close(now, id, ending::Will::Stays);
+                let text = "CONNACK is larger than the Maximum Packet Size";
+                let end = self.fault_end(&Fault::new(ReasonCode::PacketTooLarge, text));
+                self.close(now, id, ending::Will::Stays, Some(end));
             }
             (Err(_), Control::Refusal { .. } | Control::Disconnect { .. }) => {}
             (Err(_), _) => {
