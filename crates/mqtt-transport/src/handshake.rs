@@ -8,7 +8,12 @@ use mqtt_client::adapter::{BoxedLink, Link};
 pub(crate) trait Handshake: Send {
     /// Looks at what has come and not been used; what is used is taken off its front, and what is to be sent is
     /// appended to `out`. True once the link is open.
+    ///
+    /// If it fails, what it appended is still sent, as far as the link takes it at once.
     fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool>;
+
+    /// Appends what is sent to a peer that sends too much. Default: nothing.
+    fn refuse_long(&mut self, _out: &mut Vec<u8>) {}
 }
 
 /// A link behind a handshake.
@@ -24,7 +29,7 @@ pub(crate) struct HandshakeLink<H> {
     is_drained: bool,
 }
 
-/// Bytes of an answer at the most; a larger one is an error.
+/// Bytes of the peer's part at the most; a larger one is an error.
 const INPUT_MAX: usize = 16 * 1024;
 
 impl<H: Handshake> HandshakeLink<H> {
@@ -56,7 +61,10 @@ impl<H: Handshake> HandshakeLink<H> {
     /// Continues the handshake; would block until it is over.
     pub(crate) fn open(&mut self) -> io::Result<()> {
         while let Some(handshake) = &mut self.handshake {
-            let is_open = handshake.advance(&mut self.input, &mut self.out)?;
+            let is_open = match handshake.advance(&mut self.input, &mut self.out) {
+                Ok(is_open) => is_open,
+                Err(error) => return Err(self.fail(error)),
+            };
             self.flush()?;
             if is_open {
                 self.handshake = None;
@@ -68,13 +76,21 @@ impl<H: Handshake> HandshakeLink<H> {
                 len => self.input.extend_from_slice(&buf[..len]),
             }
             if self.input.len() > INPUT_MAX {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidData,
-                    "the answer to the handshake is too long",
-                ));
+                self.handshake.iter_mut().for_each(|handshake| handshake.refuse_long(&mut self.out));
+                let text = "the other side's part of the handshake is too long";
+                return Err(self.fail(io::Error::new(ErrorKind::InvalidData, text)));
             }
         }
         Ok(())
+    }
+
+    /// Says why, and that nothing more will be written; the link below may be gone by now.
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        let is_sent = !self.out.is_empty() && self.flush().is_ok();
+        if is_sent {
+            let _ = self.link.shutdown();
+        }
+        error
     }
 
     fn flush(&mut self) -> io::Result<()> {

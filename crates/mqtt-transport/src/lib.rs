@@ -6,7 +6,8 @@
 //! an adapter of your own.
 //!
 //! A layer takes bytes from the link below and gives bytes to the one above; it has no socket and never waits. So
-//! all adapters share it, and it can be used over a link in memory just as well.
+//! all adapters share it, and it can be used over a link in memory just as well. `TlsServer` and `WebSocketServer` are the
+//! other sides of two of them, for a broker that is served to tests.
 //!
 //! Features: `tls` (rustls without a provider of cryptography), `ring` or `aws-lc-rs` (the provider; nothing is
 //! chosen unless one of them is named), `encrypted-keys` (private keys that a password protects), `websocket`.
@@ -42,10 +43,10 @@ pub use socket::{UNIX_PAUSE, connect_unix};
 pub use socket::{quickack, start_connect};
 pub use socket2::{self, SockRef};
 #[cfg(feature = "tls")]
-pub use tls::{PemProblem, Tls, TlsBuilder, TlsError, TlsVersion};
+pub use tls::{PemProblem, Tls, TlsBuilder, TlsError, TlsServer, TlsServerBuilder, TlsVersion};
 pub use waiter::Waiter;
 #[cfg(feature = "websocket")]
-pub use websocket::WebSocket;
+pub use websocket::{WebSocket, WebSocketServer};
 
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -1,13 +1,15 @@
-//! TLS over any link, by rustls.
+//! TLS over any link, by rustls: the same link on both sides of a connection.
 
 mod error;
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
 mod unverified;
 mod builder;
+mod server;
 
 pub use builder::{TlsBuilder, TlsVersion};
 pub use error::{PemProblem, TlsError};
+pub use server::{TlsServer, TlsServerBuilder};
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use mqtt_client::Server;
 use mqtt_client::adapter::{BoxedLink, Layer, Link};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, Connection};
 
 use crate::stream::Stream;
 
@@ -60,7 +62,7 @@ impl Layer for Tls {
         };
         let session = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| invalid(error.to_string()))?;
-        Ok(Box::new(TlsLink { stream: Stream::new(link), session, is_closing: false, is_shut_down: false }))
+        Ok(TlsLink::boxed(link, session.into()))
     }
 }
 
@@ -68,13 +70,17 @@ impl Layer for Tls {
 /// so does what the link below does not take: 64 KiB at the most, beside the few answers that TLS itself allows.
 struct TlsLink {
     stream: Stream,
-    session: ClientConnection,
+    session: Connection,
     /// Whether the close was announced.
     is_closing: bool,
     is_shut_down: bool,
 }
 
 impl TlsLink {
+    fn boxed(link: BoxedLink, session: Connection) -> BoxedLink {
+        Box::new(TlsLink { stream: Stream::new(link), session, is_closing: false, is_shut_down: false })
+    }
+
     /// Writes the records that TLS has to send, as far as the link takes them.
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
@@ -109,7 +115,7 @@ impl TlsLink {
 const READ_MAX: usize = 32 * 1024;
 
 impl Link for TlsLink {
-    /// A server that sends records without payload faster than they are read gets no more than its share: then the read
+    /// A peer that sends records without payload faster than they are read gets no more than its share: then the read
     /// is interrupted, and the next call continues.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut read = 0;

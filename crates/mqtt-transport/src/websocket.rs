@@ -1,91 +1,23 @@
-//! WebSocket over any link: the handshake by tungstenite's parser, the frames by our own.
+//! WebSocket over any link: the handshake by tungstenite's parser, the frames by our own, for both sides of a connection.
 //!
 //! MQTT's packets may be cut into frames anywhere, so a frame is what was written at once, and what frames carry is
 //! passed on as it comes. [5.0 MQTT-6.0.0-2]
 
 mod frame;
+mod client;
+mod server;
 
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 
-use mqtt_client::Server;
-use mqtt_client::adapter::{BoxedLink, Layer, Link};
-use tungstenite::client::IntoClientRequest;
-use tungstenite::handshake::client::{Response, generate_request};
-use tungstenite::handshake::derive_accept_key;
-use tungstenite::handshake::machine::TryParse;
-use tungstenite::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use mqtt_client::adapter::{BoxedLink, Link};
+use tungstenite::http::HeaderMap;
 
 use crate::handshake::{Handshake, HandshakeLink};
-use frame::{BINARY, CLOSE, CODE_NORMAL, Decoder, End, Masks, PONG, put_frame};
+use frame::{BINARY, CLOSE, CODE_NORMAL, Decoder, End, Masks, PONG, Role, put_frame};
 
-/// WebSocket with the subprotocol `mqtt`. [5.0 MQTT-6.0.0-3]
-///
-/// Frames of any size are accepted, in any pieces: the client's limit for packets is the only one, and memory is used
-/// only for bytes that have arrived. Of pings that come faster than they can be answered only the last is answered.
-#[derive(Clone, Default)]
-pub struct WebSocket {
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl WebSocket {
-    /// A request without further headers.
-    pub fn new() -> WebSocket {
-        WebSocket::default()
-    }
-
-    /// One more header of the request, such as a token for a gateway; an error if HTTP has no such header.
-    pub fn header(mut self, name: &str, value: &str) -> io::Result<WebSocket> {
-        let invalid = |text: String| io::Error::new(ErrorKind::InvalidInput, text);
-        let name = HeaderName::try_from(name).map_err(|error| invalid(error.to_string()))?;
-        let value = HeaderValue::try_from(value).map_err(|error| invalid(error.to_string()))?;
-        self.headers.push((name, value));
-        Ok(self)
-    }
-}
-
-impl fmt::Debug for WebSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("WebSocket").field("headers", &names).finish()
-    }
-}
-
-impl Layer for WebSocket {
-    fn wrap(&self, link: BoxedLink, server: &Server) -> io::Result<BoxedLink> {
-        // TLS, if there is any, is a layer of its own.
-        let url = format!("ws://{}{}", server.authority(), server.path);
-        let invalid = |error| io::Error::new(ErrorKind::InvalidInput, format!("{url}: {error}"));
-        let mut request = url.as_str().into_client_request().map_err(invalid)?;
-        let headers = request.headers_mut();
-        headers.insert(PROTOCOL, HeaderValue::from_static("mqtt"));
-        for (name, value) in &self.headers {
-            headers.append(name, value.clone());
-        }
-        let protocols = tokens(headers, PROTOCOL).map(str::to_owned).collect();
-        let (request, key) = generate_request(request).map_err(invalid)?;
-        let upgrade =
-            Upgrade { request: Some(request), accept: derive_accept_key(key.as_bytes()), protocols };
-        Ok(Box::new(WebSocketLink {
-            link: HandshakeLink::new(link, upgrade),
-            frames: Decoder::default(),
-            end: None,
-            out: Vec::new(),
-            written: 0,
-            masks: Masks::default(),
-            is_closing: false,
-            is_drained: false,
-        }))
-    }
-}
-
-/// The request of HTTP, and what its answer must say.
-struct Upgrade {
-    request: Option<Vec<u8>>,
-    accept: String,
-    /// Of which the server chooses one.
-    protocols: Vec<String>,
-}
+pub use client::WebSocket;
+pub use server::WebSocketServer;
 
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 
@@ -95,54 +27,14 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a st
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
-impl Handshake for Upgrade {
-    fn advance(&mut self, input: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<bool> {
-        if let Some(request) = self.request.take() {
-            out.extend_from_slice(&request);
-        }
-        let parsed = Response::try_parse(input);
-        let Some((size, response)) = parsed.map_err(|error| refused(error.to_string()))? else {
-            return Ok(false);
-        };
-        self.check(&response)?;
-        input.drain(..size);
-        Ok(true)
-    }
-}
-
-impl Upgrade {
-    /// As RFC 6455, section 4.1, lists it.
-    fn check(&self, response: &Response) -> io::Result<()> {
-        let status = response.status();
-        if status != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(refused(format!("the server answers {status}")));
-        }
-        let headers = response.headers();
-        let has = |name, wanted: &str| tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted));
-        if !has("Upgrade", "websocket") || !has("Connection", "upgrade") {
-            return Err(refused("the server upgrades to something else"));
-        }
-        if !tokens(headers, "Sec-WebSocket-Accept").eq([self.accept.as_str()]) {
-            return Err(refused("the server answers another request"));
-        }
-        if tokens(headers, "Sec-WebSocket-Extensions").next().is_some() {
-            return Err(refused("the server uses an extension that nobody asked for"));
-        }
-        let mut protocols = tokens(headers, PROTOCOL);
-        match (protocols.next(), protocols.next()) {
-            (Some(chosen), None) if self.protocols.iter().any(|protocol| protocol == chosen) => Ok(()),
-            _ => Err(refused("the server does not speak MQTT over WebSocket")),
-        }
-    }
-}
-
 fn refused(text: impl fmt::Display) -> io::Error {
     io::Error::new(ErrorKind::ConnectionRefused, format!("WebSocket handshake failed: {text}"))
 }
 
 /// A link through WebSocket.
-struct WebSocketLink {
-    link: HandshakeLink<Upgrade>,
+struct WebSocketLink<H> {
+    link: HandshakeLink<H>,
+    role: Role,
     frames: Decoder,
     /// Why nothing more comes.
     end: Option<End>,
@@ -160,7 +52,22 @@ struct WebSocketLink {
 /// Bytes without payload that one read goes through at the most.
 const READ_MAX: usize = 64 * 1024;
 
-impl WebSocketLink {
+impl<H: Handshake + 'static> WebSocketLink<H> {
+    /// The link of that side, over one on which the handshake is still to come.
+    fn boxed(link: BoxedLink, handshake: H, role: Role) -> BoxedLink {
+        Box::new(WebSocketLink {
+            link: HandshakeLink::new(link, handshake),
+            role,
+            frames: Decoder::new(role),
+            end: None,
+            out: Vec::new(),
+            written: 0,
+            masks: Masks::new(role),
+            is_closing: false,
+            is_drained: false,
+        })
+    }
+
     /// Writes what waits, then the answer to what came. Returns `Ok` also if the link takes nothing.
     fn answer(&mut self) -> io::Result<()> {
         loop {
@@ -200,11 +107,11 @@ impl WebSocketLink {
     }
 
     /// What a read gives from now on.
-    fn ended(end: &End) -> io::Result<usize> {
+    fn ended(&self, end: &End) -> io::Result<usize> {
         match end {
             end if end.is_normal() => Ok(0),
             End::Closed { code, reason } => {
-                let text = format!("the server closed the WebSocket: {code} {reason}");
+                let text = format!("the {} closed the WebSocket: {code} {reason}", self.role.peer());
                 Err(io::Error::new(ErrorKind::ConnectionAborted, text.trim_end()))
             }
             End::Broken { text, .. } => {
@@ -214,10 +121,10 @@ impl WebSocketLink {
     }
 }
 
-impl Link for WebSocketLink {
+impl<H: Handshake + 'static> Link for WebSocketLink<H> {
     /// Only binary messages carry MQTT. [5.0 MQTT-6.0.0-1]
     ///
-    /// A server that sends frames without payload faster than they are read gets no more than its share: then the read
+    /// A peer that sends frames without payload faster than they are read gets no more than its share: then the read
     /// is interrupted, and the next call continues.
     fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.link.open()?;
@@ -225,7 +132,7 @@ impl Link for WebSocketLink {
         let mut left = READ_MAX.min(buf.len());
         loop {
             if let Some(end) = &self.end {
-                return WebSocketLink::ended(end);
+                return self.ended(end);
             }
             if left == 0 {
                 return Err(ErrorKind::Interrupted.into());
@@ -258,7 +165,7 @@ impl Link for WebSocketLink {
         }
     }
 
-    /// Sends a close frame; the server then ends the connection.
+    /// Sends a close frame, which the other side answers; the server then ends the connection.
     fn shutdown(&mut self) -> io::Result<()> {
         if !self.link.is_open() {
             return self.link.shutdown();

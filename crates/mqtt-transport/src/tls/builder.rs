@@ -235,7 +235,7 @@ fn trusted(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, 
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|error| TlsError::File(path.display().to_string(), error))
 }
 
@@ -244,14 +244,14 @@ fn pem(problem: PemProblem) -> TlsError {
 }
 
 /// The error, with the file that it is about.
-fn of_file(error: TlsError, path: &Path) -> TlsError {
+pub(super) fn of_file(error: TlsError, path: &Path) -> TlsError {
     match error {
         TlsError::Pem { problem, .. } => TlsError::Pem { file: Some(path.display().to_string()), problem },
         other => other,
     }
 }
 
-fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
@@ -259,7 +259,7 @@ fn certificates(content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError
     }
 }
 
-fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(super) fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     match PemProblem::of(content, PemProblem::NoKey) {
         problem @ PemProblem::UnknownEncryption => Err(pem(problem)),
         problem => PrivateKeyDer::from_pem_slice(content).map_err(|_| pem(problem)),
@@ -267,7 +267,7 @@ fn private_key(content: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
 }
 
 /// The provider that the features name; ring if they name both.
-fn default_provider() -> Option<Arc<CryptoProvider>> {
+pub(super) fn default_provider() -> Option<Arc<CryptoProvider>> {
     #[cfg(feature = "ring")]
     return Some(Arc::new(rustls::crypto::ring::default_provider()));
     #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]

@@ -12,6 +12,8 @@ pub enum TlsError {
     NoProvider,
     /// No root certificate was given, so that no server could be trusted.
     NoRoots,
+    /// A server has no certificate to show.
+    NoCertificate,
     /// A file or folder could not be read.
     File(String, io::Error),
     /// PEM that does not hold what it should.
@@ -92,6 +94,7 @@ impl fmt::Display for TlsError {
                 "no provider of cryptography: enable the feature `ring` or `aws-lc-rs`, or give one to the builder",
             ),
             TlsError::NoRoots => f.write_str("no root certificate is trusted; add one to the builder"),
+            TlsError::NoCertificate => f.write_str("a server needs a certificate; add one to the builder"),
             TlsError::File(path, error) => write!(f, "{path} cannot be read: {error}"),
             TlsError::Pem { file: Some(file), problem } => write!(f, "{file}: {problem}"),
             TlsError::Pem { file: None, problem } => write!(f, "PEM: {problem}"),

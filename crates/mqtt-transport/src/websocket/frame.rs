@@ -1,14 +1,32 @@
 //! Frames of WebSocket: taken apart as their bytes come, and put together around what is written.
 //!
 //! MQTT needs no messages, only their bytes in order, so that a frame is never gathered: what it carries is handed on
-//! as it arrives, and no length that a server announces takes memory or has a limit. [5.0 MQTT-6.0.0-2]
+//! as it arrives, and no length that is announced takes memory or has a limit. [5.0 MQTT-6.0.0-2]
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::IoSlice;
 
-/// Takes the frames of a server apart.
-#[derive(Debug, Default)]
+/// Which side of the connection is ours. Frames of a client are masked, those of a server are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Server,
+}
+
+impl Role {
+    /// What the other side is.
+    pub(crate) fn peer(self) -> &'static str {
+        match self {
+            Role::Client => "server",
+            Role::Server => "client",
+        }
+    }
+}
+
+/// Takes the frames of the other side apart.
+#[derive(Debug)]
 pub(crate) struct Decoder {
+    role: Role,
     /// The beginning of a frame, until its length is there.
     head: Vec<u8>,
     frame: Option<Frame>,
@@ -25,6 +43,8 @@ struct Frame {
     opcode: u8,
     /// Bytes that are still to come.
     left: u64,
+    /// What the next bytes are masked with; nothing is changed by 0.
+    mask: [u8; 4],
 }
 
 /// What some bytes gave.
@@ -39,16 +59,16 @@ pub(crate) struct Decoded {
 /// Why nothing follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The server has closed the WebSocket.
+    /// The other side has closed the WebSocket.
     Closed {
         /// As RFC 6455, section 7.4, lists them.
         code: u16,
         /// At most 123 bytes.
         reason: String,
     },
-    /// What came is no frame that a server may send here.
+    /// What came is no frame that the other side may send here.
     Broken {
-        /// The code that the server gets.
+        /// The code that it gets.
         code: u16,
         text: &'static str,
     },
@@ -79,6 +99,11 @@ const fn broken(text: &'static str) -> End {
 }
 
 impl Decoder {
+    /// For the frames that come to that side.
+    pub(crate) fn new(role: Role) -> Decoder {
+        Decoder { role, head: Vec::new(), frame: None, control: Vec::new(), is_in_message: false, ping: None }
+    }
+
     /// Takes the frames in `bytes` apart, up to the first that ends the stream; a frame that is not whole goes on with
     /// the next bytes.
     pub(crate) fn decode(&mut self, bytes: &mut [u8]) -> Decoded {
@@ -95,6 +120,8 @@ impl Decoder {
             };
             let there = bytes.len() - at;
             let part = usize::try_from(frame.left).map_or(there, |left| left.min(there));
+            apply_mask(&mut bytes[at..at + part], frame.mask);
+            frame.mask.rotate_left(part % 4);
             if is_control(frame.opcode) {
                 self.control.extend_from_slice(&bytes[at..at + part]);
             } else {
@@ -124,36 +151,48 @@ impl Decoder {
         if first & RESERVED != 0 {
             return Err(broken("reserved bits of a frame are set"));
         }
-        if second & MASKED != 0 {
-            return Err(broken("a frame of the server is masked"));
+        match (self.role, second & MASKED != 0) {
+            (Role::Client, true) => return Err(broken("a frame of the server is masked")),
+            (Role::Server, false) => return Err(broken("a frame of the client is not masked")),
+            (Role::Client, false) | (Role::Server, true) => {}
         }
+        let short_len = second & !MASKED;
         match opcode {
             CONTINUATION if !self.is_in_message => {
                 return Err(broken("a message goes on that has not begun"));
             }
             BINARY if self.is_in_message => return Err(broken("a message begins within another one")),
             // [5.0 MQTT-6.0.0-1]
-            TEXT => return Err(End::Broken { code: CODE_UNSUPPORTED, text: "the server sent text" }),
+            TEXT => {
+                return Err(End::Broken { code: CODE_UNSUPPORTED, text: "text came, and MQTT is binary" });
+            }
             CONTINUATION | BINARY => {}
-            CLOSE | PING | PONG if is_final && u64::from(*second) <= CONTROL_MAX => {}
+            CLOSE | PING | PONG if is_final && u64::from(short_len) <= CONTROL_MAX => {}
             CLOSE | PING | PONG => return Err(broken("a control frame is too long or in pieces")),
             _ => return Err(broken("a frame of an unknown kind")),
         }
-        let left = match (second, rest) {
-            (126, [high, low]) => u16::from_be_bytes([*high, *low]).into(),
-            (127, rest) => match rest.try_into().map(u64::from_be_bytes) {
-                Ok(left) if left >> 63 != 0 => return Err(broken("the length of a frame is out of range")),
-                Ok(left) => left,
-                Err(_) => return Ok(()),
-            },
+        let (left, mask) = match (short_len, rest) {
+            (126, [high, low, mask @ ..]) => (u16::from_be_bytes([*high, *low]).into(), mask),
             (126, _) => return Ok(()),
-            (len, _) => u64::from(*len),
+            (127, rest) => match rest.split_first_chunk() {
+                Some((len, _)) if len[0] & 0x80 != 0 => {
+                    return Err(broken("the length of a frame is out of range"));
+                }
+                Some((len, mask)) => (u64::from_be_bytes(*len), mask),
+                None => return Ok(()),
+            },
+            (len, mask) => (u64::from(len), mask),
+        };
+        let mask = match (self.role, mask.first_chunk()) {
+            (Role::Client, _) => [0; 4],
+            (Role::Server, Some(mask)) => *mask,
+            (Role::Server, None) => return Ok(()),
         };
         if !is_control(opcode) {
             self.is_in_message = !is_final;
         }
         self.head.clear();
-        self.frame = Some(Frame { opcode, left });
+        self.frame = Some(Frame { opcode, left, mask });
         Ok(())
     }
 
@@ -203,50 +242,64 @@ impl End {
 }
 
 /// Masks that nobody foresees who does not know the key, as RFC 6455, section 5.3, wants them: a keyed hash of a
-/// counter, whose key the system has drawn.
-#[derive(Debug, Default)]
+/// counter, whose key the system has drawn. A server has none.
+#[derive(Debug)]
 pub(crate) struct Masks {
-    key: RandomState,
+    key: Option<RandomState>,
     count: u64,
 }
 
 impl Masks {
-    fn next(&mut self) -> [u8; 4] {
+    pub(crate) fn new(role: Role) -> Masks {
+        let key = match role {
+            Role::Client => Some(RandomState::new()),
+            Role::Server => None,
+        };
+        Masks { key, count: 0 }
+    }
+
+    fn next(&mut self) -> Option<[u8; 4]> {
         self.count += 1;
-        let [a, b, c, d, ..] = self.key.hash_one(self.count).to_ne_bytes();
-        [a, b, c, d]
+        let [a, b, c, d, ..] = self.key.as_ref()?.hash_one(self.count).to_ne_bytes();
+        Some([a, b, c, d])
     }
 }
 
 /// Appends one frame around the first bytes of the chunks, [`FRAME_MAX`] at the most, and says how many those are.
 pub(crate) fn put_frame(opcode: u8, chunks: &[IoSlice<'_>], masks: &mut Masks, out: &mut Vec<u8>) -> usize {
     let len = chunks.iter().map(|chunk| chunk.len()).sum::<usize>().min(FRAME_MAX);
+    let mask = masks.next();
+    let masked = if mask.is_some() { MASKED } else { 0 };
     out.reserve(HEAD_MAX + len);
     out.push(FINAL | opcode);
     match len {
-        0..126 => out.push(MASKED | len as u8),
+        0..126 => out.push(masked | len as u8),
         126..65_536 => {
-            out.push(MASKED | 126);
+            out.push(masked | 126);
             out.extend_from_slice(&(len as u16).to_be_bytes());
         }
         _ => {
-            out.push(MASKED | 127);
+            out.push(masked | 127);
             out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
-    let mask = masks.next();
-    out.extend_from_slice(&mask);
+    out.extend(mask.into_iter().flatten());
     let start = out.len();
     for chunk in chunks {
         let room = start + len - out.len();
         out.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
-    apply_mask(&mut out[start..], mask);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[start..], mask);
+    }
     len
 }
 
 /// In pieces of a size that is known, so that a machine takes each at once.
 fn apply_mask(bytes: &mut [u8], mask: [u8; 4]) {
+    if mask == [0; 4] {
+        return;
+    }
     const WIDTH: usize = 32;
     let wide: [u8; WIDTH] = std::array::from_fn(|index| mask[index % 4]);
     for piece in bytes.chunks_mut(WIDTH) {

@@ -20,9 +20,24 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A frame of a client, with a mask of its own.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(first, payload);
+    let head_len = bytes.len() - payload.len();
+    bytes[1] |= 0x80;
+    let mask = [first, 0x55, payload.len() as u8, 0xa7];
+    let hidden = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
+    let hidden: Vec<u8> = hidden.collect();
+    [&bytes[..head_len], &mask, &hidden].concat()
+}
+
 /// All payload, the pings that are left, and the end, of bytes in pieces of that size.
 fn decode(bytes: &[u8], piece_size: usize) -> (Vec<u8>, Option<Vec<u8>>, Option<End>) {
-    let mut decoder = Decoder::default();
+    decode_as(Role::Client, bytes, piece_size)
+}
+
+fn decode_as(role: Role, bytes: &[u8], piece_size: usize) -> (Vec<u8>, Option<Vec<u8>>, Option<End>) {
+    let mut decoder = Decoder::new(role);
     let mut payload = Vec::new();
     for piece in bytes.chunks(piece_size) {
         let mut piece = piece.to_vec();
@@ -59,11 +74,55 @@ fn payload_passes_in_order_however_it_is_framed_and_cut() {
     }
 }
 
+#[test]
+fn a_server_unmasks_what_comes_however_it_is_cut() {
+    let long: Vec<u8> = (0..70_000u32).map(|number| (number % 251) as u8).collect();
+    let stream = [
+        masked(0x82, b"whole"),
+        masked(0x02, b"begun, "),
+        masked(0x89, b"ping"),
+        masked(0x00, b""),
+        masked(0x80, b"ended"),
+        masked(0x82, &long[..126]),
+        masked(0x82, &long),
+    ]
+    .concat();
+    let expected = [b"wholebegun, ended", &long[..126], &long[..]].concat();
+    for piece_size in [1, 2, 3, 5, 7, 100, 65_536, stream.len()] {
+        let (payload, ping, end) = decode_as(Role::Server, &stream, piece_size);
+        assert!(payload == expected, "{piece_size}: {} bytes", payload.len());
+        assert_eq!((ping.as_deref(), end), (Some(&b"ping"[..]), None), "{piece_size}");
+    }
+    let (_, _, end) = decode_as(Role::Server, &masked(0x88, b"\x03\xf0policy"), 1);
+    assert_eq!(end, Some(End::Closed { code: 1008, reason: "policy".into() }));
+}
+
+#[test]
+fn what_no_client_may_send_is_refused_behind_the_payload_before_it() {
+    let rows: [(&[u8], u16, &str); 6] = [
+        (b"\x82\x02hi", 1002, "not masked"),
+        (b"\x82\x00", 1002, "not masked"),
+        (b"\x89\x04ping", 1002, "not masked"),
+        (b"\x81\x82\0\0\0\0hi", 1003, "text"),
+        (b"\x89\xfe", 1002, "too long"),
+        (b"\x82\xff\x80\0\0\0\0\0\0\0", 1002, "out of range"),
+    ];
+    for (bytes, code, word) in rows {
+        let stream = [&masked(0x82, b"good")[..], bytes].concat();
+        for piece_size in [1, 2, stream.len()] {
+            let (payload, _, end) = decode_as(Role::Server, &stream, piece_size);
+            assert_eq!(payload, b"good", "{bytes:02x?}");
+            let Some(End::Broken { code: found, text }) = end else { panic!("{bytes:02x?}: {end:?}") };
+            assert!(found == code && text.contains(word), "{bytes:02x?}: {found} {text}");
+        }
+    }
+}
+
 /// Nothing waits for the rest of a frame, and nothing is reserved for it.
 #[test]
 fn what_has_come_of_a_frame_is_passed_on_at_once() {
     for announced in [200 << 20, u64::MAX >> 1] {
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(Role::Client);
         let mut bytes = [&[0x82, 127][..], &announced.to_be_bytes(), b"begin"].concat();
         assert_eq!(decoder.decode(&mut bytes).len, 5);
         assert_eq!(&bytes[..5], b"begin");
@@ -120,7 +179,7 @@ fn a_close_says_why_and_is_answered_with_a_code_that_may_be_sent() {
 #[test]
 fn frames_of_a_client_are_masked_and_no_longer_than_their_bound() {
     let bytes: Vec<u8> = (0..100_000u32).map(|number| (number % 251) as u8).collect();
-    let mut masks = Masks::default();
+    let mut masks = Masks::new(Role::Client);
     let mut seen = Vec::new();
     for size in [0, 1, 5, 125, 126, 1000, 65_535, 65_536, 65_537, 100_000] {
         let mut out = b"before".to_vec();
@@ -139,6 +198,9 @@ fn frames_of_a_client_are_masked_and_no_longer_than_their_bound() {
         assert!(plain == bytes[..len], "{size}");
         seen.push(mask.to_vec());
     }
+    let mut plain = Vec::new();
+    put_frame(BINARY, &[IoSlice::new(b"hi")], &mut Masks::new(Role::Server), &mut plain);
+    assert_eq!(plain, b"\x82\x02hi", "a server masks nothing");
     seen.sort();
     seen.dedup();
     assert!(seen.len() > 5, "no two frames have the same mask but by chance");
