@@ -29,3 +29,4 @@ mod edges;
 mod sharing;
 mod wrappers;
 mod websocket;
+mod listeners;

@@ -35,6 +35,7 @@ pub struct Host {
     wakers: Vec<Waker>,
     /// Those that wait for an event.
     followers: Vec<Waker>,
+    is_stopped: bool,
 }
 
 /// Notifies one task.
@@ -82,6 +83,7 @@ impl Host {
             deadline: None,
             wakers: Vec::new(),
             followers: Vec::new(),
+            is_stopped: false,
         }
     }
 
@@ -133,11 +135,24 @@ impl Host {
         self.change(now, |broker, now| broker.handle_failed(now, id, error));
     }
 
-    /// What became of connections, in order, as [`Broker::poll_event`] has it. Of several tasks that wait each event goes to
-    /// one.
-    pub fn poll_event(&mut self, context: &Context<'_>) -> Poll<Event> {
+    /// Nobody is served any more: all connections end as by [`Broker::restart`], and events end.
+    pub fn handle_stopped(&mut self, now: Instant) {
+        self.is_stopped = true;
+        self.change(now, |broker, now| {
+            broker.handle_timeout(now);
+            broker.restart(true);
+        });
+        self.wakers.append(&mut self.followers);
+    }
+
+    /// What became of connections, in order, as [`Broker::poll_event`] has it; none after the last one of a host that has
+    /// stopped. Of several tasks that wait, each event goes to one.
+    pub fn poll_event(&mut self, context: &Context<'_>) -> Poll<Option<Event>> {
         if let Some(event) = self.broker.poll_event() {
-            return Poll::Ready(event);
+            return Poll::Ready(Some(event));
+        }
+        if self.is_stopped {
+            return Poll::Ready(None);
         }
         if !self.followers.iter().any(|waker| waker.will_wake(context.waker())) {
             self.followers.push(context.waker().clone());
