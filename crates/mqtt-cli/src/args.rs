@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// Subscribe and print messages
     Sub(Box<SubArgs>),
     /// Run a broker for tests and demos, in memory; not for production
-    Broker(BrokerArgs),
+    Broker(Box<BrokerArgs>),
     /// Show what a store holds, also a damaged one
     Store(StoreArgs),
     /// Replay a capture, and say where this build first differs from the one that was recorded

@@ -48,7 +48,7 @@ fn run() -> Result<(), Failure> {
         match args.command {
             Command::Pub(args) => publish::run(*args).await,
             Command::Sub(args) => subscribe::run(*args).await,
-            Command::Broker(args) => broker::run(args).await,
+            Command::Broker(args) => broker::run(*args).await,
             Command::Store(args) => store::run(&args),
             Command::Replay(args) => replay::run(&args),
         }

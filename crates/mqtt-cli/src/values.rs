@@ -111,11 +111,6 @@ pub(crate) fn separator(text: &str) -> Result<String, String> {
     }
 }
 
-pub(crate) fn user(text: &str) -> Result<(String, String), String> {
-    let (name, password) = text.split_once(':').ok_or("use NAME:PASSWORD")?;
-    Ok((name.into(), password.into()))
-}
-
 /// The bytes of an argument, whatever they are.
 #[cfg(unix)]
 pub(crate) fn bytes(text: OsString) -> Vec<u8> {

@@ -1,7 +1,5 @@
 //! The command with the embedded broker: output, line mode, sessions, exit codes.
 
-use std::io::{BufRead, BufReader};
-
 use mqtt_smol::broker::{self, Config, User};
 
 use crate::process::{Running, failure, mqtt, run, run_with_input};
@@ -173,20 +171,6 @@ fn the_largest_packet_can_be_chosen() {
         assert!(run(&["pub", &url, "-t", "a", "-m", &payload, "-q", "1"]).status.success());
     }
     assert_eq!(reader.finish(), (Some(0), b"small\n".to_vec()));
-}
-
-#[test]
-fn the_broker_says_where_it_listens_and_stops_when_interrupted() {
-    let mut broker = Running::start(mqtt(&["broker", "-p", "0", "--user", "me:too"]));
-    let mut stdout = BufReader::new(broker.child().stdout.take().expect("it is piped"));
-    let mut line = String::new();
-    stdout.read_line(&mut line).expect("the command writes text");
-    let url = line.trim_end().strip_prefix("listening on ").expect("it says where").to_owned();
-    let known = url.replace("mqtt://", "mqtt://me:too@");
-    assert!(run(&["pub", &known, "-t", "a", "-m", "x", "-q", "2"]).status.success());
-    assert_eq!(run(&["pub", &url, "-t", "a", "-m", "x"]).status.code(), Some(4));
-    broker.interrupt();
-    assert_eq!(broker.finish().0, Some(130));
 }
 
 #[test]

@@ -8,6 +8,10 @@ mod settings;
 mod publishing;
 mod subscribing;
 mod terminal;
+mod broker;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;
+#[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
+#[path = "../../../../tests/adapters/certificates.rs"]
+mod certificates;
