@@ -7,12 +7,16 @@ mod session;
 mod tls;
 mod publish;
 mod subscribe;
+mod request;
+mod check;
 mod broker;
 mod files;
 
 pub(crate) use broker::BrokerArgs;
+pub(crate) use check::CheckArgs;
 pub(crate) use files::{ReplayArgs, StoreArgs};
 pub(crate) use publish::{MessageArgs, PayloadArgs, PropertyArgs, PubArgs};
+pub(crate) use request::RrArgs;
 pub(crate) use server::ServerArgs;
 pub(crate) use session::{LoginArgs, SessionArgs, WillArgs};
 pub(crate) use subscribe::{FilterArgs, OutputArgs, SubArgs};
@@ -53,6 +57,10 @@ pub(crate) enum Command {
     Pub(Box<PubArgs>),
     /// Subscribe and print messages
     Sub(Box<SubArgs>),
+    /// Publish a request and print the response
+    Rr(Box<RrArgs>),
+    /// Try each capability of a broker, and show them as a table
+    Check(Box<CheckArgs>),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(Box<BrokerArgs>),
     /// Show what a store holds, also a damaged one

@@ -21,6 +21,8 @@ mod session;
 mod reader;
 mod publish;
 mod subscribe;
+mod request;
+mod check;
 mod broker;
 mod replay;
 mod store;
@@ -48,6 +50,8 @@ fn run() -> Result<(), Failure> {
         match args.command {
             Command::Pub(args) => publish::run(*args).await,
             Command::Sub(args) => subscribe::run(*args).await,
+            Command::Rr(args) => request::run(*args).await,
+            Command::Check(args) => check::run(*args).await,
             Command::Broker(args) => broker::run(*args).await,
             Command::Store(args) => store::run(&args),
             Command::Replay(args) => replay::run(&args),

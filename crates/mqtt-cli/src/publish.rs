@@ -17,7 +17,8 @@ use crate::options::prepare;
 use crate::session::{Ended, session};
 use flight::Flight;
 use message::{Outgoing, base_properties};
-use source::{Lines, fixed};
+use source::Lines;
+pub(crate) use source::fixed;
 
 pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
     let PubArgs { message: what, connection } = &args;

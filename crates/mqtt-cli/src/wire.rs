@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mqtt_proto::{
     Context, PACKET_SIZE_MAX, Packet, Properties, ReasonCode, Sender, Version, decode, frame_len,
 };
-use mqtt_smol::Server;
 use mqtt_smol::adapter::{BoxedLink, Layer, Link};
+use mqtt_smol::{PropertyBuf, PropertyOwner, Server};
 
 /// The layer. Clones share what was noted.
 #[derive(Clone, Debug)]
@@ -18,11 +18,12 @@ pub(crate) struct Watch {
     version: Version,
     prints: bool,
     words: Arc<Mutex<Option<String>>>,
+    announced: Arc<Mutex<PropertyBuf>>,
 }
 
 impl Watch {
     pub(crate) fn new(version: Version, prints: bool) -> Watch {
-        Watch { version, prints, words: Arc::default() }
+        Watch { version, prints, words: Arc::default(), announced: Arc::default() }
     }
 
     /// What the server said with its last refusal, for people.
@@ -30,10 +31,21 @@ impl Watch {
         self.words.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The properties of the last CONNACK.
+    pub(crate) fn announced(&self) -> PropertyBuf {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn look(&self, packet: &Packet<'_>, sender: Sender) {
         if self.prints {
             let arrow = if sender == Sender::Client { "->" } else { "<-" };
             eprintln!("mqtt: {arrow} {packet}");
+        }
+        if let Packet::Connack(connack) = packet {
+            let mut announced = PropertyBuf::new();
+            // What was decoded is legal.
+            let _ = announced.extend(PropertyOwner::Connack, connack.properties, |_| true);
+            *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = announced;
         }
         if sender == Sender::Server
             && let Some(properties) = refusal(packet)
