@@ -1,8 +1,8 @@
 //! `mqtt check`: tries each capability of a broker, in each version of the protocol, and shows them as a table.
 
 mod guest;
-mod probes;
 mod report;
+mod probes;
 
 use mqtt_smol::Version;
 use smol::future::or;
