@@ -9,16 +9,20 @@ mod publish;
 mod subscribe;
 mod request;
 mod check;
+mod sim;
 mod broker;
 mod files;
+mod manual;
 
 pub(crate) use broker::BrokerArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use files::{ReplayArgs, StoreArgs};
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use publish::{MessageArgs, PayloadArgs, PropertyArgs, PubArgs};
 pub(crate) use request::RrArgs;
 pub(crate) use server::ServerArgs;
 pub(crate) use session::{LoginArgs, SessionArgs, WillArgs};
+pub(crate) use sim::SimArgs;
 pub(crate) use subscribe::{FilterArgs, OutputArgs, SubArgs};
 pub(crate) use tls::TlsArgs;
 
@@ -63,10 +67,16 @@ pub(crate) enum Command {
     Check(Box<CheckArgs>),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(Box<BrokerArgs>),
+    /// Simulate a publisher and a subscriber through rehearsed outages, with a chart
+    Sim(SimArgs),
     /// Show what a store holds, also a damaged one
     Store(StoreArgs),
     /// Replay a capture, and say where this build first differs from the one that was recorded
     Replay(ReplayArgs),
+    /// Print a script that has a shell complete words
+    Completions(CompletionsArgs),
+    /// Print a manual page
+    Man(ManArgs),
 }
 
 /// What all commands that connect have in common.

@@ -65,7 +65,8 @@ fn takes_value(word: &OsStr) -> bool {
 }
 
 /// Options of other tools that are deliberately absent, and what to do instead.
-const ABSENT: [(&str, &str); 6] = [
+const ABSENT: [(&str, &str); 7] = [
+    ("-S", "servers are not looked up by SRV records; name the server by -h"),
     ("--psk", "TLS with shared keys is not available; use certificates: --cafile, --cert and --key"),
     ("--psk-identity", "TLS with shared keys is not available; use certificates: --cafile, --cert and --key"),
     ("--ciphers", "ciphers are chosen by the TLS library, which has only safe ones; see --tls-version"),
@@ -76,8 +77,10 @@ const ABSENT: [(&str, &str); 6] = [
 
 /// Refuses options that are deliberately absent.
 fn check_absent(words: &[OsString]) -> Result<(), Failure> {
+    let mut before = OsStr::new("");
     for word in words.iter().take_while(|word| *word != "--") {
-        let text = word.to_string_lossy();
+        let is_value = takes_value(std::mem::replace(&mut before, word));
+        let text = if is_value { "".into() } else { word.to_string_lossy() };
         let name = text.split_once('=').map_or(&*text, |(name, _)| name);
         if let Some((_, why)) = ABSENT.iter().find(|(absent, _)| *absent == name) {
             return Err(Failure::new(Failure::USAGE, format_args!("{name}: {why}")));

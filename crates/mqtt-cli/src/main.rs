@@ -23,9 +23,11 @@ mod publish;
 mod subscribe;
 mod request;
 mod check;
+mod sim;
 mod broker;
 mod replay;
 mod store;
+mod manual;
 
 use std::process::ExitCode;
 
@@ -53,8 +55,11 @@ fn run() -> Result<(), Failure> {
             Command::Rr(args) => request::run(*args).await,
             Command::Check(args) => check::run(*args).await,
             Command::Broker(args) => broker::run(*args).await,
+            Command::Sim(args) => sim::run(&args),
             Command::Store(args) => store::run(&args),
             Command::Replay(args) => replay::run(&args),
+            Command::Completions(args) => manual::completions(&args),
+            Command::Man(args) => manual::man(&args),
         }
     })
 }

@@ -1,7 +1,7 @@
 //! `mqtt replay`: steps through a capture, and says where this build first differs from the one that was recorded.
 
 use std::fs;
-use std::io::{Write, stdout};
+use std::io::{BufRead, Write, stdin, stdout};
 
 use mqtt_capture::{Replay, ReplayError};
 
@@ -16,8 +16,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let mut replay = Replay::new(&log).map_err(failed)?;
     let mut out = stdout().lock();
     while let Some(step) = replay.step().map_err(failed)? {
-        if args.verbose && !step.is_idle {
+        if (args.verbose || args.step) && !step.is_idle {
             writeln!(out, "{step}")?;
+            out.flush()?;
+            if args.step && stdin().lock().read_line(&mut String::new())? == 0 {
+                return Ok(());
+            }
         }
     }
     writeln!(out, "{}", replay.replayed())?;

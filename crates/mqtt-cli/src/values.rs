@@ -73,6 +73,13 @@ pub(crate) fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Virtual seconds of a simulation: at least ten, at most a day.
+pub(crate) fn simulated(text: &str) -> Result<Duration, String> {
+    let time = pause(text)?;
+    let is_sensible = time >= Duration::from_secs(10) && time <= Duration::from_secs(86_400);
+    if is_sensible { Ok(time) } else { Err("use 10 to 86400 seconds".into()) }
+}
+
 pub(crate) fn retry(text: &str) -> Result<Retry, String> {
     match text {
         "never" => Ok(Retry::Attempts(0)),

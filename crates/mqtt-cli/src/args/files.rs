@@ -13,6 +13,10 @@ pub(crate) struct ReplayArgs {
     /// Print each call of which something came, and what the session answered
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
+
+    /// Print one call for each line of standard input, so for each time that Enter is pressed
+    #[arg(long)]
+    pub(crate) step: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -21,6 +21,7 @@ pub(crate) struct LoginArgs {
     #[arg(
         short = 'P',
         long,
+        alias = "pw",
         value_name = "PASSWORD",
         hide_short_help = true,
         allow_hyphen_values = true,

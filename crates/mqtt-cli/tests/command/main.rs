@@ -9,6 +9,11 @@ mod publishing;
 mod subscribing;
 mod terminal;
 mod broker;
+mod proxy;
+mod secure;
+mod asking;
+mod mosquitto_options;
+mod help;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;

@@ -18,24 +18,25 @@ pub(crate) struct AccessArgs {
         value_parser = OsStringValueParser::new().try_map(|text| parse_user(text.as_encoded_bytes())))]
     user: Vec<User>,
 
-    /// Let in only users of this file, with one NAME:PASSWORD a line; a line that begins with # is a comment
+    /// Let in only users of this file, one NAME:PASSWORD a line
+    ///
+    /// A line that begins with # is a comment.
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
 
-    /// Let in clients without user name, too, although there are users
+    /// Let in clients without user name, too
     #[arg(long)]
     pub(crate) allow_anonymous: bool,
 
-    /// Allow or deny topics, as in "deny write secret/# eve"; may be repeated: the first rule that matches decides, and
-    /// without one all is allowed
+    /// Allow or deny, as in "deny write secret/# eve"
+    ///
+    /// It is allow or deny, then read, write or all, a filter, and perhaps a user. May be repeated: the first rule that
+    /// matches decides, and without one all is allowed.
     #[arg(long = "rule", value_name = "RULE", allow_hyphen_values = true, value_parser = parse_rule)]
     rule: Vec<Rule>,
 
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Rules from a file, behind those of --rule: one a line, allow|deny read|write|all FILTER [USER]"
-    )]
+    /// Rules of a file, one a line, behind those of --rule
+    #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 }
 
