@@ -20,6 +20,8 @@ mod bench;
 
 mod explore;
 
+mod transcripts;
+
 mod crash;
 mod planted;
 mod sim;
@@ -66,6 +68,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--idle"] => bench::run(root, "idle-table", None),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
+        ["transcripts"] => transcripts::run(root),
         ["sim", "--planted", wanted @ ..] => planted::run(root, wanted),
         ["sim", words @ ..] => sim::run(root, words),
         ["crash", words @ ..] => crash::run(root, words),
@@ -97,5 +100,6 @@ Tasks of this workspace:
   cargo xtask crash [KILLS [SEED]]  kills programs that keep a store, by default 1,000 times: none lost, none doubled
   cargo xtask interop [NAME]...     brokers and clients of others, as a table; without names all of them
   cargo xtask interop --cluster     three RabbitMQ nodes, killed in turn: is what was acknowledged delivered?
+  cargo xtask transcripts           writes what the command prints into docs/command.md; CI compares it
   cargo xtask help                  this text
 ";

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod runtime;
 mod failure;
 mod values;
 mod properties;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let args = arguments::parse(std::env::args_os())?;
-    smol::block_on(async {
+    runtime::block_on(async {
         match args.command {
             Command::Pub(args) => publish::run(*args).await,
             Command::Sub(args) => subscribe::run(*args).await,

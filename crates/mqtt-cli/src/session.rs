@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use mqtt_smol::{Client, ConnectToken, ConnectionEvent, Disconnect, StoreHandle};
-use smol::future::or;
+use smol::future::{or, poll_once};
 use smol::stream::StreamExt;
 use smol::{Task, Timer};
 
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
 use crate::options::Prepared;
+use crate::runtime;
 use crate::values::Retry;
 
 /// What has to be waited for once the client is gone.
@@ -60,13 +61,17 @@ pub(crate) async fn session(
     let connected = async {
         let (client, drive) = mqtt_smol::client(options)?;
         match is_waited_for {
-            true => files.drive.set(Some(smol::spawn(drive))),
-            false => smol::spawn(drive).detach(),
+            true => files.drive.set(Some(runtime::spawn(drive))),
+            false => runtime::spawn(drive).detach(),
         }
         let client = started.get_or_init(|| client);
         let connecting = client.connect()?;
         let worked = connect_and(args, has_store, client, connecting, work(client));
-        or(worked, observe(args, client)).await
+        match or(worked, observe(args, client)).await {
+            // What was under way ends with the connection, which knows better why.
+            Err(failure) => Err(end_of_connection(client).await.unwrap_or(failure)),
+            done => done,
+        }
     };
     let ended = bounded(timeout, connected).await;
     let is_done = matches!(ended, Ok(Bounded::Done(Ok(()))));
@@ -172,6 +177,14 @@ async fn observe(args: &ConnectionArgs, client: &Client) -> Result<(), Failure> 
         }
     }
     smol::future::pending().await
+}
+
+/// Why the client has given up for good, if it has.
+async fn end_of_connection(client: &Client) -> Option<Failure> {
+    match poll_once(client.run()).await {
+        Some(Err(error)) => Some(error.into()),
+        Some(Ok(())) | None => None,
+    }
 }
 
 /// What comes first: the end of the work, the end of the time, or a signal to stop.

@@ -14,6 +14,9 @@ mod secure;
 mod asking;
 mod mosquitto_options;
 mod help;
+mod transcripts;
+mod readme;
+mod refusals;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;
