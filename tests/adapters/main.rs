@@ -22,6 +22,7 @@ mod relay;
 mod traces;
 mod transports;
 mod tls;
+mod this_thread;
 mod tls_options;
 mod proxies;
 mod dropping;

@@ -22,6 +22,8 @@ mod explore;
 
 mod transcripts;
 
+mod command;
+
 mod crash;
 mod planted;
 mod sim;
@@ -65,6 +67,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench", "--pipe"] => bench::run(root, "pipe-table", None),
         ["bench", "--store"] => bench::run(root, "store-table", None),
         ["bench", "--store", messages] => bench::run(root, "store-table", Some(messages)),
+        ["bench", "--command"] => command::run(root),
         ["bench", "--idle"] => bench::run(root, "idle-table", None),
         ["bench", wanted] => bench::run(root, "codec-table", Some(wanted)),
         ["explore"] => explore::run(root),
@@ -91,6 +94,7 @@ Tasks of this workspace:
   cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
   cargo xtask bench --pipe          what a message costs through a whole client, over a pipe in memory
   cargo xtask bench --store         what a store costs; with a number of messages, a plot of its file and the memory
+  cargo xtask bench --command       size, start and lines of the mqtt command, beside mosquitto_pub
   cargo xtask bench --idle          memory of idle connections, and 10,000 live ones in one process
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it

@@ -62,5 +62,5 @@ fn run() -> Result<(), Failure> {
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::man(&args),
         }
-    })
+    })?
 }

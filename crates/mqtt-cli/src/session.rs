@@ -59,11 +59,13 @@ pub(crate) async fn session(
     files.store.set(store);
     let started = OnceCell::new();
     let connected = async {
-        let (client, drive) = mqtt_smol::client(options)?;
-        match is_waited_for {
-            true => files.drive.set(Some(runtime::spawn(drive))),
-            false => runtime::spawn(drive).detach(),
-        }
+        let client = if is_waited_for {
+            let (client, drive) = mqtt_smol::client(options)?;
+            files.drive.set(Some(runtime::spawn(drive)));
+            client
+        } else {
+            runtime::client(options)?
+        };
         let client = started.get_or_init(|| client);
         let connecting = client.connect()?;
         let worked = connect_and(args, has_store, client, connecting, work(client));
@@ -200,6 +202,14 @@ pub(crate) async fn bounded<T>(
     work: impl Future<Output = T>,
 ) -> Result<Bounded<T>, Failure> {
     let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    // Asking whether there is one costs a system call; the work, which is woken often, only asks the channel.
+    let (sender, receiver) = smol::channel::bounded(1);
+    let _waiting = smol::spawn(async move {
+        if signals.next().await.is_some() {
+            // Nobody waits for it any more if this fails.
+            let _ = sender.send(()).await;
+        }
+    });
     let time = async {
         match timeout {
             Some(timeout) => Timer::after(timeout).await,
@@ -208,8 +218,10 @@ pub(crate) async fn bounded<T>(
         Bounded::TimedOut
     };
     let signal = async {
-        signals.next().await;
-        Bounded::Interrupted
+        match receiver.recv().await {
+            Ok(()) => Bounded::Interrupted,
+            Err(_) => smol::future::pending().await,
+        }
     };
     let work = async { Bounded::Done(work.await) };
     Ok(or(work, or(time, signal)).await)

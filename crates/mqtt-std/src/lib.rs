@@ -24,8 +24,10 @@ mod socket;
 mod runtime;
 mod worker;
 mod drive;
+mod this_thread;
 
 pub use drive::{client, connect};
 #[doc(inline)]
 pub use mqtt_client::*;
 pub use mqtt_transport as transport;
+pub use this_thread::{Clients, ThisThread};

@@ -3,7 +3,7 @@
 //!
 //! A worker is a small executor: each client is a task, the loop that all adapters share, and stays with its worker. It is
 //! polled when it is woken, by its socket, a timer or the application. What wakes it on the worker's own thread costs no
-//! system call.
+//! system call, and so a worker may run a future of the application beside its clients: see [`Worker::run_until`].
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -48,13 +48,14 @@ fn workers_max() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-struct WorkerHandle {
+/// Hands clients over to a worker.
+pub(crate) struct WorkerHandle {
     incoming: Sender<Driver>,
     alert: Arc<Alert>,
 }
 
 impl WorkerHandle {
-    fn register(&self, driver: Driver) -> io::Result<()> {
+    pub(crate) fn register(&self, driver: Driver) -> io::Result<()> {
         self.incoming.send(driver).map_err(|_| io::Error::other("the thread of this client has ended"))?;
         self.alert.waker.wake()
     }
@@ -76,6 +77,23 @@ struct Call {
 thread_local! {
     /// The alert of the worker that runs on this thread.
     static OWN_ALERT: Cell<*const Alert> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Says that a worker runs on this thread, until it is dropped.
+struct OwnAlert {
+    before: *const Alert,
+}
+
+impl OwnAlert {
+    fn set(alert: &Arc<Alert>) -> OwnAlert {
+        OwnAlert { before: OWN_ALERT.replace(Arc::as_ptr(alert)) }
+    }
+}
+
+impl Drop for OwnAlert {
+    fn drop(&mut self) {
+        OWN_ALERT.set(self.before);
+    }
 }
 
 impl Wake for Call {
@@ -100,7 +118,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What a worker knows of its clients.
-struct Worker {
+pub(crate) struct Worker {
     poll: mio::Poll,
     reactor: Rc<Reactor>,
     alert: Arc<Alert>,
@@ -117,28 +135,61 @@ struct Task {
 /// The token of the alert; those of sockets count up from 0.
 const ALERT: Token = Token(usize::MAX);
 
-/// A timer that is due so soon has the thread sleep: the system's poll counts milliseconds, and a coalescing delay is
-/// shorter. What others want meanwhile waits no longer than that.
-const SLEEP_MAX: Duration = Duration::from_micros(100);
+/// The task that is a future of the application; those of clients count up from 0.
+const APPLICATION: usize = usize::MAX;
 
-impl Worker {
-    fn start() -> io::Result<WorkerHandle> {
+/// What a worker is made of, on whatever thread.
+struct Parts {
+    poll: mio::Poll,
+    registry: mio::Registry,
+    alert: Arc<Alert>,
+    incoming: Receiver<Driver>,
+}
+
+impl Parts {
+    fn new() -> io::Result<(WorkerHandle, Parts)> {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(poll.registry(), ALERT)?;
         let alert = Arc::new(Alert { waker, called: Mutex::default() });
         let (sender, incoming) = mpsc::channel();
         let handle = WorkerHandle { incoming: sender, alert: Arc::clone(&alert) };
+        Ok((handle, Parts { poll, registry, alert, incoming }))
+    }
+
+    fn into_worker(self) -> Worker {
+        let Parts { poll, registry, alert, incoming } = self;
+        Worker { poll, reactor: Rc::new(Reactor::new(registry)), alert, incoming, tasks: Vec::new() }
+    }
+}
+
+/// A timer that is due so soon has the thread sleep: the system's poll counts milliseconds, and a coalescing delay is
+/// shorter. What others want meanwhile waits no longer than that.
+const SLEEP_MAX: Duration = Duration::from_micros(100);
+
+impl Worker {
+    /// A worker on a thread of its own, which runs as long as the program.
+    fn start() -> io::Result<WorkerHandle> {
+        let (handle, parts) = Parts::new()?;
         let run = move || {
-            OWN_ALERT.set(Arc::as_ptr(&alert));
-            let reactor = Rc::new(Reactor::new(registry));
-            Worker { poll, reactor, alert, incoming, tasks: Vec::new() }.run();
+            let never = std::future::pending::<()>();
+            parts.into_worker().run_until(std::pin::pin!(never));
         };
         thread::Builder::new().name("mqtt-client".into()).spawn(run)?;
         Ok(handle)
     }
 
-    fn run(mut self) {
+    /// A worker of this thread, which runs when it is told to.
+    pub(crate) fn of_this_thread() -> io::Result<(WorkerHandle, Worker)> {
+        Parts::new().map(|(handle, parts)| (handle, parts.into_worker()))
+    }
+
+    /// Moves the bytes of its clients until a future of the application, which is polled on this thread too, is ready.
+    pub(crate) fn run_until<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+        let _own = OwnAlert::set(&self.alert);
+        let call = self.call(APPLICATION);
+        let waker = Waker::from(Arc::clone(&call));
+        waker.wake_by_ref();
         let mut events = Events::with_capacity(256);
         let mut called = Vec::new();
         loop {
@@ -147,8 +198,20 @@ impl Worker {
                 self.wake(task);
             }
             std::mem::swap(&mut *lock(&self.alert.called), &mut called);
+            let mut output = None;
             for task in called.drain(..) {
-                self.poll_task(task);
+                if task != APPLICATION {
+                    self.poll_task(task);
+                } else if output.is_none() {
+                    call.is_called.store(false, Ordering::Release);
+                    match work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        Poll::Ready(ready) => output = Some(ready),
+                        Poll::Pending => {}
+                    }
+                }
+            }
+            if let Some(output) = output {
+                return output;
             }
             // An error is an interruption, after which everything is looked at again.
             let _ = self.poll.poll(&mut events, self.timeout());
@@ -160,11 +223,14 @@ impl Worker {
         }
     }
 
+    fn call(&self, task: usize) -> Arc<Call> {
+        Arc::new(Call { alert: Arc::clone(&self.alert), task, is_called: AtomicBool::new(false) })
+    }
+
     fn accept_incoming(&mut self) {
         while let Ok(driver) = self.incoming.try_recv() {
             let task = self.tasks.iter().position(Option::is_none).unwrap_or(self.tasks.len());
-            let call =
-                Arc::new(Call { alert: Arc::clone(&self.alert), task, is_called: AtomicBool::new(false) });
+            let call = self.call(task);
             let waker = Waker::from(Arc::clone(&call));
             let drive = Box::pin(drive(Std { reactor: Rc::clone(&self.reactor), task }, driver));
             waker.wake_by_ref();

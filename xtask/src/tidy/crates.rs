@@ -82,6 +82,7 @@ const LAYERS: [Layer; 19] = [
         package: "mqtt-cli",
         members: Only(&[
             "mqtt-smol",
+            "mqtt-std",
             "mqtt-memory",
             "mqtt-client",
             "mqtt-capture",

@@ -1,5 +1,7 @@
 //! One message to be published, from arguments or from a line of JSON.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use mqtt_smol::{Bytes, Property, PropertyBuf, PropertyOwner, Publish, QoS};
@@ -14,7 +16,7 @@ use crate::values;
 /// A message to be published.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) topic: String,
+    pub(crate) topic: Arc<str>,
     pub(crate) payload: Bytes,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
@@ -48,7 +50,7 @@ impl Outgoing {
             None => self.qos,
             Some(qos) => QoS::from_bits(qos).ok_or_else(|| format!("qos {qos}: use 0, 1 or 2"))?,
         };
-        let topic = line.topic.unwrap_or_else(|| self.topic.clone());
+        let topic = line.topic.map_or_else(|| Arc::clone(&self.topic), Arc::from);
         if topic.is_empty() {
             return Err("it has no topic; give one by -t".into());
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mqtt_smol::broker::{self, Config};
 
 use crate::process::{Running, failure, mqtt, run, run_with_input};
+use crate::server::Mosquitto;
 
 fn start_broker() -> broker::Running {
     broker::start("127.0.0.1:0").expect("there is a free port")
@@ -291,4 +292,36 @@ fn payloads_may_be_any_bytes() {
     let output = command.arg(OsStr::from_bytes(b"\xff\xfe-")).output().expect("the command can be started");
     assert_eq!(failure(&output), (Some(0), String::new()));
     assert_eq!(reader.finish().1, b"fffe2d\n");
+}
+
+/// A real broker that is stopped and started again while lines are published.
+#[test]
+fn lines_survive_a_restart_of_mosquitto() {
+    let Some(mut server) = Mosquitto::start() else { return };
+    let url = server.url();
+    let session = ["sub", &url, "-i", "reader", "-c", "-q", "1", "-t", "a"];
+    assert!(run(&[&session[..], &["-E"]].concat()).status.success());
+    let mut publisher = mqtt(&["pub", &url, "-i", "publisher", "-t", "a", "-q", "1", "-l"]);
+    let mut publisher = publisher.stdin(Stdio::piped()).spawn().expect("the command can be started");
+    let mut input = publisher.stdin.take().expect("it is piped");
+    let mut write = |from: u32, to: u32| {
+        (from..to).for_each(|number| writeln!(input, "{number}").expect("the command reads"));
+    };
+    write(0, 500);
+    server.wait_for_log("Received PUBLISH from publisher");
+    server.stop();
+    write(500, 1000);
+    server.start_again();
+    write(1000, 1500);
+    drop(input);
+    let output = publisher.wait_with_output().expect("the command ends");
+    let (code, said) = failure(&output);
+    assert!(code == Some(0) && said.contains("trying again"), "{code:?}: {said}");
+    let read = run(&[&session[..], &["-W", "2"]].concat());
+    let mut lines: Vec<u32> =
+        String::from_utf8_lossy(&read.stdout).lines().map(|line| line.parse().expect("a number")).collect();
+    // QoS 1 may repeat what was under way.
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines, (0..1500).collect::<Vec<u32>>());
 }
