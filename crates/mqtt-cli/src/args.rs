@@ -10,10 +10,14 @@ mod subscribe;
 mod request;
 mod check;
 mod sim;
+mod bench;
 mod broker;
 mod files;
 mod manual;
 
+pub(crate) use bench::{
+    BenchArgs, BenchCommand, BenchConnArgs, BenchPubArgs, BenchRttArgs, BenchSubArgs, LoadArgs, ReportArgs,
+};
 pub(crate) use broker::BrokerArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use files::{ReplayArgs, StoreArgs};
@@ -65,6 +69,8 @@ pub(crate) enum Command {
     Rr(Box<RrArgs>),
     /// Try each capability of a broker, and show them as a table
     Check(Box<CheckArgs>),
+    /// Measure a broker: connections, messages, round trips
+    Bench(BenchArgs),
     /// Run a broker for tests and demos, in memory; not for production
     Broker(Box<BrokerArgs>),
     /// Simulate a publisher and a subscriber through rehearsed outages, with a chart

@@ -25,6 +25,7 @@ mod subscribe;
 mod request;
 mod check;
 mod sim;
+mod bench;
 mod broker;
 mod replay;
 mod store;
@@ -55,6 +56,7 @@ fn run() -> Result<(), Failure> {
             Command::Sub(args) => subscribe::run(*args).await,
             Command::Rr(args) => request::run(*args).await,
             Command::Check(args) => check::run(*args).await,
+            Command::Bench(args) => bench::run(args),
             Command::Broker(args) => broker::run(*args).await,
             Command::Sim(args) => sim::run(&args),
             Command::Store(args) => store::run(&args),

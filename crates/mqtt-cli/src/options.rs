@@ -23,9 +23,54 @@ pub(crate) struct Prepared {
 
 /// Checks the arguments and reads the files that they name.
 pub(crate) fn prepare(args: &ConnectionArgs) -> Result<Prepared, Failure> {
+    let ConnectionArgs { server, session, .. } = args;
+    let sorted = sorted(args)?;
+    let mut options = unwatched(args, &sorted)?;
+    let watch = Watch::new(server.version, server.debug);
+    options = options.layer(watch.clone());
+    let mut store = None;
+    if let Some(path) = &session.store {
+        let handle = mqtt_store_redb::open(path)?;
+        store = Some(handle.clone());
+        options = options.store(handle).clean_session(false).retry_first(true);
+    }
+    if let Some(path) = &server.capture {
+        let mut capture = Capture::to_file(path).map_err(|error| {
+            Failure::new(Failure::OTHER, format_args!("cannot write {}: {error}", path.display()))
+        })?;
+        if server.capture_payloads {
+            capture = capture.with_payloads();
+        }
+        options = options.capture(capture);
+    }
+    Ok(Prepared { options, store, watch, disconnect_expiry: sorted.disconnect_expiry })
+}
+
+/// The options for many clients: without a store or a capture, and without the layer that looks at packets unless `-d`
+/// asks for it.
+pub(crate) fn prepare_many(args: &ConnectionArgs) -> Result<Options, Failure> {
+    let refused = [("--store", args.session.store.is_some()), ("--capture", args.server.capture.is_some())];
+    if let Some((option, _)) = refused.iter().find(|(_, is_given)| *is_given) {
+        return Err(Failure::new(
+            Failure::USAGE,
+            format_args!("{option} is for one client, and not for a bench"),
+        ));
+    }
+    let options = unwatched(args, &sorted(args)?)?;
+    Ok(match args.server.debug {
+        true => options.layer(Watch::new(args.server.version, true)),
+        false => options,
+    })
+}
+
+fn sorted(args: &ConnectionArgs) -> Result<Sorted<'_>, Failure> {
+    Sorted::new(&args.session.properties).map_err(|why| Failure::new(Failure::USAGE, why))
+}
+
+/// What the arguments say of one connection.
+fn unwatched(args: &ConnectionArgs, sorted: &Sorted<'_>) -> Result<Options, Failure> {
     let ConnectionArgs { server, login, tls, session, will } = args;
     let usage = |why: String| Failure::new(Failure::USAGE, why);
-    let sorted = Sorted::new(&session.properties).map_err(usage)?;
     let has_properties = !session.properties.is_empty();
     if server.version != Version::V5_0 && has_properties {
         return Err(usage(format!("-D: properties are part of version 5.0, and this is {}", server.version)));
@@ -59,28 +104,11 @@ pub(crate) fn prepare(args: &ConnectionArgs) -> Result<Prepared, Failure> {
     for (packet, name, value) in &sorted.user {
         options = options.user_property(*packet, *name, *value);
     }
-    if let Some(will) = self::will(will, &sorted) {
+    if let Some(will) = self::will(will, sorted) {
         options = options.will(will);
     }
     set_credentials(&mut options, login, server.quiet)?;
-    let watch = Watch::new(server.version, server.debug);
-    options = options.layer(watch.clone());
-    let mut store = None;
-    if let Some(path) = &session.store {
-        let handle = mqtt_store_redb::open(path)?;
-        store = Some(handle.clone());
-        options = options.store(handle).clean_session(false).retry_first(true);
-    }
-    if let Some(path) = &server.capture {
-        let mut capture = Capture::to_file(path).map_err(|error| {
-            Failure::new(Failure::OTHER, format_args!("cannot write {}: {error}", path.display()))
-        })?;
-        if server.capture_payloads {
-            capture = capture.with_payloads();
-        }
-        options = options.capture(capture);
-    }
-    Ok(Prepared { options, store, watch, disconnect_expiry: sorted.disconnect_expiry })
+    Ok(options)
 }
 
 fn client_id(login: &LoginArgs, version: Version) -> Option<String> {

@@ -110,6 +110,17 @@ pub(crate) fn percent(text: &str) -> Result<f64, String> {
     percent.ok_or_else(|| "use a number from 0.1 to 100".into())
 }
 
+/// Messages or connections per second; 0 sets no rate.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    const MAX: f64 = 10_000_000.0;
+    let rate: f64 = text.parse().map_err(|_| "use a number per second")?;
+    if rate == 0.0 || (0.001..=MAX).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(format!("use a number from 0.001 to {MAX}, more than one process can send, or 0 for no rate"))
+    }
+}
+
 /// Text of at least one character; `\t` stands for a tab.
 pub(crate) fn separator(text: &str) -> Result<String, String> {
     match text {

@@ -5,8 +5,23 @@ use std::process::{Command, Stdio};
 
 use crate::process::{failure, mqtt, run};
 
-const COMMANDS: [&str; 10] =
-    ["pub", "sub", "rr", "check", "broker", "sim", "store", "replay", "completions", "man"];
+const COMMANDS: [&str; 15] = [
+    "pub",
+    "sub",
+    "rr",
+    "check",
+    "bench",
+    "bench conn",
+    "bench pub",
+    "bench sub",
+    "bench rtt",
+    "broker",
+    "sim",
+    "store",
+    "replay",
+    "completions",
+    "man",
+];
 
 /// The page of `--help` on a terminal of 80 columns.
 fn help(command: &str, option: &str) -> String {
@@ -23,7 +38,9 @@ fn help_is_one_page_with_the_common_options_and_examples() {
         let (lines, width) = (page.lines().count(), page.lines().map(|line| line.chars().count()).max());
         assert!(lines <= 40 && width <= Some(80), "mqtt {command}: {lines} lines, {width:?} columns\n{page}");
     }
-    for command in ["pub", "sub", "rr", "check", "broker"] {
+    for command in
+        ["pub", "sub", "rr", "check", "bench conn", "bench pub", "bench sub", "bench rtt", "broker"]
+    {
         let (short, long) = (help(command, "--help"), help(command, "--help-all"));
         assert!(short.contains("Example") && long.contains("--help-all"), "{short}");
         assert!(long.lines().count() > 2 * short.lines().count(), "mqtt {command} --help-all has the rest");

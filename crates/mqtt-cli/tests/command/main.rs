@@ -17,6 +17,7 @@ mod help;
 mod transcripts;
 mod readme;
 mod refusals;
+mod bench;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;

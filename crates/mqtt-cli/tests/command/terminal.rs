@@ -13,7 +13,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::process::{Running, failure, mqtt, run_with_input};
 
 /// A pseudo-terminal: what a user sees, and what the command writes to.
-fn terminal() -> (File, File) {
+pub(crate) fn terminal() -> (File, File) {
     let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
     grantpt(&user).and_then(|()| unlockpt(&user)).expect("it is ours");
     let name = ptsname(&user, Vec::new()).expect("it has a name");
