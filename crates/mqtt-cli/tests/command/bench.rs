@@ -306,13 +306,16 @@ fn the_generator_says_when_it_was_the_limit_and_only_then() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("\nthe generator was the limit: "), "{said}");
     assert!(said.contains("no room before the end") || said.contains("1,000,000 asked"), "{said}");
-    // On a machine that is busy with other things this may be true now and then.
-    let is_quiet = (0..20).any(|_| {
-        let figures = measured(&["pub", &url, "--rate", "50", "--warmup", "0.1", "--duration", "1"]);
-        assert_consistent(&figures);
-        figures["generator_limit"].is_null()
-    });
-    assert!(is_quiet, "50 messages a second are no limit in 20 runs");
+    // On a machine that is busy with other things it may be the limit at any rate, and then it says why.
+    let figures = measured(&["pub", &url, "--rate", "50", "--warmup", "0.1", "--duration", "1"]);
+    assert_consistent(&figures);
+    let is_late = number(&figures, "lag_us_p99") > 1000.0;
+    let is_busy = ["generator_thread_percent", "generator_waited_percent"]
+        .iter()
+        .filter_map(|name| figures[*name].as_f64())
+        .sum::<f64>()
+        > 90.0;
+    assert_eq!(figures["generator_limit"].is_string(), is_late || is_busy, "{figures}");
 }
 
 #[test]

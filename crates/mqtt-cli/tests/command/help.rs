@@ -106,7 +106,7 @@ fn manual_pages_have_every_option_the_variables_and_the_exit_codes() {
     let folder = std::env::temp_dir().join(format!("mqtt-man-{}", std::process::id()));
     let name = folder.to_str().expect("a path of plain characters");
     assert!(run(&["man", "--folder", name]).status.success());
-    for page in ["mqtt.1", "mqtt-pub.1", "mqtt-check.1"] {
+    for page in ["mqtt.1", "mqtt-pub.1", "mqtt-check.1", "mqtt-bench-pub.1"] {
         assert!(folder.join(page).is_file(), "{page}");
     }
     std::fs::remove_dir_all(&folder).expect("it was made above");

@@ -14,15 +14,16 @@ const INSTALL: &str = "```sh\ncargo install --path crates/mqtt-cli\n";
 fn the_first_block_of_the_command_works_as_it_stands() {
     let (_, block) = README.split_once(INSTALL).expect("the README says how to install the command");
     let (lines, _) = block.split_once("```").expect("the block ends");
-    let free = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = free.local_addr().expect("it has an address").port();
-    drop(free);
-    let lines = lines.replace("18830", &port.to_string());
+    // Below those that the system gives to whoever asks for any.
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("it is small");
+    let port =
+        (first..32_000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port");
+    // A shell that is stopped takes its jobs with it.
+    let lines = format!("trap 'kill $(jobs -p) || true' EXIT\n{}", lines.replace("18830", &port.to_string()));
     let binary = Path::new(env!("CARGO_BIN_EXE_mqtt"));
     let folder = binary.parent().expect("it is in a folder").display().to_string();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
-    // Job control is what a shell of a person has.
-    let shell = Command::new("timeout").args(["60", "bash", "-mec", &lines]).env("PATH", path).output();
+    let shell = Command::new("timeout").args(["60", "bash", "-ec", &lines]).env("PATH", path).output();
     let output = shell.expect("bash is there");
     assert!(output.status.success(), "{output:?}");
     let said = String::from_utf8_lossy(&output.stdout);
