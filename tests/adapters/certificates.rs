@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pkcs8::der::Decode;
+use pkcs8::der::pem::LineEnding;
+use pkcs8::pkcs5::pbes2::Parameters;
+use pkcs8::{PrivateKeyInfoRef, SecretDocument};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
 /// An authority of the test's own.
@@ -43,5 +47,16 @@ impl Authority {
         let key = KeyPair::generate().expect("there is randomness");
         let certificate = params.signed_by(&key, &self.0).expect("the parameters are legal");
         Identity { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Identity {
+    /// The key in PKCS #8, encrypted.
+    pub(crate) fn encrypted_key(&self, password: &[u8]) -> String {
+        let (_, document) = SecretDocument::from_pem(&self.key).expect("a key");
+        let info = PrivateKeyInfoRef::from_der(document.as_bytes()).expect("PKCS #8");
+        let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &[7; 16], [9; 16]);
+        let encrypted = info.encrypt_with_params(parameters.expect("legal ones"), password).expect("a key");
+        encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).expect("PEM").to_string()
     }
 }

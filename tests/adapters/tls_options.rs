@@ -8,8 +8,6 @@ use std::time::Duration;
 use mqtt_smol::transport::rustls::KeyLog;
 use mqtt_smol::transport::{PemProblem, Tls, TlsBuilder, TlsError, TlsVersion};
 use mqtt_smol::{Options, broker};
-use pkcs8::der::Decode;
-use pkcs8::der::pem::LineEnding;
 
 use crate::adapter::Adapter;
 use crate::certificates::{Authority, Identity};
@@ -117,7 +115,7 @@ fn an_encrypted_key_needs_its_password() {
     let folder = Folder::new("encrypted");
     let chain = folder.write("chain", &identity.chain);
     let plain = folder.write("plain", &identity.key);
-    let key = folder.write("key", encrypted(&identity.key, b"open sesame"));
+    let key = folder.write("key", identity.encrypted_key(b"open sesame"));
     let server = authority.certify("127.0.0.1");
     let with = |key: &PathBuf, password: &[u8]| {
         trusting(&authority)
@@ -139,14 +137,4 @@ fn an_encrypted_key_needs_its_password() {
                -----END RSA PRIVATE KEY-----\n";
     let key = folder.write("old-key", old);
     assert_eq!(problem(with(&key, b"any")), PemProblem::UnknownEncryption);
-}
-
-/// The key in PKCS #8, encrypted.
-fn encrypted(key: &str, password: &[u8]) -> String {
-    let (_, document) = pkcs8::SecretDocument::from_pem(key).expect("a key");
-    let info = pkcs8::PrivateKeyInfoRef::from_der(document.as_bytes()).expect("PKCS #8");
-    let parameters =
-        pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &[7; 16], [9; 16]);
-    let encrypted = info.encrypt_with_params(parameters.expect("legal ones"), password).expect("a key");
-    encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).expect("PEM").to_string()
 }

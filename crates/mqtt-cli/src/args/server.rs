@@ -14,8 +14,8 @@ use crate::values::{self, Header, Retry};
 pub(crate) struct ServerArgs {
     /// Server as a URL: mqtt, mqtts, ws, wss or unix
     ///
-    /// mqtt://[USER[:PASSWORD]@]HOST[:PORT], the same with mqtts, ws and wss, and unix:///PATH.
-    /// What follows the port of an mqtt or mqtts URL is the topic, as in -L.
+    /// User name and password stand before the host, as in mqtt://USER:PASSWORD@HOST:PORT; a Unix socket is unix:///PATH. What
+    /// follows the port of an mqtt or mqtts URL is the topic, as in -L.
     #[arg(value_name = "URL", help_heading = "Server", conflicts_with_all = ["url_option", "host", "port", "unix"])]
     pub(crate) url: Option<String>,
 
@@ -49,7 +49,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "NAME: VALUE", hide_short_help = true, value_parser = values::header)]
     pub(crate) ws_header: Vec<Header>,
 
-    /// Connect through a proxy: socks5h://[USER:PASSWORD@]HOST[:PORT], or http://…
+    /// Connect through a proxy: socks5h://USER:PASSWORD@HOST:PORT, or http://…
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) proxy: Option<String>,
 

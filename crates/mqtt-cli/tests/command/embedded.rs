@@ -197,6 +197,9 @@ fn a_captured_session_replays_and_a_changed_capture_says_where_it_differs() {
             assert!(!log.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
         }
     }
+    // Enter is pressed once: the first call, and the one after it.
+    let stepped = run_with_input(&["replay", file, "--step"], b"\n");
+    assert_eq!(String::from_utf8_lossy(&stepped.stdout).matches("\n").count(), 2, "{stepped:?}");
     let mut log = std::fs::read(file).expect("it is there");
     let topic = log.windows(3).position(|window| window == b"a/b").expect("topics are not masked");
     log[topic] = b'z';

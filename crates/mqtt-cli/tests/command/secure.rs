@@ -5,8 +5,6 @@ use std::path::PathBuf;
 
 use mqtt_smol::broker::{self, Listen};
 use mqtt_smol::transport::{TlsServer, TlsServerBuilder};
-use pkcs8::der::Decode;
-use pkcs8::der::pem::LineEnding;
 
 use crate::certificates::{Authority, Identity};
 use crate::process::{failure, mqtt, run};
@@ -117,7 +115,7 @@ fn a_client_certificate_is_shown_also_with_an_encrypted_key() {
     let identity = authority.certify("meter");
     let chain = folder.write("meter.pem", &identity.chain);
     let plain = folder.write("meter.key", &identity.key);
-    let encrypted = folder.write("meter.enc", encrypted(&identity.key, b"se cret"));
+    let encrypted = folder.write("meter.enc", identity.encrypted_key(b"se cret"));
     assert_eq!(publish(&[&url, "--cafile", &ca, "--cert", &chain, "--key", &plain]), DONE);
     server.wait_for_log("u'meter'");
     let shown = [&url, "--cafile", &ca, "--cert", &chain, "--key", &encrypted];
@@ -251,14 +249,4 @@ fn a_unix_socket_is_reached_by_option_and_by_url() {
     let path = socket.to_str().expect("a path of plain characters");
     assert_eq!(publish(&["--unix", path]), DONE);
     assert_eq!(publish(&[&format!("unix://{path}")]), DONE);
-}
-
-/// The key in PKCS #8, encrypted.
-fn encrypted(key: &str, password: &[u8]) -> String {
-    let (_, document) = pkcs8::SecretDocument::from_pem(key).expect("a key");
-    let info = pkcs8::PrivateKeyInfoRef::from_der(document.as_bytes()).expect("PKCS #8");
-    let parameters =
-        pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(2048, &[7; 16], [9; 16]);
-    let encrypted = info.encrypt_with_params(parameters.expect("legal ones"), password).expect("a key");
-    encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).expect("PEM").to_string()
 }
