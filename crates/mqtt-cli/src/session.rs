@@ -167,7 +167,8 @@ async fn observe(args: &ConnectionArgs, client: &Client) -> Result<(), Failure> 
             ConnectionEvent::Online { .. } => {
                 let is_again = failures > 0;
                 failures = 0;
-                if !is_again && !debug {
+                // The first time is said where it is waited for.
+                if !is_again {
                     continue;
                 }
                 "connected".into()

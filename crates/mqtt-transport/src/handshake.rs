@@ -25,6 +25,8 @@ pub(crate) struct HandshakeLink<H> {
     /// What is to be sent.
     out: Vec<u8>,
     is_blocked: bool,
+    /// Whether something came that is not a whole answer, and nothing was said about it.
+    is_half_read: bool,
     /// Whether the last read has taken all that the link below had.
     is_drained: bool,
 }
@@ -40,6 +42,7 @@ impl<H: Handshake> HandshakeLink<H> {
             input: Vec::new(),
             out: Vec::new(),
             is_blocked: false,
+            is_half_read: false,
             is_drained: false,
         }
     }
@@ -71,10 +74,18 @@ impl<H: Handshake> HandshakeLink<H> {
                 return Ok(());
             }
             let mut buf = [0; 1024];
-            match self.link.try_read(&mut buf)? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                len => self.input.extend_from_slice(&buf[..len]),
+            match self.link.try_read(&mut buf) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(len) => self.input.extend_from_slice(&buf[..len]),
+                Err(error) => {
+                    // Half an answer: a peer that gathers small writes sends the rest once this is acknowledged.
+                    if std::mem::take(&mut self.is_half_read) && error.kind() == ErrorKind::WouldBlock {
+                        self.link.quickack();
+                    }
+                    return Err(error);
+                }
             }
+            self.is_half_read = true;
             if self.input.len() > INPUT_MAX {
                 self.handshake.iter_mut().for_each(|handshake| handshake.refuse_long(&mut self.out));
                 let text = "the other side's part of the handshake is too long";

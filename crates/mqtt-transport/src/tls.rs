@@ -128,7 +128,17 @@ impl Link for TlsLink {
             if read >= READ_MAX {
                 return Err(ErrorKind::Interrupted.into());
             }
-            read += self.session.read_tls(&mut self.stream)?;
+            match self.session.read_tls(&mut self.stream) {
+                Ok(len) => read += len,
+                Err(error) => {
+                    // Records without payload, such as those of a handshake: nobody above knows that something came. A
+                    // peer that gathers small writes sends the next one once this is acknowledged.
+                    if read > 0 && error.kind() == ErrorKind::WouldBlock && !self.session.wants_write() {
+                        self.stream.link.quickack();
+                    }
+                    return Err(error);
+                }
+            }
             self.process()?;
         }
     }

@@ -61,7 +61,7 @@ impl<'a> Received<'a> {
             user_properties: given.user_properties().collect(),
         };
         Received {
-            ts: iso_8601(now),
+            ts: now.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string(),
             topic: message.topic(),
             qos: message.qos() as u8,
             retain: message.retain(),
@@ -73,8 +73,8 @@ impl<'a> Received<'a> {
     }
 }
 
-/// The time with microseconds and the offset of its zone.
-pub(crate) fn iso_8601(now: &ZonedDateTime) -> String {
+/// The time as mosquitto writes it, with microseconds and the offset of its zone.
+fn iso_8601(now: &ZonedDateTime) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%S.%6f%z").to_string()
 }
 
