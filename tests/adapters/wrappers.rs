@@ -2,11 +2,12 @@
 //! of a handshake.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use mqtt_smol::adapter::{self, BoxedLink, Goal, Layer, Link, SystemClock, Turn};
+use mqtt_smol::adapter::{self, BoxedLink, Clock, Goal, Layer, Link, SystemClock, Turn};
 use mqtt_smol::transport::{Socks5, Tls, WebSocket, rustls};
-use mqtt_smol::{Options, Publish, QoS, Scheme, Server};
+use mqtt_smol::{Instant, Options, Publish, QoS, Scheme, Server};
 use rustls::ServerConnection;
 
 use crate::certificates::Authority;
@@ -128,31 +129,98 @@ fn a_full_socket_is_waited_for_only_while_something_is_to_be_written() {
     }
 }
 
+/// Half a flight of a handshake is acknowledged at once: a server that gathers small writes holds the rest back until then,
+/// and a client has nothing to say meanwhile that would carry it.
+#[test]
+fn half_a_handshake_is_acknowledged_at_once() {
+    let quickacks = |memory: &Memory| memory.0.lock().expect("nobody panics").quickacks;
+    let would_block = |link: &mut BoxedLink| match link.try_read(&mut [0; 1000]) {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        Ok(len) => panic!("{len} bytes"),
+    };
+    let authority = Authority::new();
+    let tls = Tls::builder().roots_pem(authority.pem().as_bytes()).expect("a root").build().expect("TLS");
+    let memory = Memory::default();
+    let mut link = tls.wrap(Box::new(memory.clone()), &server(Scheme::Mqtts)).expect("a good name");
+    would_block(&mut link);
+    assert_eq!(quickacks(&memory), 0, "nothing has come");
+    let config = server_config(&authority.certify("broker.example"), None);
+    let mut peer = ServerConnection::new(config).expect("the configuration is whole");
+    let hello: Vec<u8> = memory.0.lock().expect("nobody panics").up.drain(..).collect();
+    peer.read_tls(&mut &hello[..]).expect("bytes in memory");
+    peer.process_new_packets().expect("the client speaks TLS");
+    let mut flight = Vec::new();
+    peer.write_tls(&mut flight).expect("bytes in memory");
+    memory.0.lock().expect("nobody panics").down.extend(&flight[..flight.len() / 2]);
+    would_block(&mut link);
+    assert_eq!(quickacks(&memory), 1, "half of the server's flight has come");
+    would_block(&mut link);
+    assert_eq!(quickacks(&memory), 1, "nothing more has come");
+
+    let memory = Memory::default();
+    let websocket = WebSocket::new().wrap(Box::new(memory.clone()), &server(Scheme::Ws));
+    let mut link = websocket.expect("a good path");
+    would_block(&mut link);
+    assert_eq!(quickacks(&memory), 0, "nothing has come");
+    memory.0.lock().expect("nobody panics").down.extend(b"HTTP/1.1 101 ");
+    would_block(&mut link);
+    assert_eq!(quickacks(&memory), 1, "half of the answer has come");
+}
+
 /// A server that gathers small writes waits for an acknowledgement of the last one before it sends the next. What is
 /// read and followed by a write carries it; what is not must not wait for the system's own time.
 #[test]
 fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
-    let (client, mut driver) =
-        adapter::client(Options::new("h").client_id("c"), SystemClock, 1).expect("the options are valid");
+    let clock = ByHand::default();
+    let options = Options::new("h").client_id("c");
+    let (client, mut driver) = adapter::client(options, clock.clone(), 1).expect("the options are valid");
     drop(client.connect().expect("accepted"));
     let Goal::Link { attempt, .. } = driver.goal() else { panic!("it wants a link") };
     let memory = Memory::default();
     let mut link = memory.clone();
     driver.on_opened(attempt);
-    let mut turn = |said: &[u8]| {
+    let mut turn = |passed: Duration, said: &[u8]| {
+        clock.pass(passed);
         memory.0.lock().expect("nobody panics").down.extend(said);
         for _turn in 0..20 {
             assert_ne!(driver.turn(&mut link), Turn::Drop);
         }
         memory.0.lock().expect("nobody panics").quickacks
     };
-    assert_eq!(turn(b""), 0, "CONNECT goes out, and nothing has come");
-    assert_eq!(turn(b"\x20\x03\x00\x00\x00"), 1, "CONNACK comes, and nothing goes out");
+    let (long, short) = (Duration::from_millis(1), Duration::from_micros(10));
+    assert_eq!(turn(long, b""), 0, "CONNECT goes out, and nothing has come");
+    assert_eq!(turn(long, b"\x20\x03\x00\x00\x00"), 1, "CONNACK comes, and nothing goes out");
     let publish = Publish::new("a", "x").qos(QoS::ExactlyOnce);
     drop(client.publish(publish).expect("accepted"));
-    assert_eq!(turn(b""), 1);
-    assert_eq!(turn(b"\x50\x02\x00\x01"), 1, "PUBREC comes, and PUBREL goes out");
-    assert_eq!(turn(b"\x70\x02\x00\x01"), 2, "PUBCOMP comes, and nothing goes out");
+    assert_eq!(turn(long, b""), 1);
+    assert_eq!(turn(long, b"\x50\x02\x00\x01"), 1, "PUBREC comes, and PUBREL goes out");
+    assert_eq!(turn(long, b"\x70\x02\x00\x01"), 2, "PUBCOMP comes, and nothing goes out");
+    // A hundred messages, one soon after the other: asked now and then, and once more at the end.
+    for _ in 0..100 {
+        turn(short, b"\x30\x04\x00\x01a\x00");
+    }
+    let asked = turn(Duration::ZERO, b"");
+    assert!((10..=14).contains(&asked), "{asked} times, for one millisecond");
+    turn(short, b"\x30\x04\x00\x01a\x00");
+    let last = turn(long, b"");
+    assert_eq!(last, asked + 1, "what came last is acknowledged, too");
+    assert_eq!(turn(long, b""), last, "and then there is nothing to acknowledge");
+}
+
+/// A clock that goes on when it is told to.
+#[derive(Clone, Debug, Default)]
+struct ByHand(Arc<Mutex<Duration>>);
+
+impl ByHand {
+    fn pass(&self, time: Duration) {
+        *self.0.lock().expect("nobody panics") += time;
+    }
+}
+
+impl Clock for ByHand {
+    fn now(&self) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(1) + *self.0.lock().expect("nobody panics")
+    }
 }
 
 /// Whoever makes a driver without the layers that its scheme needs gets no plain link instead.

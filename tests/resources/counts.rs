@@ -41,3 +41,11 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+/// Memory of this process that is in the machine's, in bytes.
+pub(crate) fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says so");
+    let kib: usize = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+    kib * 1024
+}

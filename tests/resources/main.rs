@@ -6,3 +6,4 @@
 mod counts;
 mod dialing;
 mod idle;
+mod large;

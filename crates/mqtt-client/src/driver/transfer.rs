@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
 use mqtt_session::{Input, Transport};
 
 use super::Driver;
@@ -13,6 +14,9 @@ const READ_SIZE: usize = 64 * 1024;
 
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
+
+/// Memory for what has come and is not whole, in bytes: a connection that has once needed more gives it back.
+const INPUT_KEPT_MAX: usize = 4 * READ_SIZE;
 
 /// While more bytes than this wait to be written, no more are taken from the session.
 const OUTPUT_HIGH: usize = 256 * 1024;
@@ -54,12 +58,22 @@ impl Driver {
             };
             self.read_len += len;
             self.input.extend_from_slice(&scratch[..len]);
+            self.input_len_max = self.input_len_max.max(self.input.len());
             self.handle_input();
+            self.give_input_back();
             if len < READ_SIZE && link.short_read_is_all() {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Gives the memory of a large message back once it is handled; what common ones need stays.
+    pub(super) fn give_input_back(&mut self) {
+        if self.input.is_empty() && self.input_len_max > INPUT_KEPT_MAX {
+            self.input = BytesMut::new();
+            self.input_len_max = 0;
+        }
     }
 
     fn handle_input(&mut self) {
