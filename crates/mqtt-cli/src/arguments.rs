@@ -7,7 +7,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::properties::join;
-use crate::settings;
+use crate::settings::{self, Setting};
 
 /// Parses the words of the command line, the first of which is the name of the command.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
@@ -18,13 +18,25 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, F
     let command = Args::command();
     // What is wrong with the words is said below, when all of them are there.
     let found = command.clone().ignore_errors(true).try_get_matches_from(&words);
+    let mut settings = Vec::new();
     if let Some((place, matches)) = found.ok().and_then(|matches| innermost(&words, matches))
         && connects(&matches)
     {
-        words.splice(place..place, settings::left_out(&matches)?);
+        settings = settings::left_out(&matches)?;
+        words.splice(place..place, settings.iter().map(|setting| setting.word.clone()));
     }
-    let matches = command.try_get_matches_from(&words).map_err(Failure::from)?;
-    Args::from_arg_matches(&matches).map_err(Failure::from)
+    let parsed = command.try_get_matches_from(&words).and_then(|matches| Args::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let text = error.to_string();
+        let failure = Failure::from(error);
+        // Nobody has typed it, and so nobody would look for it.
+        for Setting { option, origin, .. } in settings {
+            if text.contains(&format!("'{option} ")) || text.contains(&format!("'{option}'")) {
+                eprintln!("mqtt: {option} comes from {origin}");
+            }
+        }
+        failure
+    })
 }
 
 /// The arguments of the command that is called, and where its own words begin.

@@ -4,6 +4,8 @@ mod guest;
 mod report;
 mod probes;
 
+use std::io::{IsTerminal, stderr};
+
 use mqtt_smol::Version;
 use smol::future::or;
 
@@ -19,6 +21,7 @@ const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5_0];
 
 pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
     let prepared = prepare(&args.connection)?;
+    let shows_progress = stderr().is_terminal() && !args.connection.server.quiet;
     let house = House::new(&args, prepared.options);
     let checked = async {
         let mut report = Report::default();
@@ -33,7 +36,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
                 }
             }
             for probe in PROBES.iter().filter(|probe| !probe.only_5 || version == Version::V5_0) {
-                if !args.json && !args.connection.server.quiet {
+                if shows_progress {
                     eprint!("\rmqtt: {version} {:<40}", probe.name);
                 }
                 let late = async {
@@ -44,7 +47,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
                 report.add(probe.name, version, found.unwrap_or_else(|failure| Finding::from(&failure)));
             }
         }
-        if !args.json && !args.connection.server.quiet {
+        if shows_progress {
             eprint!("\r{:<60}\r", "");
         }
         match refusal {

@@ -15,8 +15,17 @@ use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::properties::join;
 
+/// A word that nobody has typed.
+pub(crate) struct Setting {
+    pub(crate) word: OsString,
+    /// The option that it sets, as it is typed.
+    pub(crate) option: String,
+    /// Where it comes from, for people.
+    pub(crate) origin: String,
+}
+
 /// The words for all settings that the command line leaves out and that a variable or the profile has.
-pub(crate) fn left_out(matches: &ArgMatches) -> Result<Vec<OsString>, Failure> {
+pub(crate) fn left_out(matches: &ArgMatches) -> Result<Vec<Setting>, Failure> {
     let named = matches.get_one::<String>("profile").cloned();
     let from_variable = || Source::Variables.text("profile");
     let profile = Profile::read(named.or_else(from_variable).as_deref())?;
@@ -44,7 +53,12 @@ pub(crate) fn left_out(matches: &ArgMatches) -> Result<Vec<OsString>, Failure> {
             let found = if settled.ids.contains(id) { None } else { source.get(arg) };
             if let Some(values) = found {
                 settled.settle(id, values.first().map(|value| value.to_string_lossy()).as_deref());
-                words.extend(values.iter().map(|value| word(arg, value)));
+                let option = format!("--{}", arg.get_long().unwrap_or_default());
+                words.extend(values.iter().map(|value| Setting {
+                    word: word(arg, value),
+                    option: option.clone(),
+                    origin: source.origin(arg),
+                }));
             }
         }
     }
@@ -112,6 +126,15 @@ impl Source<'_> {
                     ["0", "false", "no", "off"].into_iter().any(|off| value.eq_ignore_ascii_case(off));
                 Some(if is_off { Vec::new() } else { vec![OsString::new()] })
             }
+        }
+    }
+
+    fn origin(&self, arg: &Arg) -> String {
+        match self {
+            Source::Variables => {
+                format!("the variable {}", variable_name(arg.get_long().unwrap_or_default()))
+            }
+            Source::Profile(profile) => format!("the profile in {}", profile.path.display()),
         }
     }
 
