@@ -12,6 +12,11 @@ use crate::settings::{self, Setting};
 /// Parses the words of the command line, the first of which is the name of the command.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
     let mut words: Vec<OsString> = words.into_iter().collect();
+    if words.get(1).is_some_and(|word| word == "help") {
+        // What many other commands take for the same.
+        words.remove(1);
+        words.push("--help".into());
+    }
     check_lone_h(&words)?;
     check_absent(&words)?;
     join_properties(&mut words);

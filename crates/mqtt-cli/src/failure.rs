@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use mqtt_smol::transport::TlsError;
+use mqtt_smol::transport::rustls::{self, CertificateError};
 use mqtt_smol::{
     ConnectError, ConnectErrorKind, OptionsError, PublishError, Rejected, SessionRefusal, StoreError,
     SubscribeError,
@@ -91,9 +92,32 @@ impl From<ConnectError> for Failure {
         let hint = match error.kind() {
             ConnectErrorKind::BadVersion => "; try another version with -V",
             ConnectErrorKind::BadCredentials => "; check -u and the password",
-            _ => "",
+            _ => certificate_hint(&error),
         };
         Failure::new(code, format_args!("{error}{hint}"))
+    }
+}
+
+/// What to do about a certificate of the server that is not trusted.
+fn certificate_hint(error: &ConnectError) -> &'static str {
+    let inner = error.io_error().and_then(io::Error::get_ref);
+    let Some(rustls::Error::InvalidCertificate(problem)) =
+        inner.and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    else {
+        return "";
+    };
+    match problem {
+        CertificateError::UnknownIssuer => "; trust its authority by --cafile",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "; connect by a name of the certificate, or give one by --servername"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "; the server needs a new certificate, or this machine's clock is wrong"
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "; the server shows the certificate of an authority as its own: make one with CA:FALSE and sign it by that one"
+        }
+        _ => "",
     }
 }
 

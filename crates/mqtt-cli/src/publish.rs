@@ -51,6 +51,12 @@ pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
         properties,
     };
     let from_lines = what.payload.lines || has_topics;
+    if from_lines && what.repeat.is_some() {
+        return Err(Failure::new(
+            Failure::USAGE,
+            "--repeat is for -m, -f, -s and -n; lines are published once",
+        ));
+    }
     // What cannot be read is said before anything is connected.
     let payloads = if from_lines { Vec::new() } else { fixed(&what.payload).await? };
     let mut prepared = prepare(connection)?;
@@ -95,25 +101,17 @@ fn with_room(mut options: Options, what: &MessageArgs) -> Options {
     options
 }
 
-/// Publishes the same messages as often as was asked for, on a schedule that does not drift.
+/// Publishes the same messages as often as was asked for.
 async fn publish_repeated(
     what: &MessageArgs,
     base: &Outgoing,
     payloads: &[Bytes],
     flight: &mut Flight<'_>,
 ) -> Result<(), Failure> {
-    let interval = what.interval.unwrap_or(Duration::ZERO);
-    let start = Instant::now();
-    let mut count = 0;
+    let mut pace = Pace::new(what);
     for _ in 0..what.repeat.unwrap_or(1) {
         for payload in payloads {
-            if count > 0 && !interval.is_zero() {
-                let due = interval.checked_mul(count).and_then(|after| start.checked_add(after));
-                if let Some(due) = due {
-                    Timer::at(due).await;
-                }
-            }
-            count = count.saturating_add(1);
+            pace.wait().await;
             flight.launch(base.with_payload(payload.clone())).await?;
         }
     }
@@ -122,11 +120,36 @@ async fn publish_repeated(
 
 /// A last line without an end counts.
 async fn publish_lines(what: &MessageArgs, base: &Outgoing, flight: &mut Flight<'_>) -> Result<(), Failure> {
-    let mut lines = Lines::new(&what.payload);
+    let (mut lines, mut pace) = (Lines::new(&what.payload), Pace::new(what));
     while let Some(message) = lines.next(base).await? {
+        pace.wait().await;
         flight.launch(message).await?;
     }
     Ok(())
+}
+
+/// When messages are due: at once, or on a schedule that does not drift.
+struct Pace {
+    interval: Duration,
+    start: Instant,
+    count: u32,
+}
+
+impl Pace {
+    fn new(what: &MessageArgs) -> Pace {
+        Pace { interval: what.interval.unwrap_or_default(), start: Instant::now(), count: 0 }
+    }
+
+    /// Waits until the next message is due; the first is due at once.
+    async fn wait(&mut self) {
+        let after = self.interval.checked_mul(self.count);
+        self.count = self.count.saturating_add(1);
+        if let Some(due) =
+            after.filter(|after| !after.is_zero()).and_then(|after| self.start.checked_add(after))
+        {
+            Timer::at(due).await;
+        }
+    }
 }
 
 /// Bytes that may wait to be sent: the largest packet, and those that are under way beside it.

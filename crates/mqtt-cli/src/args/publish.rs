@@ -49,7 +49,7 @@ pub(crate) struct MessageArgs {
     #[arg(long, value_name = "COUNT", hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeat: Option<u64>,
 
-    /// Seconds between repetitions [default: 0]
+    /// Seconds between messages [default: 0]
     #[arg(long, alias = "repeat-delay", value_name = "SECONDS", hide_short_help = true, value_parser = values::pause)]
     pub(crate) interval: Option<Duration>,
 

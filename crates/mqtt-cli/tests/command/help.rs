@@ -54,6 +54,16 @@ fn help_is_one_page_with_the_common_options_and_examples() {
 }
 
 #[test]
+fn help_may_be_asked_for_by_a_word() {
+    for command in ["", "sub", "bench pub"] {
+        let words: Vec<&str> =
+            ["help"].into_iter().chain(command.split(' ')).filter(|word| !word.is_empty()).collect();
+        let output = mqtt(&words).env("COLUMNS", "80").output().expect("the command can be started");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), help(command, "--help"));
+    }
+}
+
+#[test]
 fn a_lone_h_says_how_to_get_help() {
     for (args, text) in [
         (&["-h"][..], "mqtt --help"),

@@ -41,6 +41,19 @@ fn several_messages_are_published_as_often_as_was_asked_for_and_on_time() {
 }
 
 #[test]
+fn lines_are_paced_and_not_repeated() {
+    let broker = start_broker();
+    let url = broker.url();
+    let start = Instant::now();
+    let output =
+        run_with_input(&["pub", &url, "-t", "a", "-q", "1", "-l", "--interval", "0.05"], b"1\n2\n3\n4\n");
+    assert_eq!(failure(&output), (Some(0), String::new()));
+    assert!(start.elapsed() >= Duration::from_millis(150), "three pauses between four lines");
+    let (code, said) = failure(&run_with_input(&["pub", &url, "-t", "a", "-l", "--repeat", "2"], b"1\n"));
+    assert!(code == Some(2) && said.contains("--repeat"), "{said}");
+}
+
+#[test]
 fn lines_may_name_their_topics() {
     let broker = start_broker();
     let url = broker.url();

@@ -76,7 +76,7 @@ fn tls_is_trusted_by_file_folder_and_name_only() {
     assert_eq!(publish(&[&by_address, "--cafile", &ca, "--servername", "localhost"]), DONE);
     for (args, text) in [
         (&[by_address.as_str(), "--cafile", &ca][..], "not valid for name"),
-        (&[&named, "--cafile", &other], "UnknownIssuer"),
+        (&[&named, "--cafile", &other], "UnknownIssuer); trust its authority by --cafile"),
         (&[&named], "UnknownIssuer"),
         (&[&named, "--insecure", "--cafile", &other], "UnknownIssuer"),
     ] {
