@@ -40,10 +40,6 @@ pub struct Driver {
     progress_at: Instant,
     network_timeout: Duration,
     is_shut_down: bool,
-    /// When the system was last asked to acknowledge at once.
-    acknowledged_at: Instant,
-    /// When it is to be asked for what was read since.
-    acknowledge_at: Option<Instant>,
     /// Whether the link is left unread, since too much waits for the application.
     is_unread: bool,
     /// Whether the link is left unread, since the server takes no answers.
@@ -110,9 +106,6 @@ pub enum Turn {
 /// Fewer bytes than this in a turn are sparse traffic, whose end the other side's system may be holding back.
 const SPARSE_MAX: usize = 4096;
 
-/// Least time between two requests to the system to acknowledge at once. A round trip takes about as long.
-const ACKNOWLEDGE_EVERY: Duration = Duration::from_micros(100);
-
 /// Messages in flight from which a connection is under load.
 const LOADED_FROM: usize = 16;
 
@@ -138,8 +131,6 @@ impl Driver {
             progress_at: Instant::ORIGIN,
             network_timeout,
             is_shut_down: false,
-            acknowledged_at: Instant::ORIGIN,
-            acknowledge_at: None,
             is_unread: false,
             is_silenced: false,
             holds_connect: false,
@@ -224,7 +215,6 @@ impl Driver {
         self.output.clear();
         self.progress_at = now;
         self.is_shut_down = false;
-        self.acknowledge_at = None;
         (self.is_unread, self.is_silenced) = (false, false);
         self.holds_connect = true;
         let shared = Arc::clone(&self.shared);
@@ -271,8 +261,10 @@ impl Driver {
         if let Err(error) = self.write(link) {
             return self.close(OfflineCause::TransportClosed, Some(error));
         }
+        if self.written_len == 0 && (1..SPARSE_MAX).contains(&self.read_len) {
+            link.quickack();
+        }
         let now = self.shared.now();
-        self.acknowledge(link, now);
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
             return self.close(OfflineCause::WriteTimedOut, None);
         }
@@ -289,26 +281,10 @@ impl Driver {
         let wants_write = link.wants_write(!self.output.is_empty());
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
         let unread = if self.is_unread { state.routes.unread_until() } else { None };
-        let deadlines = state.poll_timeout().into_iter().chain(stalled).chain(unread);
-        let deadline = deadlines.chain(self.acknowledge_at).min();
+        let deadline = state.poll_timeout().into_iter().chain(stalled).chain(unread).min();
         let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
         let coalescing_delay = (is_loaded && self.output.is_empty()).then_some(COALESCING_DELAY);
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, coalescing_delay }
-    }
-
-    /// Has the system acknowledge at once what was read and no write will carry the acknowledgement of: the other side's
-    /// system may hold the next bytes back until then. Where one small read follows another it is asked now and then only,
-    /// and what is held back waits so long at the most.
-    fn acknowledge(&mut self, link: &mut impl Link, now: Instant) {
-        if self.written_len > 0 {
-            self.acknowledge_at = None;
-        } else if (1..SPARSE_MAX).contains(&self.read_len) {
-            self.acknowledge_at.get_or_insert(now.max(self.acknowledged_at + ACKNOWLEDGE_EVERY));
-        }
-        if self.acknowledge_at.take_if(|at| now >= *at).is_some() {
-            self.acknowledged_at = now;
-            link.quickack();
-        }
     }
 
     /// Whether the link is to be read. That bytes wait to be written is no reason not to: the server may be waiting for

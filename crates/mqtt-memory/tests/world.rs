@@ -252,7 +252,7 @@ fn the_trace_of_a_seed_is_known() {
     let digests: Vec<u64> = (1..4).map(|seed| storm(seed, Faults::network()).digest()).collect();
     assert_eq!(
         digests,
-        [0x0192_dcde_d1c0_3521, 0xe011_c67d_7b47_8340, 0x5986_a293_fb86_5a11],
+        [0x0c78_efda_b5c4_b182, 0xe011_c67d_7b47_8340, 0x5986_a293_fb86_5a11],
         "print the new ones with care: {digests:#x?}"
     );
 }
