@@ -38,7 +38,8 @@ fn an_end_that_comes_with_the_last_bytes_is_seen_at_once() {
         for number in 0..50 {
             let options = Options::new("127.0.0.1").port(port).client_id(format!("c{number}"));
             let client = adapter.connect(options).expect("the server accepts");
-            until("the end is seen", || client.stats().disconnections == 1);
+            // It may have connected once more by now, and been left again.
+            until(&format!("{adapter:?} sees the end"), || client.stats().disconnections >= 1);
         }
     }
 }
