@@ -9,11 +9,11 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, KeyLog, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ConfigBuilder, KeyLog, RootCertStore, SupportedProtocolVersion, WantsVerifier};
 
 use super::Tls;
 use super::error::{PemProblem, TlsError};
-use super::unverified::{AnyCertificate, AnyName};
+use super::unverified::Unverified;
 
 /// Puts a configuration for TLS together. `Debug` shows no keys.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub struct TlsBuilder {
     version_min: TlsVersion,
     server_name: Option<String>,
     key_log: Option<Arc<dyn KeyLog>>,
-    unverified: Unverified,
+    verified: Verified,
 }
 
 /// A version of TLS.
@@ -39,13 +39,13 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// What is not verified of the server's certificate.
+/// What is verified of the server's certificate.
 #[derive(Clone, Copy, Debug, Default)]
-enum Unverified {
+enum Verified {
     #[default]
-    Nothing,
-    Name,
     Everything,
+    Chain,
+    Nothing,
 }
 
 impl TlsBuilder {
@@ -159,13 +159,13 @@ impl TlsBuilder {
     /// Takes a certificate of any name, as long as a root that is trusted stands behind it. Whoever has one of any name
     /// can then read and change everything.
     pub fn dangerously_any_name(mut self) -> TlsBuilder {
-        self.unverified = Unverified::Name;
+        self.verified = Verified::Chain;
         self
     }
 
     /// Takes any certificate at all. Whoever is between the client and the server can then read and change everything.
     pub fn dangerously_any_certificate(mut self) -> TlsBuilder {
-        self.unverified = Unverified::Everything;
+        self.verified = Verified::Nothing;
         self
     }
 
@@ -181,18 +181,20 @@ impl TlsBuilder {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.version_min.and_later())
             .map_err(TlsError::Config)?;
-        let builder = match self.unverified {
-            Unverified::Nothing => builder.with_root_certificates(trusted(self.roots)?),
-            Unverified::Name => {
+        let unverified = |builder: ConfigBuilder<ClientConfig, WantsVerifier>, chain, provider| {
+            let verifier = Arc::new(Unverified { chain, provider });
+            builder.dangerous().with_custom_certificate_verifier(verifier)
+        };
+        let builder = match self.verified {
+            Verified::Everything => builder.with_root_certificates(trusted(self.roots)?),
+            Verified::Chain => {
                 let roots = Arc::new(trusted(self.roots)?);
-                let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-                let verifier =
-                    verifier.map_err(|error| TlsError::Config(rustls::Error::General(error.to_string())))?;
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier)))
+                let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+                let chain =
+                    chain.map_err(|error| TlsError::Config(rustls::Error::General(error.to_string())))?;
+                unverified(builder, Some(chain), provider)
             }
-            Unverified::Everything => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            }
+            Verified::Nothing => unverified(builder, None, provider),
         };
         let mut config = match self.client {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(TlsError::Config)?,
