@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_lite::future::{or, poll_once, yield_now};
 use mqtt_smol::broker;
-use mqtt_std::{Client, Options, Publish, QoS, Subscribe, ThisThread};
+use mqtt_std::{Client, Options, Publish, PublishError, QoS, Subscribe, ThisThread};
 
 fn options(broker: &broker::Running, name: &str) -> Options {
     let options = Options::from_url(&broker.url()).expect("a good URL").client_id(name);
@@ -94,6 +94,21 @@ fn another_thread_wakes_it_and_clients_go_on_with_the_next_future() {
     assert!(idle.is_none());
     this.block_on(async { client.disconnect().expect("it is connected").await });
     assert_eq!(broker.stats().messages_in, 2);
+}
+
+/// Clients that outlive their thread know it, and none can be made for it any more.
+#[test]
+fn clients_know_that_their_thread_is_gone() {
+    let broker = broker::start("127.0.0.1:0").expect("there is a free port");
+    let mut this = ThisThread::new().expect("there are descriptors");
+    let clients = this.clients();
+    let client = this.block_on(connect(&clients, options(&broker, "c")));
+    let token = client.publish(Publish::new("a", "x").qos(QoS::AtLeastOnce)).expect("a topic");
+    drop(this);
+    assert_eq!(token.wait().expect_err("nobody sends it"), PublishError::DriverGone);
+    assert_eq!(client.publish(Publish::new("a", "y")).err(), Some(PublishError::DriverGone));
+    assert!(!client.is_connected());
+    assert!(clients.client(options(&broker, "late")).is_err());
 }
 
 /// What is cut comes back while the future waits for something else.

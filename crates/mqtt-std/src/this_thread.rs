@@ -12,7 +12,9 @@ use crate::worker::{Worker, WorkerHandle};
 
 /// Runs one future and the clients that it uses on one thread: what one wakes in the other costs no system call.
 ///
-/// For programs of one thread that would rather await than wait. Bytes are moved only while [`ThisThread::block_on`] runs.
+/// For programs of one thread that would rather await than wait. Bytes are moved, and pings sent, only while
+/// [`ThisThread::block_on`] runs and its future waits: what blocks the thread for longer than the keep alive costs the
+/// connection. Dropping it leaves its clients without a connection for good.
 ///
 /// ```no_run
 /// use mqtt_std::{Publish, QoS, ThisThread};
