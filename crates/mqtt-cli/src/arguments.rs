@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::args::Args;
@@ -28,6 +29,13 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, F
         && connects(&matches)
     {
         settings = settings::left_out(&matches)?;
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let is_quiet = is_typed("quiet") || settings.iter().any(|setting| setting.option == "--quiet");
+        if is_typed("password") && !is_quiet {
+            eprintln!(
+                "mqtt: others on this machine can see a password in -P; use --password-file or MQTT_PASSWORD"
+            );
+        }
         words.splice(place..place, settings.iter().map(|setting| setting.word.clone()));
     }
     let parsed = command.try_get_matches_from(&words).and_then(|matches| Args::from_arg_matches(&matches));

@@ -11,7 +11,7 @@ use smol::future::or;
 
 use crate::args::CheckArgs;
 use crate::failure::Failure;
-use crate::options::prepare;
+use crate::options::prepare_many;
 use crate::session::{Bounded, bounded};
 use guest::House;
 use probes::PROBES;
@@ -20,9 +20,9 @@ use report::{Finding, Report};
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5_0];
 
 pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
-    let prepared = prepare(&args.connection)?;
+    let options = prepare_many(&args.connection, "check")?;
     let shows_progress = stderr().is_terminal() && !args.connection.server.quiet;
-    let house = House::new(&args, prepared.options);
+    let house = House::new(&args, options);
     let checked = async {
         let mut report = Report::default();
         let mut refusal = None;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod runtime;
+mod interrupt;
 mod failure;
 mod values;
 mod properties;

@@ -43,17 +43,23 @@ pub(crate) fn prepare(args: &ConnectionArgs) -> Result<Prepared, Failure> {
         }
         options = options.capture(capture);
     }
-    Ok(Prepared { options, store, watch, disconnect_expiry: sorted.disconnect_expiry })
+    let disconnect_expiry = sorted.disconnect_expiry;
+    let ends = options.config.session_expiry_secs.map_or(options.config.clean_session, |secs| secs == 0);
+    if ends && disconnect_expiry.is_some_and(|secs| secs > 0) {
+        let why = "-D disconnect session-expiry-interval: the session ends with its connection; begin a longer one by -x";
+        return Err(Failure::new(Failure::USAGE, why));
+    }
+    Ok(Prepared { options, store, watch, disconnect_expiry })
 }
 
 /// The options for many clients: without a store or a capture, and without the layer that looks at packets unless `-d`
 /// asks for it.
-pub(crate) fn prepare_many(args: &ConnectionArgs) -> Result<Options, Failure> {
+pub(crate) fn prepare_many(args: &ConnectionArgs, command: &str) -> Result<Options, Failure> {
     let refused = [("--store", args.session.store.is_some()), ("--capture", args.server.capture.is_some())];
     if let Some((option, _)) = refused.iter().find(|(_, is_given)| *is_given) {
         return Err(Failure::new(
             Failure::USAGE,
-            format_args!("{option} is for one client, and not for a bench"),
+            format_args!("{option} is for one client, and mqtt {command} has several"),
         ));
     }
     let options = unwatched(args, &sorted(args)?)?;
@@ -107,7 +113,7 @@ fn unwatched(args: &ConnectionArgs, sorted: &Sorted<'_>) -> Result<Options, Fail
     if let Some(will) = self::will(will, sorted) {
         options = options.will(will);
     }
-    set_credentials(&mut options, login, server.quiet)?;
+    set_credentials(&mut options, login)?;
     Ok(options)
 }
 
@@ -150,7 +156,7 @@ fn will(args: &WillArgs, sorted: &Sorted<'_>) -> Option<Will> {
 }
 
 /// User name and password, over those of the URL.
-fn set_credentials(options: &mut Options, login: &LoginArgs, is_quiet: bool) -> Result<(), Failure> {
+fn set_credentials(options: &mut Options, login: &LoginArgs) -> Result<(), Failure> {
     let credentials = options.config.credentials.get_or_insert_with(Credentials::default);
     if let Some(user_name) = &login.user_name {
         credentials.user_name = Some(user_name.clone());
@@ -161,12 +167,6 @@ fn set_credentials(options: &mut Options, login: &LoginArgs, is_quiet: bool) -> 
         (None, None, true) => Some(password::ask("Password")?),
         (None, None, false) => None,
     };
-    let is_among_arguments = std::env::args_os().any(|word| word == "-P" || word == "--password");
-    if is_among_arguments && login.password.is_some() && !is_quiet {
-        eprintln!(
-            "mqtt: others on this machine can see a password in -P; use --password-file or MQTT_PASSWORD"
-        );
-    }
     if password.is_some() {
         credentials.password = password;
     }

@@ -14,6 +14,7 @@ use crate::address;
 use crate::args::{MessageArgs, PubArgs};
 use crate::failure::Failure;
 use crate::options::prepare;
+use crate::runtime::Mover;
 use crate::session::{Ended, session};
 use flight::Flight;
 use message::{Outgoing, base_properties};
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: PubArgs) -> Result<(), Failure> {
     let payloads = if from_lines { Vec::new() } else { fixed(&what.payload).await? };
     let mut prepared = prepare(connection)?;
     prepared.options = with_room(prepared.options, what);
-    let ended = session(connection, prepared, what.timeout, async |client| {
+    let ended = session(connection, prepared, what.timeout, Mover::ThisThread, async |client| {
         let mut flight = Flight::new(client);
         let published = match from_lines {
             true => publish_lines(what, &base, &mut flight).await,

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::options::prepare;
 use crate::properties::Sorted;
 use crate::publish::fixed;
+use crate::runtime::Mover;
 use crate::session::{Ended, session};
 use crate::subscribe;
 
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: RrArgs) -> Result<(), Failure> {
     if let Some(topic) = &request.response_topic {
         prepared.options = prepared.options.response_topic(topic);
     }
-    let ended = session(connection, prepared, request.timeout, async |client| {
+    let ended = session(connection, prepared, request.timeout, Mover::OwnThread, async |client| {
         let message = Publish::new(topic, payload).qos(request.qos).properties(properties.as_properties());
         let response = match &request.response_topic {
             Some(at) if is_before_5 => ask_before_5(client, message, at).await?,

@@ -4,16 +4,15 @@ use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::time::Duration;
 
-use async_signal::{Signal, Signals};
 use mqtt_smol::{Client, ConnectToken, ConnectionEvent, Disconnect, StoreHandle};
 use smol::future::{or, poll_once};
-use smol::stream::StreamExt;
 use smol::{Task, Timer};
 
 use crate::args::ConnectionArgs;
 use crate::failure::Failure;
+use crate::interrupt::Interrupts;
 use crate::options::Prepared;
-use crate::runtime;
+use crate::runtime::{self, Mover};
 use crate::values::Retry;
 
 /// What has to be waited for once the client is gone.
@@ -50,6 +49,7 @@ pub(crate) async fn session(
     args: &ConnectionArgs,
     prepared: Prepared,
     timeout: Option<Duration>,
+    mover: Mover,
     work: impl AsyncFnOnce(&Client) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let Prepared { options, store, watch, disconnect_expiry } = prepared;
@@ -61,10 +61,10 @@ pub(crate) async fn session(
     let connected = async {
         let client = if is_waited_for {
             let (client, drive) = mqtt_smol::client(options)?;
-            files.drive.set(Some(runtime::spawn(drive)));
+            files.drive.set(Some(smol::spawn(drive)));
             client
         } else {
-            runtime::client(options)?
+            runtime::client(options, mover)?
         };
         let client = started.get_or_init(|| client);
         let connecting = client.connect()?;
@@ -202,15 +202,7 @@ pub(crate) async fn bounded<T>(
     timeout: Option<Duration>,
     work: impl Future<Output = T>,
 ) -> Result<Bounded<T>, Failure> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
-    // Asking whether there is one costs a system call; the work, which is woken often, only asks the channel.
-    let (sender, receiver) = smol::channel::bounded(1);
-    let _waiting = smol::spawn(async move {
-        if signals.next().await.is_some() {
-            // Nobody waits for it any more if this fails.
-            let _ = sender.send(()).await;
-        }
-    });
+    let interrupts = Interrupts::new()?;
     let time = async {
         match timeout {
             Some(timeout) => Timer::after(timeout).await,
@@ -219,10 +211,8 @@ pub(crate) async fn bounded<T>(
         Bounded::TimedOut
     };
     let signal = async {
-        match receiver.recv().await {
-            Ok(()) => Bounded::Interrupted,
-            Err(_) => smol::future::pending().await,
-        }
+        interrupts.next().await;
+        Bounded::Interrupted
     };
     let work = async { Bounded::Done(work.await) };
     Ok(or(work, or(time, signal)).await)

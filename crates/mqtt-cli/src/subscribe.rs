@@ -1,6 +1,7 @@
 //! `mqtt sub`: prints messages as they arrive.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use mqtt_smol::{Client, Message, Publish, QoS, Subscribe, TopicFilter, TopicName};
 use smol::future::or;
@@ -11,6 +12,7 @@ use crate::failure::Failure;
 use crate::options::prepare;
 use crate::output::{Shape, Style};
 use crate::reader;
+use crate::runtime::Mover;
 use crate::session::{Ended, session};
 
 pub(crate) async fn run(args: SubArgs) -> Result<(), Failure> {
@@ -29,8 +31,9 @@ pub(crate) async fn run(args: SubArgs) -> Result<(), Failure> {
     let subscriber =
         Subscriber { what, filters, style, printed: &printed, max_packet: connection.session.max_packet };
     let is_debug = connection.server.debug;
-    let ended =
-        session(connection, prepared, what.timeout, async |client| subscriber.work(client, is_debug).await);
+    let ended = session(connection, prepared, what.timeout, Mover::OwnThread, async |client| {
+        subscriber.work(client, is_debug).await
+    });
     match (ended.await?, what.count) {
         (Ended::TimedOut, Some(count)) => {
             let message = format!("{} of {count} messages came in time", printed.get());
@@ -133,12 +136,16 @@ impl Subscriber<'_> {
     }
 
     async fn take(&self, client: &Client) -> Result<(), Failure> {
+        // Topics whose retained message was removed: the empty message that did it comes back to this client, too.
+        let mut removed = BTreeSet::new();
         while self.what.count.is_none_or(|count| self.printed.get() < count) {
             // The client gives up for good only when the server forbids it to go on.
             let Some(message) = client.receive_held().await else {
                 return client.run().await.map_err(Failure::from);
             };
-            match self.judge(&message) {
+            let is_own = message.payload().is_empty() && !message.retain() && removed.remove(message.topic());
+            let verdict = if is_own { Verdict::LeaveOut } else { self.judge(&message) };
+            match verdict {
                 Verdict::End => return Ok(()),
                 Verdict::LeaveOut => drop(message.acknowledge()),
                 Verdict::Print => {
@@ -147,6 +154,7 @@ impl Subscriber<'_> {
                     let message = message.acknowledge();
                     self.printed.set(self.printed.get() + 1);
                     if self.what.remove_retained && message.retain() {
+                        removed.insert(message.topic().to_owned());
                         remove(client, message.topic()).await?;
                     }
                 }

@@ -27,7 +27,7 @@ use crate::options::prepare_many;
 pub(crate) async fn run(args: &BenchConnArgs) -> Result<(), Failure> {
     check_descriptors(args.count)?;
     let connection = &args.connection;
-    let names = Names::new(prepare_many(connection)?.retry_first(false), args.count);
+    let names = Names::new(prepare_many(connection, "bench")?.retry_first(false), args.count);
     let plan = Plan {
         rate: args.rate.filter(|rate| *rate > 0.0),
         clients: 1,

@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &BenchPubArgs) -> Result<(), Failure> {
         properties: Sorted::new(&connection.session.properties).map_err(usage)?.publish,
         run: args.timestamp.then(|| fastrand::u32(..)),
     });
-    let options = asked.with_room(prepare_many(connection)?);
+    let options = asked.with_room(prepare_many(connection, "bench")?);
     let subject = subject(args, &asked);
     with_executor(connection.server.quiet, async |run| {
         let fleet = run.unless_stopped(Fleet::connect(run, connection, options, load.clients)).await?;

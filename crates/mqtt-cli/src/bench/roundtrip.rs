@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &BenchRttArgs) -> Result<(), Failure> {
         let why = "-t: each client has one topic of its own here; use %c in it, and no %n";
         return Err(Failure::new(Failure::USAGE, why));
     }
-    let options = asked.with_room(prepare_many(connection)?);
+    let options = asked.with_room(prepare_many(connection, "bench")?);
     let run_number = fastrand::u32(..);
     let duplicates = Rc::new(Cell::new(0));
     with_executor(connection.server.quiet, async |run| {

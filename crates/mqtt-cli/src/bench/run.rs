@@ -6,14 +6,13 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 use std::time::Duration;
 
-use async_signal::{Signal, Signals};
 use smol::channel::{Receiver, Sender, unbounded};
 use smol::future::or;
-use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
 
 use super::report::Ending;
 use crate::failure::Failure;
+use crate::interrupt::Interrupts;
 
 /// Something that happens once and that any number of tasks wait for.
 #[derive(Clone, Debug)]
@@ -121,13 +120,12 @@ pub(crate) async fn with_executor<T>(
     work: impl AsyncFnOnce(&Rc<Run>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let run = Rc::new(Run::new(is_quiet));
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    let interrupts = Interrupts::new()?;
     let interrupting = async {
-        signals.next().await;
+        interrupts.next().await;
         run.is_interrupted.set(true);
         run.starting.stop();
-        let again = async { drop(signals.next().await) };
-        or(again, pause(PATIENCE)).await;
+        or(interrupts.next(), pause(PATIENCE)).await;
         run.waiting.stop();
         smol::future::pending().await
     };

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &BenchSubArgs) -> Result<(), Failure> {
     }
     check_descriptors(args.clients)?;
     let duration = duration(args.count, args.duration);
-    let options = prepare_many(connection)?;
+    let options = prepare_many(connection, "bench")?;
     with_executor(connection.server.quiet, async |run| {
         let fleet = run.unless_stopped(Fleet::connect(run, connection, options, args.clients)).await?;
         let mut streams = Vec::new();

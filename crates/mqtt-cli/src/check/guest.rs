@@ -9,7 +9,6 @@ use smol::{Task, Timer};
 
 use crate::args::CheckArgs;
 use crate::failure::Failure;
-use crate::runtime;
 use crate::wire::Watch;
 
 /// Makes clients for the broker that is checked.
@@ -69,7 +68,7 @@ impl House {
     pub(crate) async fn connect(&self, options: Options) -> Result<Guest, Failure> {
         let watch = Watch::new(options.config.version, self.debug);
         let (client, drive) = mqtt_smol::client(options.layer(watch.clone()))?;
-        let drive = runtime::spawn(drive);
+        let drive = smol::spawn(drive);
         let connected = client.connect()?.await;
         connected.map_err(|error| Failure::from(error).with_words(watch.words()))?;
         Ok(Guest { client, watch, drive, timeout: self.timeout })

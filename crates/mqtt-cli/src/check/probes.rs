@@ -8,7 +8,6 @@ use mqtt_smol::{Options, Properties, Property, Publish, QoS, RetainHandling, Sub
 use super::guest::House;
 use super::report::Finding;
 use crate::failure::Failure;
-use crate::runtime;
 
 /// One capability and how it is tried.
 pub(crate) struct Probe {
@@ -291,7 +290,7 @@ async fn request(house: &House, version: Version) -> Result<Finding, Failure> {
     let responder = house.guest(version).await?;
     responder.client.respond(topic.as_str(), |request| request.payload().to_vec())?.await?;
     let responding = responder.client.clone();
-    let running = runtime::spawn(async move { responding.run().await });
+    let running = smol::spawn(async move { responding.run().await });
     let asked = guest.client.request(Publish::new(&topic, "ping").qos(QoS::AtLeastOnce))?;
     let finding = match asked.await {
         Ok(response) if response.payload() == b"ping" => Finding::Yes,

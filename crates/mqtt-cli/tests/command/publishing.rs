@@ -188,6 +188,7 @@ fn properties_of_every_packet_reach_the_server() {
         (&["-D", "publish"], "PACKET NAME VALUE"),
         (&["-D", "publish", "content-type", "a", "-T", "b"], "Content Type"),
         (&["-T", "b", "-V", "3.1.1"], "5.0"),
+        (&["-D", "disconnect", "session-expiry-interval", "5"], "begin a longer one by -x"),
     ] {
         let (code, said) = failure(&run(&[&["pub", &url, "-t", "a", "-m", "x"], words].concat()));
         assert!(code == Some(2) && said.contains(text), "{words:?}: {code:?} {said}");

@@ -128,8 +128,10 @@ fn a_profile_holds_what_neither_arguments_nor_variables_say() {
 fn a_password_among_the_arguments_is_warned_of() {
     let broker = guarded();
     let url = broker.url();
-    let (code, said) = failure(&publish(&[&url, "-u", "me", "-P", "secret"], &[]));
-    assert!(code == Some(0) && said.contains("--password-file"), "{said}");
+    for password in [&["-P", "secret"][..], &["-Psecret"], &["--password=secret"], &["--pw", "secret"]] {
+        let (code, said) = failure(&publish(&[&[url.as_str(), "-u", "me"], password].concat(), &[]));
+        assert!(code == Some(0) && said.contains("--password-file"), "{password:?}: {said}");
+    }
     assert_done(&publish(&[&url, "-u", "me", "-P", "secret", "--quiet"], &[]));
     for (content, code, text) in [("", 2, "empty"), ("wrong\n", 4, "refused"), ("secret\r\n", 0, "")] {
         let password = File::new("passwords", content);

@@ -1,6 +1,7 @@
 //! `mqtt sub`: what is left out, when it ends, how messages are printed; and the same template for mosquitto_sub.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use mqtt_smol::broker;
 
@@ -39,8 +40,44 @@ fn retained_messages_are_wanted_alone_not_at_all_or_removed() {
     assert_eq!(none.finish(), (Some(0), b"a/3 new\n".to_vec()));
     let never = run(&["sub", &url, "-t", "a/#", "--retain-handling", "never", "-W", "0.3"]);
     assert_eq!((never.status.code(), never.stdout), (Some(5), Vec::new()));
-    output(&["sub", &url, "-t", "a/#", "--remove-retained", "-T", "+/2", "-C", "1", "-W", "20"]);
+    // What removes a message comes back, and is neither printed nor another message.
+    for version in ["3.1.1", "5"] {
+        publish(&url, &["-t", "a/1", "-m", "one", "-r"]);
+        let removing =
+            ["sub", &url, "-V", version, "-t", "a/#", "-v", "--remove-retained", "-T", "+/2", "-W", "0.5"];
+        assert_eq!(output(&removing), "a/1 one\n");
+        publish(&url, &["-t", "a/1", "-m", "one", "-r"]);
+        assert_eq!(output(&[&removing[..], &["--retained-only"]].concat()), "a/1 one\n");
+    }
     assert_eq!(output(&["sub", &url, "-t", "a/#", "-v", "--retained-only", "-W", "0.3"]), "a/2 two\n");
+}
+
+/// Whoever pages through the output stops the printing, for as long as it takes; the connection goes on.
+#[test]
+fn a_reader_that_does_not_read_costs_no_connection() {
+    let broker = start_broker();
+    let url = broker.url();
+    // More than a pipe holds.
+    publish(&url, &["-t", "a", "-r", "-m", "small"]);
+    let mut reader = Running::subscribe(&[&url, "-t", "a", "-q", "1", "-k", "1", "-C", "4"]);
+    let large = "x".repeat(100_000);
+    for _ in 0..3 {
+        publish(&url, &["-t", "a", "-m", &large]);
+    }
+    let (before, begun) = (broker.stats(), Instant::now());
+    // Only pings come from now on, one a second; a connection that says nothing is ended after one and a half.
+    while broker.stats().packets_in < before.packets_in + 4 {
+        assert!(reader.child().try_wait().expect("it runs").is_none(), "it waits for its reader");
+        assert!(begun.elapsed() < Duration::from_secs(30), "no ping comes");
+        std::thread::yield_now();
+    }
+    let after = broker.stats();
+    assert_eq!(
+        (after.connections, after.connections_opened),
+        (before.connections, before.connections_opened)
+    );
+    let (code, said) = reader.finish();
+    assert_eq!((code, said.len()), (Some(0), "small\n".len() + 3 * 100_001));
 }
 
 #[test]
