@@ -37,7 +37,7 @@ impl Runtime for Own {
     type Link = BoxedLink;
     type Timer = OwnTimer;
 
-    /// The system's poll counts nanoseconds here.
+    /// The thread has nothing else to do.
     const COALESCES: bool = true;
 
     fn dial(&self, route: Route) -> impl Future<Output = io::Result<Connection<Arc<OwnSocket>>>> {

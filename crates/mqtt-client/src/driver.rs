@@ -3,6 +3,7 @@
 //! An adapter asks [`Driver::goal`] what the link should be, dials or drops it, and calls [`Driver::turn`] whenever
 //! the link is ready, the driver is woken, or the deadline has passed. It decides nothing itself.
 
+mod load;
 mod transfer;
 
 use std::io;
@@ -23,6 +24,7 @@ use crate::log;
 use crate::machine::Machine;
 use crate::route::Route;
 use crate::shared::Shared;
+use load::{Load, Traffic};
 
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
 #[derive(Debug)]
@@ -49,12 +51,17 @@ pub struct Driver {
     /// The last attempt that was logged.
     #[cfg(feature = "tracing")]
     logged_attempt: u64,
+    /// Whether something was written since the system was last asked to acknowledge at once.
+    has_written: bool,
+    /// Whether nothing was written since the last bytes were read, which were few.
+    owes_acknowledgement: bool,
+    load: Load,
     /// Bytes of this turn.
     read_len: usize,
     written_len: usize,
     /// The authentication that is going on, or was the last.
     dialogue: Option<Box<dyn Dialogue>>,
-    /// Memory for what is woken after a turn.
+    /// Whom to wake once the turn has ended.
     wakers: Vec<Waker>,
     /// Where the log of the session goes.
     #[cfg(feature = "capture")]
@@ -94,7 +101,7 @@ pub enum Turn {
         /// The latest moment for another turn.
         deadline: Option<Instant>,
         /// Under load: leave the link alone for so long, then take another turn, so that one read finds what arrives
-        /// meanwhile. An adapter whose timers are not as fine ignores it.
+        /// meanwhile and one write takes what is published. An adapter that cannot wait for so short a time ignores it.
         coalescing_delay: Option<Duration>,
     },
     /// More can be done at once; others may go first.
@@ -105,13 +112,6 @@ pub enum Turn {
 
 /// Fewer bytes than this in a turn are sparse traffic, whose end the other side's system may be holding back.
 const SPARSE_MAX: usize = 4096;
-
-/// Messages in flight from which a connection is under load.
-const LOADED_FROM: usize = 16;
-
-/// How long the link is left alone under load: many acknowledgements come with one read then, and a round trip is
-/// not much longer than before.
-const COALESCING_DELAY: Duration = Duration::from_micros(50);
 
 /// While more can be done at once, the log is written when it has more bytes than this.
 #[cfg(feature = "capture")]
@@ -136,6 +136,9 @@ impl Driver {
             holds_connect: false,
             #[cfg(feature = "tracing")]
             logged_attempt: 0,
+            has_written: false,
+            owes_acknowledgement: false,
+            load: Load::new(),
             read_len: 0,
             written_len: 0,
             dialogue: None,
@@ -177,6 +180,7 @@ impl Driver {
         }
         self.shared.answer_credentials();
         self.shared.answer_authentication(&mut self.dialogue);
+        self.wake();
         #[cfg(feature = "capture")]
         self.write_capture(|session| session.take_log(0), true);
         goal
@@ -223,6 +227,7 @@ impl Driver {
             state.session.notify(now, Input::Opened);
         }
         shared.release_by_driver(state, now, &mut self.wakers);
+        self.wake();
     }
 
     /// The link of that attempt could not be opened.
@@ -238,11 +243,13 @@ impl Driver {
             state.session.notify(now, Input::Closed(OfflineCause::DialFailed));
         }
         shared.release_by_driver(state, now, &mut self.wakers);
+        self.wake();
     }
 
     /// Reads, decides, writes: everything that can be done without waiting.
     pub fn turn(&mut self, link: &mut impl Link) -> Turn {
         let turn = self.take_turn(link);
+        self.wake();
         // What is logged while nobody waits for it can wait too.
         #[cfg(feature = "capture")]
         self.write_capture(|session| session.take_log(if turn == Turn::Again { LOG_HIGH } else { 0 }), false);
@@ -260,9 +267,6 @@ impl Driver {
         };
         if let Err(error) = self.write(link) {
             return self.close(OfflineCause::TransportClosed, Some(error));
-        }
-        if self.written_len == 0 && (1..SPARSE_MAX).contains(&self.read_len) {
-            link.quickack();
         }
         let now = self.shared.now();
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
@@ -282,9 +286,37 @@ impl Driver {
         let stalled = (!self.output.is_empty()).then(|| self.progress_at + self.network_timeout);
         let unread = if self.is_unread { state.routes.unread_until() } else { None };
         let deadline = state.poll_timeout().into_iter().chain(stalled).chain(unread).min();
-        let is_loaded = self.read_len > 0 && state.session.messages_in_flight() >= LOADED_FROM;
-        let coalescing_delay = (is_loaded && self.output.is_empty()).then_some(COALESCING_DELAY);
+        let traffic = Traffic {
+            messages: state.session.messages(),
+            packets: state.session.packets(),
+            in_flight: state.session.messages_in_flight(),
+        };
+        drop(state);
+        let is_written = self.output.is_empty();
+        let coalescing_delay = is_written.then(|| self.load.delay(now, traffic)).flatten();
+        self.acknowledge_read(link, coalescing_delay.is_some());
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, coalescing_delay }
+    }
+
+    /// Wakes those for whom something has come, once they need not wait for this driver any more.
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Asks the system to acknowledge what was read, where the server may wait for that and nothing carries it.
+    ///
+    /// Once a system has seen answers go out soon after what they answer, it holds acknowledgements back for the next one.
+    /// Asked once, it acknowledges whatever is read until something is written again.
+    fn acknowledge_read(&mut self, link: &mut impl Link, is_loaded: bool) {
+        if self.written_len > 0 {
+            (self.has_written, self.owes_acknowledgement) = (true, false);
+        } else if self.read_len > 0 {
+            self.owes_acknowledgement = self.read_len < SPARSE_MAX;
+        }
+        if self.owes_acknowledgement && self.has_written && !is_loaded {
+            (self.has_written, self.owes_acknowledgement) = (false, false);
+            link.quickack();
+        }
     }
 
     /// Whether the link is to be read. That bytes wait to be written is no reason not to: the server may be waiting for

@@ -327,7 +327,8 @@ impl Shared {
         self.bin.empty();
     }
 
-    /// Lets the state go after the driver's own change; `wakers` is memory that the driver keeps for it.
+    /// Lets the state go after the driver's own change. Whom to wake is added to `wakers`, and that is left to the driver, so
+    /// that a turn wakes nobody twice.
     pub(crate) fn release_by_driver(
         &self,
         mut state: MutexGuard<'_, State>,
@@ -336,10 +337,9 @@ impl Shared {
     ) {
         state.pass_events_on(now);
         state.session.collect_records();
-        std::mem::swap(&mut state.wakers, wakers);
+        wakers.append(&mut state.wakers);
         let errors = state.take_old_errors();
         drop(state);
-        wakers.drain(..).for_each(Waker::wake);
         drop(errors);
         self.bin.empty();
     }

@@ -241,6 +241,16 @@ impl Session {
         self.events.counters.stats()
     }
 
+    /// Packets sent and received so far, as in [`Session::stats`].
+    pub fn packets(&self) -> u64 {
+        self.events.counters.packets()
+    }
+
+    /// Messages sent and received so far, as in [`Session::stats`].
+    pub fn messages(&self) -> u64 {
+        self.events.counters.messages()
+    }
+
     /// Why an operation has not ended, and what comes next; `Display` says it in words.
     pub fn explain(&self, ticket: Ticket) -> Explanation {
         let draining = self.connection.draining().filter(|draining| draining.ticket == ticket);

@@ -178,6 +178,16 @@ const RECEIVED_AT: [u8; 16] = {
 };
 
 impl Counters {
+    /// Packets sent and received.
+    pub(crate) fn packets(&self) -> u64 {
+        self.packets.iter().sum()
+    }
+
+    /// Messages sent and received, repetitions counted.
+    pub(crate) fn messages(&self) -> u64 {
+        self.packets[PacketKind::Publish as usize] + self.messages_received
+    }
+
     #[inline]
     pub(crate) const fn count_sent(&mut self, kind: PacketKind) {
         self.add_sent(kind, 1);

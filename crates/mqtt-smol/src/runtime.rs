@@ -16,7 +16,6 @@ use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open
 pub(crate) struct Smol;
 
 impl Runtime for Smol {
-    /// The timers have the system's resolution.
     const COALESCES: bool = true;
 
     type Socket = Arc<Socket>;

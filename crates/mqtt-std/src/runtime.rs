@@ -71,23 +71,19 @@ impl Reactor {
     }
 }
 
-/// The runtime of one task, on a thread that it shares with other clients or with the application alone.
-///
-/// Reads are gathered only where threads are shared: the thread of one application has something else to do meanwhile, and
-/// the sleep would cost it more than it saves.
+/// The runtime of one task.
 #[derive(Debug)]
-pub(crate) struct Std<const IS_SHARED: bool> {
+pub(crate) struct Std {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) task: usize,
 }
 
-impl<const IS_SHARED: bool> Runtime for Std<IS_SHARED> {
+impl Runtime for Std {
     type Timer = Timer;
     type Socket = Arc<Socket>;
     type Link = BoxedLink;
 
-    /// The thread sleeps as short as it must: see the worker.
-    const COALESCES: bool = IS_SHARED;
+    const COALESCES: bool = true;
 
     fn timer(&self) -> Timer {
         let number = self.reactor.timers_made.get();

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+#[cfg(unix)]
+use std::io::{ErrorKind, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,18 +11,21 @@ use std::task::{Context, Poll};
 use mqtt_client::Instant;
 use mqtt_client::adapter::{BoxedLink, Route, SystemClock};
 use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open};
+#[cfg(unix)]
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::time::{Sleep, sleep_until};
 
 /// The runtime whose task polls, with its sockets and timers enabled.
-///
-/// There is no coalescing delay, since its timers count milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tokio;
 
 impl Runtime for Tokio {
+    /// Reading without having polled works there.
+    const COALESCES: bool = cfg!(unix);
+
     type Socket = Arc<Socket>;
     type Link = BoxedLink;
     type Timer = Timer;
@@ -97,6 +102,28 @@ impl Readiness for Socket {
 }
 
 impl mqtt_transport::Socket for Socket {
+    /// Reads whether or not tokio has heard of anything: after a coalescing delay it has not asked. When a read has taken
+    /// all there was, the socket counts as not ready, so that no further read is needed to find that out.
+    #[cfg(unix)]
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let size = buf.len();
+        let mut read = || (&*self.as_sock_ref()).read(buf);
+        let mut result = None;
+        let read_ready = || {
+            let read = result.insert(read());
+            let is_all = match read {
+                Ok(len) => (1..size).contains(len),
+                Err(error) => error.kind() == ErrorKind::WouldBlock,
+            };
+            if is_all { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        // What it returns stands in `result`, unless tokio knows of nothing to read.
+        let _ = for_stream!(self, stream => stream.try_io(Interest::READABLE, read_ready));
+        result.unwrap_or_else(read)
+    }
+
+    /// Other systems report what comes only after a read of tokio's own that would have blocked.
+    #[cfg(not(unix))]
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         for_stream!(self, stream => stream.try_read(buf))
     }

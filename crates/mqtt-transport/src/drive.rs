@@ -5,6 +5,8 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
 
 use mqtt_client::adapter::{self, Driver, Goal, SystemClock, Turn};
 use mqtt_client::{Client, IntoOptions, OptionsError};
@@ -68,7 +70,7 @@ pub fn drive<R: Runtime>(runtime: R, mut driver: Driver) -> impl Future<Output =
                 Goal::Link { attempt, .. } => match dial(&runtime, &mut driver, &mut waiter, attempt).await {
                     Some(Ok(connection)) => {
                         driver.on_opened(attempt);
-                        run(&runtime, &mut driver, &mut waiter, connection).await;
+                        run::<R>(&mut driver, &mut waiter, connection).await;
                     }
                     Some(Err(error)) => driver.on_dial_failed(attempt, error),
                     None => {}
@@ -109,21 +111,16 @@ async fn dial<R: Runtime>(
 
 /// Takes turns over a connection for as long as it is wanted.
 async fn run<R: Runtime>(
-    runtime: &R,
     driver: &mut Driver,
     waiter: &mut Waiter<R::Timer>,
     mut connection: Connection<R::Socket, R::Link>,
 ) {
-    let mut pause = None;
     loop {
         match driver.turn(&mut connection.link) {
             Turn::Drop => return,
             Turn::Again => R::yield_now().await,
             Turn::Wait { coalescing_delay: Some(delay), .. } if R::COALESCES => {
-                // Whatever comes meanwhile is found in the turn that follows.
-                let pause = pause.get_or_insert_with(|| Waiter::new(runtime.timer()));
-                let until = driver.now() + delay;
-                pause.wait(Some(until), |_| false).await;
+                pause::<R>(driver, delay).await;
             }
             Turn::Wait { wants_read, wants_write, deadline, .. } => {
                 let interest = Interest { read: wants_read, write: wants_write };
@@ -131,5 +128,18 @@ async fn run<R: Runtime>(
                 waiter.wait_for(&connection.socket, interest, deadline, is_woken).await;
             }
         }
+    }
+}
+
+/// Leaves a connection alone under load: whatever comes meanwhile is found in the turn that follows.
+///
+/// Others of the thread come first. If they leave time, the thread sleeps: no timer of a runtime is as fine, and meanwhile
+/// nothing wakes the task for what it will find anyway.
+async fn pause<R: Runtime>(driver: &Driver, delay: Duration) {
+    let until = driver.now() + delay;
+    R::yield_now().await;
+    let left = until.since(driver.now());
+    if !left.is_zero() {
+        thread::sleep(left);
     }
 }
