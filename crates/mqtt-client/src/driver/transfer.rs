@@ -15,6 +15,10 @@ const READ_SIZE: usize = 64 * 1024;
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
 
+/// Bytes that are handed over at once, if they are not the beginning of a larger packet. A message that is kept keeps a
+/// piece of this size at the most, and its own; smaller pieces would need more allocations while messages wait to be taken.
+const INPUT_PIECE: usize = 4 * 1024;
+
 /// Memory for what has come and is not whole, in bytes: a connection that has once needed more gives it back.
 const INPUT_KEPT_MAX: usize = 4 * READ_SIZE;
 
@@ -60,15 +64,26 @@ impl Driver {
                 Err(error) => return Err(Some(error)),
             };
             self.read_len += len;
-            self.input.extend_from_slice(&scratch[..len]);
-            self.input_len_max = self.input_len_max.max(self.input.len());
-            self.handle_input();
-            self.give_input_back();
+            self.take_input(&scratch[..len]);
             if len < READ_SIZE && link.short_read_is_all() && !std::mem::take(&mut is_read_again) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Hands over what was read, in pieces: a message stays in memory together with its piece.
+    fn take_input(&mut self, mut read: &[u8]) {
+        while !read.is_empty() {
+            // A packet that needs more than a piece gets all there is of it.
+            let len = if self.input.len() < INPUT_PIECE { INPUT_PIECE.min(read.len()) } else { read.len() };
+            let (piece, rest) = read.split_at(len);
+            read = rest;
+            self.input.extend_from_slice(piece);
+            self.input_len_max = self.input_len_max.max(self.input.len());
+            self.handle_input();
+            self.give_input_back();
+        }
     }
 
     /// Gives the memory of a large message back once it is handled; what common ones need stays.
