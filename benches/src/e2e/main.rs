@@ -88,8 +88,9 @@ fn run_once(contestant: &str, rest: &[String]) {
     let shape = Shape { port: port as u16, qos, size, count };
     let all = FLOORS.iter().chain(&OURS).chain(&PEERS);
     let (_, run) = all.into_iter().find(|(name, _)| *name == contestant).expect("a contestant");
-    let Figure { cpu, rate, lost } = run(&shape);
-    println!("{cpu:.2} µs, {rate:.0} k/s, {lost} lost");
+    let Figure { cpu, rate, lost, allocations, .. } = run(&shape);
+    let allocations = allocations.map_or("–".into(), |allocations| format!("{allocations:.3}"));
+    println!("{cpu:.2} µs, {rate:.0} k/s, {lost} lost, {allocations} allocations");
 }
 
 /// Prints one table, and returns how many messages ours lost.
@@ -117,10 +118,10 @@ fn print_table(shape: &Shape, wanted: &str) -> usize {
     let calls: Vec<_> = system_calls::CALLS.iter().map(|(name, _)| *name).collect();
     println!("\n{title}, {} messages, medians of {ROUNDS} interleaved rounds\n", shape.count);
     println!(
-        "| client | µs CPU | lowest to highest | ÷ best floor | ÷ best peer | k/s | lost | calls: {} |",
+        "| client | µs CPU | lowest to highest | ÷ best floor | ÷ best peer | k/s | lost | allocations | calls: {} |",
         calls.join(" | ")
     );
-    println!("|---|---|---|---|---|---|---|{}", "---|".repeat(calls.len()));
+    println!("|---|---|---|---|---|---|---|---|{}", "---|".repeat(calls.len()));
     let mut lost = 0;
     for (((name, _), figure), all) in contestants.iter().zip(&medians).zip(&figures) {
         let ratio =
@@ -131,7 +132,7 @@ fn print_table(shape: &Shape, wanted: &str) -> usize {
             None => vec!["–"; calls.len()].join(" | "),
         };
         println!(
-            "| {name} | {:.2} | {:.2} to {:.2} | {} | {} | {:.0} | {} | {counted} |",
+            "| {name} | {:.2} | {:.2} to {:.2} | {} | {} | {:.0} | {} | {} | {counted} |",
             figure.cpu,
             cpus().fold(f64::MAX, f64::min),
             cpus().fold(0.0, f64::max),
@@ -139,6 +140,7 @@ fn print_table(shape: &Shape, wanted: &str) -> usize {
             ratio(peer),
             figure.rate,
             figure.lost,
+            figure.allocations.map_or("–".into(), |allocations| format!("{allocations:.3}")),
         );
         lost += if OURS.iter().any(|(ours, _)| ours == name) { figure.lost } else { 0 };
     }
@@ -156,6 +158,7 @@ fn median(figures: &[Figure]) -> Figure {
         cpu: middle(|figure| figure.cpu),
         rate: middle(|figure| figure.rate),
         lost: figures.iter().map(|figure| figure.lost).max().unwrap_or(0),
+        ..figures[0]
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shape::{Figure, Shape, Stopwatch, TOPIC, UNACKNOWLEDGED_MAX, Window};
 /// All in one thread of tokio.
 pub(crate) fn tokio_one_thread(shape: &Shape) -> Figure {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    on_tokio(shape, &runtime)
+    counted(|| on_tokio(shape, &runtime))
 }
 
 /// On the runtime that `#[tokio::main]` makes.
@@ -63,10 +63,20 @@ pub(crate) fn std_this_thread(shape: &Shape) -> Figure {
     let shape = *shape;
     let mut thread = mqtt_std::ThisThread::new().expect("descriptors");
     let clients = thread.clients();
-    thread.block_on(async move {
-        let pair = Pair::connect(&shape, |options| clients.client(options).expect("good options")).await;
-        pair.run_together(shape).await
+    counted(|| {
+        thread.block_on(async move {
+            let pair = Pair::connect(&shape, |options| clients.client(options).expect("good options")).await;
+            pair.run_together(shape).await
+        })
     })
+}
+
+/// Counts allocations of this thread, on which everything happens, with those of the two connections in it.
+fn counted(run: impl FnOnce() -> Figure) -> Figure {
+    let mut figure = None;
+    let counted = allocation_counter::measure(|| figure = Some(run()));
+    let figure = figure.expect("it has run");
+    Figure { allocations: Some(counted.count_total as f64 / figure.messages as f64), ..figure }
 }
 
 /// Two clients that are connected, and the messages of the second.

@@ -42,6 +42,9 @@ pub(crate) struct Figure {
     /// Thousand messages in a second.
     pub(crate) rate: f64,
     pub(crate) lost: usize,
+    pub(crate) messages: usize,
+    /// Heap allocations for a message, where all is done by one thread that counts them.
+    pub(crate) allocations: Option<f64>,
 }
 
 /// Measures from the moment when both clients are ready.
@@ -62,6 +65,8 @@ impl Stopwatch {
             cpu: self.cpu.elapsed().as_secs_f64() * 1e6 / count,
             rate: count / self.time.elapsed().as_secs_f64() / 1e3,
             lost,
+            messages: shape.count,
+            allocations: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! An adapter asks [`Driver::goal`] what the link should be, dials or drops it, and calls [`Driver::turn`] whenever
 //! the link is ready, the driver is woken, or the deadline has passed. It decides nothing itself.
 
+mod input;
 mod load;
 mod transfer;
 
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use mqtt_session::{Input, Instant, OfflineCause, Status, TransmitBuf, Transport};
 
 use crate::authentication::Dialogue;
@@ -24,6 +24,7 @@ use crate::log;
 use crate::machine::Machine;
 use crate::route::Route;
 use crate::shared::Shared;
+use input::InputBuf;
 use load::{Load, Traffic};
 
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
@@ -32,9 +33,7 @@ use load::{Load, Traffic};
 pub struct Driver {
     shared: Arc<Shared>,
     /// The beginning of a packet that has not arrived completely.
-    input: BytesMut,
-    /// The most that `input` has held since it was made.
-    input_len_max: usize,
+    input: InputBuf,
     output: TransmitBuf,
     /// The link for which `input` and `output` are.
     attempt: u64,
@@ -124,8 +123,7 @@ impl Driver {
         let capture = shared.lock().session.take_sink();
         Driver {
             shared,
-            input: BytesMut::new(),
-            input_len_max: 0,
+            input: InputBuf::default(),
             output: TransmitBuf::new(),
             attempt: 0,
             progress_at: Instant::ORIGIN,
@@ -214,8 +212,7 @@ impl Driver {
         log::opened(attempt);
         let now = self.shared.now();
         self.attempt = attempt;
-        self.input.clear();
-        self.give_input_back();
+        self.input.reset();
         self.output.clear();
         self.progress_at = now;
         self.is_shut_down = false;
@@ -294,6 +291,9 @@ impl Driver {
         drop(state);
         let is_written = self.output.is_empty();
         let coalescing_delay = is_written.then(|| self.load.delay(now, traffic)).flatten();
+        if !self.load.is_loaded() {
+            self.input.give_pieces_back();
+        }
         self.acknowledge_read(link, coalescing_delay.is_some());
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, coalescing_delay }
     }

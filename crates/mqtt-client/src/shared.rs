@@ -319,7 +319,8 @@ impl Shared {
         state.is_changed = false;
         state.is_driver_due = true;
         let driver = state.driver.take();
-        let wakers = std::mem::take(&mut state.wakers);
+        // What has room in it stays, for those whom the driver is to wake.
+        let wakers = if state.wakers.is_empty() { Vec::new() } else { std::mem::take(&mut state.wakers) };
         let errors = state.take_old_errors();
         drop(state);
         driver.into_iter().chain(wakers).for_each(Waker::wake);
@@ -337,7 +338,11 @@ impl Shared {
     ) {
         state.pass_events_on(now);
         state.session.collect_records();
-        wakers.append(&mut state.wakers);
+        if wakers.is_empty() {
+            std::mem::swap(&mut state.wakers, wakers);
+        } else {
+            wakers.append(&mut state.wakers);
+        }
         let errors = state.take_old_errors();
         drop(state);
         drop(errors);

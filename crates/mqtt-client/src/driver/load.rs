@@ -13,7 +13,7 @@ use mqtt_session::Instant;
 #[derive(Debug)]
 pub(super) struct Load {
     phase: Phase,
-    /// Turns in a row with many messages, or soon after the one before.
+    /// Turns in a row that moved much, or something soon after the one before.
     busy_turns: u32,
     /// Busy turns after which a delay is tried.
     trial_after: u32,
@@ -86,12 +86,14 @@ impl Load {
     /// How long to leave the connection alone after this turn, if at all.
     pub(super) fn delay(&mut self, now: Instant, traffic: Traffic) -> Option<Duration> {
         let before = std::mem::replace(&mut self.traffic, traffic);
-        let gathered = traffic.messages - before.messages;
+        let messages = traffic.messages - before.messages;
         let packets = traffic.packets - before.packets;
+        // A turn may have nothing but the later halves of exchanges at QoS 2.
+        let gathered = messages.max(packets / 3);
         let phase = self.phase;
         self.phase = match phase {
             _ if packets > 0 && traffic.in_flight >= LOADED_FROM => Phase::Delayed,
-            Phase::Sparse if self.is_trial_due(now, gathered) => Phase::Delayed,
+            Phase::Sparse if packets > 0 && self.is_trial_due(now, gathered) => Phase::Delayed,
             Phase::Sparse => Phase::Sparse,
             Phase::Delayed if gathered >= GATHERED_MIN => self.on_gathered(),
             Phase::Delayed => Phase::SecondLook { found: gathered },
@@ -101,9 +103,14 @@ impl Load {
         if packets > 0 {
             self.busy_at = now;
         }
-        let is_exchanging = packets > gathered;
+        let is_exchanging = packets > messages;
         let delay = if phase == Phase::Sparse || is_exchanging { DELAY } else { DELAY_AT_QOS_0 };
         (self.phase == Phase::Delayed).then_some(delay)
+    }
+
+    /// Whether delays go on.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.phase != Phase::Sparse
     }
 
     /// Whether the last turn ended with a delay.
@@ -112,9 +119,6 @@ impl Load {
     }
 
     fn is_trial_due(&mut self, now: Instant, gathered: u64) -> bool {
-        if gathered == 0 {
-            return false;
-        }
         let is_busy = gathered >= GATHERED_MIN || now.since(self.busy_at) <= SUCCESSION;
         self.busy_turns = if is_busy { self.busy_turns + 1 } else { 0 };
         // A trial is over at the first delay that does not pay.

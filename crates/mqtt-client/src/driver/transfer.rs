@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::BytesMut;
 use mqtt_session::{Input, Transport};
 
 use super::Driver;
@@ -14,13 +13,6 @@ const READ_SIZE: usize = 64 * 1024;
 
 /// Reads of one turn at the most, so that writing gets its share.
 const READS_PER_TURN: usize = 4;
-
-/// Bytes that are handed over at once, if they are not the beginning of a larger packet. A message that is kept keeps a
-/// piece of this size at the most, and its own; smaller pieces would need more allocations while messages wait to be taken.
-const INPUT_PIECE: usize = 4 * 1024;
-
-/// Memory for what has come and is not whole, in bytes: a connection that has once needed more gives it back.
-const INPUT_KEPT_MAX: usize = 4 * READ_SIZE;
 
 /// While more bytes than this wait to be written, no more are taken from the session.
 const OUTPUT_HIGH: usize = 256 * 1024;
@@ -72,25 +64,12 @@ impl Driver {
         Ok(true)
     }
 
-    /// Hands over what was read, in pieces: a message stays in memory together with its piece.
     fn take_input(&mut self, mut read: &[u8]) {
         while !read.is_empty() {
-            // A packet that needs more than a piece gets all there is of it.
-            let len = if self.input.len() < INPUT_PIECE { INPUT_PIECE.min(read.len()) } else { read.len() };
-            let (piece, rest) = read.split_at(len);
-            read = rest;
-            self.input.extend_from_slice(piece);
-            self.input_len_max = self.input_len_max.max(self.input.len());
+            let piece = self.input.take(&mut read);
+            self.input.extend(piece);
             self.handle_input();
-            self.give_input_back();
-        }
-    }
-
-    /// Gives the memory of a large message back once it is handled; what common ones need stays.
-    pub(super) fn give_input_back(&mut self) {
-        if self.input.is_empty() && self.input_len_max > INPUT_KEPT_MAX {
-            self.input = BytesMut::new();
-            self.input_len_max = 0;
+            self.input.give_large_back();
         }
     }
 
@@ -99,7 +78,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         loop {
             let mut state = shared.lock();
-            state.session.notify(now, Input::Bytes(&mut self.input));
+            state.session.notify(now, Input::Bytes(self.input.bytes()));
             state.pass_events_on(now);
             self.is_unread = !state.routes.wants_read(now);
             shared.release_by_driver(state, now, &mut self.wakers);
