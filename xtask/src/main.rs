@@ -62,6 +62,8 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["bench"] => bench::run(root, "codec-table", None),
         ["bench", "--session"] => bench::run(root, "session-table", None),
         ["bench", "--session", wanted] => bench::run(root, "session-table", Some(wanted)),
+        ["bench", "--growth"] => bench::run(root, "growth-table", None),
+        ["bench", "--growth", wanted] => bench::run(root, "growth-table", Some(wanted)),
         ["bench", "--e2e"] => bench::run(root, "e2e-table", None),
         ["bench", "--e2e", wanted] => bench::run(root, "e2e-table", Some(wanted)),
         ["bench", "--pipe"] => bench::run(root, "pipe-table", None),
@@ -91,6 +93,7 @@ Tasks of this workspace:
   cargo xtask no-std                the crates without I/O link without std
   cargo xtask bench [CASE]          the codec beside the floor and its peers, as one table of ratios
   cargo xtask bench --session       what exchanges cost through the session
+  cargo xtask bench --growth        what clients, streams and messages cost when there are ever more of them
   cargo xtask bench --e2e           what a message costs through a whole client, against mosquitto
   cargo xtask bench --pipe          what a message costs through a whole client, over a pipe in memory
   cargo xtask bench --store         what a store costs; with a number of messages, a plot of its file and the memory

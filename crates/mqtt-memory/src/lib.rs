@@ -31,6 +31,7 @@ mod trace;
 mod pipe;
 mod link;
 mod server;
+mod named;
 mod network;
 mod runtime;
 mod program;

@@ -23,7 +23,6 @@ use crate::trace::{Event, Point, Side, Trace};
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) number: u32,
-    pub(crate) name: Rc<str>,
     /// As CONNECT said.
     pub(crate) version: Version,
     pub(crate) tamper: Tamper,
@@ -36,10 +35,10 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(number: u32, name: Rc<str>, plan: Plan, rng: Rng) -> Wire {
+    pub(crate) fn new(number: u32, plan: Plan, rng: Rng) -> Wire {
         let Plan { up, down, late, tamper, .. } = plan;
         let (pipes, broken_at) = ([Pipe::new(up), Pipe::new(down)], [None, None]);
-        Wire { number, name, version: Version::V3_1_1, tamper, pipes, broken_at, late, rng }
+        Wire { number, version: Version::V3_1_1, tamper, pipes, broken_at, late, rng }
     }
 
     pub(crate) fn is_broken(&self) -> bool {

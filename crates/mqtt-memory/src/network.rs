@@ -1,7 +1,7 @@
 //! The network between clients and the broker: dials, links, who is cut off, and faults at set times.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::rc::{Rc, Weak};
@@ -14,6 +14,7 @@ use mqtt_transport::Waiter;
 use crate::executor::{Executor, Timer};
 use crate::fault::{Dial, Faults, Plan};
 use crate::link::{End, Wire, ends};
+use crate::named::Named;
 use crate::server::Server;
 use crate::trace::{Event, PlanText, Side, Trace};
 
@@ -30,13 +31,13 @@ pub(crate) struct Network {
 struct State {
     faults: Faults,
     rng: Rng,
-    links: Vec<Weak<RefCell<Wire>>>,
+    links: Named<Weak<RefCell<Wire>>>,
     /// Links that were ever dialled.
     dialled: u32,
     /// Names of clients that nothing gets through to.
     parted: BTreeSet<String>,
-    /// Those who dial and get no answer.
-    waiting: Vec<Waker>,
+    /// Those who dial and get no answer, by their names.
+    waiting: HashMap<Rc<str>, Vec<Waker>>,
 }
 
 impl Network {
@@ -48,7 +49,8 @@ impl Network {
         server: &Rc<Server>,
     ) -> Rc<Network> {
         let rng = Rng::new(seed);
-        let (parted, waiting, links) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let (parted, waiting) = (BTreeSet::new(), HashMap::new());
+        let links = Named::new(|link: &Weak<_>| link.strong_count() > 0);
         let state = State { faults, rng, links, dialled: 0, parted, waiting };
         Rc::new(Network {
             executor: Rc::clone(executor),
@@ -79,7 +81,7 @@ impl Network {
         poll_fn(|context| {
             let mut state = self.state.borrow_mut();
             if state.parted.contains(&*name) {
-                state.waiting.push(context.waker().clone());
+                state.waiting.entry(Rc::clone(&name)).or_default().push(context.waker().clone());
                 return Poll::Pending;
             }
             Poll::Ready(())
@@ -90,18 +92,14 @@ impl Network {
         }
         let (cut_after, silent_after) = (plan.cut_after, plan.silent_after);
         let wire_rng = Rng::new(rng.next_u64());
-        let mut wire = Wire::new(number, name, plan, wire_rng);
+        let mut wire = Wire::new(number, plan, wire_rng);
         if self.state.borrow().faults == Faults::none() {
             // Faults may have ended while it was dialled.
             wire.heal(self.executor.now(), &mut Vec::new());
         }
         let [client, broker] = ends(wire, &self.executor, &self.trace);
         let weak = Rc::downgrade(&client.wire);
-        {
-            let mut state = self.state.borrow_mut();
-            state.links.retain(|link| link.strong_count() > 0);
-            state.links.push(Weak::clone(&weak));
-        }
+        self.state.borrow_mut().links.push(&name, Weak::clone(&weak));
         self.executor.spawn(Rc::clone(&self.server).serve(broker, rng));
         if let Some(after) = cut_after {
             self.executor.spawn(Rc::clone(&self).apply_later(Weak::clone(&weak), after, TimedFault::Cut));
@@ -150,9 +148,7 @@ impl Network {
     }
 
     fn links(&self, name: Option<&str>) -> Vec<Rc<RefCell<Wire>>> {
-        let state = self.state.borrow();
-        let links = state.links.iter().filter_map(Weak::upgrade);
-        links.filter(|link| name.is_none_or(|name| &*link.borrow().name == name)).collect()
+        self.state.borrow().links.of(name).iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Lets nothing through to or from a client, or lets it through again.
@@ -167,7 +163,7 @@ impl Network {
         } else {
             state.parted.remove(name);
         }
-        wakers.append(&mut state.waiting);
+        wakers.extend(state.waiting.remove(name).into_iter().flatten());
         drop(state);
         self.push(Event::Fault { link: None, text: if is_parted { "partition" } else { "partition ends" } });
         wakers.into_iter().for_each(Waker::wake);

@@ -14,10 +14,7 @@ use crate::network::Network;
 
 /// A future that can be dropped from outside.
 #[derive(Clone)]
-pub(crate) struct Program {
-    pub(crate) name: Rc<str>,
-    running: Rc<RefCell<Running>>,
-}
+pub(crate) struct Program(Rc<RefCell<Running>>);
 
 struct Running {
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
@@ -25,19 +22,19 @@ struct Running {
 }
 
 impl Program {
-    pub(crate) fn new(name: Rc<str>, future: impl Future<Output = ()> + 'static) -> Program {
+    pub(crate) fn new(future: impl Future<Output = ()> + 'static) -> Program {
         let running = Running { future: Some(Box::pin(future)), waker: None };
-        Program { name, running: Rc::new(RefCell::new(running)) }
+        Program(Rc::new(RefCell::new(running)))
     }
 
     /// Runs it until it ends, or is ended.
     pub(crate) async fn run(self) {
         poll_fn(|context| {
-            let Some(mut future) = self.running.borrow_mut().future.take() else { return Poll::Ready(()) };
+            let Some(mut future) = self.0.borrow_mut().future.take() else { return Poll::Ready(()) };
             if future.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
             }
-            let mut running = self.running.borrow_mut();
+            let mut running = self.0.borrow_mut();
             running.future = Some(future);
             running.waker = Some(context.waker().clone());
             Poll::Pending
@@ -46,12 +43,12 @@ impl Program {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.running.borrow().future.is_some()
+        self.0.borrow().future.is_some()
     }
 
     pub(crate) fn end(&self) {
-        let future = self.running.borrow_mut().future.take();
-        let waker = self.running.borrow_mut().waker.take();
+        let future = self.0.borrow_mut().future.take();
+        let waker = self.0.borrow_mut().waker.take();
         drop(future);
         waker.into_iter().for_each(Waker::wake);
     }
@@ -59,7 +56,7 @@ impl Program {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Program").field(&self.name).finish()
+        f.debug_tuple("Program").field(&self.is_running()).finish()
     }
 }
 

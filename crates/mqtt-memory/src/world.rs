@@ -16,6 +16,7 @@ use mqtt_transport::drive;
 
 use crate::executor::{Executor, Halt};
 use crate::fault::Faults;
+use crate::named::Named;
 use crate::network::Network;
 use crate::program::{self, Program};
 use crate::runtime::Memory;
@@ -64,7 +65,7 @@ struct Inner {
     server: Rc<Server>,
     network: Rc<Network>,
     rng: RefCell<Rng>,
-    programs: RefCell<Vec<Program>>,
+    programs: RefCell<Named<Program>>,
 }
 
 /// A future did not get ready.
@@ -117,7 +118,7 @@ impl World {
                 server,
                 network,
                 rng,
-                programs: RefCell::default(),
+                programs: RefCell::new(Named::new(Program::is_running)),
             }),
             is_owner: true,
         }
@@ -140,9 +141,8 @@ impl World {
         let name: Rc<str> = Rc::from(options.config.client_id.as_str());
         let (client, driver) = adapter::client(options, executor.clock.clone(), network.next_seed())?;
         let memory = Memory { network: Rc::clone(network), name: Rc::clone(&name) };
-        let program = Program::new(name, drive(memory, driver));
-        programs.borrow_mut().retain(Program::is_running);
-        programs.borrow_mut().push(program.clone());
+        let program = Program::new(drive(memory, driver));
+        programs.borrow_mut().push(&name, program.clone());
         executor.spawn(program.run());
         Ok(client)
     }
@@ -153,8 +153,8 @@ impl World {
     /// What they have handed over to a store and is not committed goes on to be: let the next client have a
     /// [`mqtt_client::MemoryStore::snapshot`] of what was committed before.
     pub fn kill(&self, client_id: &str) -> usize {
-        let programs = self.inner.programs.borrow().clone();
-        let killed = programs.iter().filter(|program| &*program.name == client_id && program.is_running());
+        let programs = self.inner.programs.borrow().of(Some(client_id)).to_vec();
+        let killed = programs.iter().filter(|program| program.is_running());
         killed.inspect(|program| program.end()).count()
     }
 
