@@ -1,129 +1,222 @@
-//! The floor: a hand-written walk over the fields that checks every string and does nothing else.
+//! The floor: a hand-written walk over the fields that checks every string, hands on what it found, and does no more.
 //!
-//! It knows what comes and refuses only what it must to stay within its bounds; no codec can do less. Its strings stay
-//! bytes, checked in one pass for what MQTT forbids; only what is not ASCII is given to the standard library.
+//! It knows what comes and refuses only what it must to stay within its bounds; no codec can do less. Its packets are
+//! small, and their strings stay bytes, checked in one pass for what MQTT forbids; only what is not ASCII is given to
+//! the standard library. Lists, properties and the fields of CONNECT stay as they lie, and are walked when they are read.
 
-use std::hint::black_box;
+mod text;
 
-/// Walks over one packet of a stream and returns where the next begins.
-#[inline]
-pub fn decode(stream: &[u8], is_v5: bool) -> Option<usize> {
-    let first = *stream.first()?;
-    let (remaining, at) = variable(stream, 1)?;
-    let end = at + remaining;
-    let frame = stream.get(..end)?;
-    match first >> 4 {
-        1 => connect(frame, at, is_v5)?,
-        3 => publish(frame, at, first, is_v5)?,
-        4..=7 => {
-            black_box(u16_at(frame, at)?);
-        }
-        8 => subscribe(frame, at, is_v5)?,
-        12 | 13 => {}
-        _ => return None,
-    }
-    Some(end)
+use text::{WILDCARD_BIT, is_plain, is_text, wildcards_are_free};
+
+/// A packet as the floor hands it on.
+#[derive(Clone, Copy, Debug)]
+pub enum Packet<'a> {
+    /// The connect flags, and what follows the client's properties.
+    Connect {
+        /// The connect flags.
+        flags: u8,
+        /// From the client identifier on.
+        fields: &'a [u8],
+    },
+    /// A message.
+    Publish {
+        /// Where it goes.
+        topic: &'a [u8],
+        /// 0 for none.
+        id: u16,
+        /// The section without its length.
+        properties: &'a [u8],
+        /// The message itself.
+        payload: &'a [u8],
+    },
+    /// One of the four acknowledgements.
+    Ack(u16),
+    /// A request for messages.
+    Subscribe {
+        /// Names the request.
+        id: u16,
+        /// Filters and options.
+        filters: &'a [u8],
+    },
+    /// PINGREQ or PINGRESP.
+    Ping,
 }
 
-#[inline]
-fn publish(frame: &[u8], at: usize, first: u8, is_v5: bool) -> Option<()> {
+/// Takes the next packet off the input, if a whole one is there.
+#[inline(always)]
+pub fn decode<'a>(input: &mut &'a [u8], is_v5: bool) -> Option<Packet<'a>> {
+    let first = *input.first()?;
+    let (remaining, at) = variable(input, 1)?;
+    let (frame, rest) = input.split_at_checked(at + remaining)?;
+    let packet = match first >> 4 {
+        1 => connect(frame, at, is_v5)?,
+        3 => publish(frame, at, first, is_v5)?,
+        4..=7 => Packet::Ack(u16_at(frame, at)?),
+        8 => subscribe(frame, at, is_v5)?,
+        12 | 13 => Packet::Ping,
+        _ => return None,
+    };
+    *input = rest;
+    Some(packet)
+}
+
+#[inline(always)]
+fn publish(frame: &[u8], at: usize, first: u8, is_v5: bool) -> Option<Packet<'_>> {
     let (topic, mut at) = binary(frame, at)?;
     if !is_plain(topic, WILDCARD_BIT) {
         return None;
     }
-    black_box(topic);
+    let mut id = 0;
     if first & 0b0110 != 0 {
-        black_box(u16_at(frame, at)?);
+        id = u16_at(frame, at)?;
         at += 2;
     }
+    let mut properties: &[u8] = &[];
     if is_v5 {
-        at = properties(frame, at)?;
+        (properties, at) = checked_properties(frame, at)?;
     }
-    black_box(frame.get(at..)?);
-    Some(())
+    Some(Packet::Publish { topic, id, properties, payload: frame.get(at..)? })
 }
 
-fn connect(frame: &[u8], at: usize, is_v5: bool) -> Option<()> {
-    let (name, at) = string(frame, at)?;
-    black_box(name);
+fn connect(frame: &[u8], at: usize, is_v5: bool) -> Option<Packet<'_>> {
+    let (_name, at) = string(frame, at)?;
     let flags = *frame.get(at + 1)?;
-    black_box(u16_at(frame, at + 2)?);
     let mut at = at + 4;
     if is_v5 {
-        at = properties(frame, at)?;
+        at = checked_properties(frame, at)?.1;
     }
-    let (client_id, mut at) = string(frame, at)?;
-    black_box(client_id);
-    if flags & 0x04 != 0 {
+    let fields = frame.get(at..)?;
+    let (_client_id, mut at) = string(fields, 0)?;
+    if flags & WILL != 0 {
         if is_v5 {
-            at = properties(frame, at)?;
+            at = checked_properties(fields, at)?.1;
         }
-        let (topic, next) = string(frame, at)?;
-        black_box(topic);
-        let (payload, next) = binary(frame, next)?;
-        black_box(payload);
-        at = next;
+        let (_topic, next) = string(fields, at)?;
+        at = binary(fields, next)?.1;
     }
-    if flags & 0x80 != 0 {
-        let (user_name, next) = string(frame, at)?;
-        black_box(user_name);
-        at = next;
+    if flags & USER_NAME != 0 {
+        at = string(fields, at)?.1;
     }
-    if flags & 0x40 != 0 {
-        black_box(binary(frame, at)?);
+    if flags & PASSWORD != 0 {
+        binary(fields, at)?;
     }
-    Some(())
+    Some(Packet::Connect { flags, fields })
 }
 
-fn subscribe(frame: &[u8], at: usize, is_v5: bool) -> Option<()> {
-    black_box(u16_at(frame, at)?);
-    let mut at = if is_v5 { properties(frame, at + 2)? } else { at + 2 };
-    while at < frame.len() {
-        let (filter, next) = string(frame, at)?;
+fn subscribe(frame: &[u8], at: usize, is_v5: bool) -> Option<Packet<'_>> {
+    let id = u16_at(frame, at)?;
+    let at = if is_v5 { checked_properties(frame, at + 2)?.1 } else { at + 2 };
+    let filters = frame.get(at..)?;
+    let mut at = 0;
+    while at < filters.len() {
+        let (filter, next) = string(filters, at)?;
         if !wildcards_are_free(filter) {
             return None;
         }
-        black_box((filter, *frame.get(next)?));
         at = next + 1;
     }
-    Some(())
+    Some(Packet::Subscribe { id, filters })
 }
 
-/// Reads each property that the samples hold.
-#[inline]
-fn properties(frame: &[u8], at: usize) -> Option<usize> {
-    let (len, mut at) = variable(frame, at)?;
-    let end = at + len;
-    while at < end {
-        let id = *frame.get(at)?;
-        at += 1;
-        match id {
+/// Reads all that a user reads; what was checked is walked once more and not checked again.
+#[inline(always)]
+pub fn read(packet: &Packet<'_>, is_v5: bool) -> u64 {
+    let sum = match *packet {
+        Packet::Publish { topic, id, properties, payload } => {
+            topic.len() + payload.len() + usize::from(id) + read_properties(properties)
+        }
+        Packet::Ack(id) => usize::from(id),
+        Packet::Subscribe { id, filters } => {
+            let (mut sum, mut at) = (usize::from(id), 0);
+            while let Some((filter, next)) = binary(filters, at) {
+                sum += filter.len() + usize::from(filters[next] & 0b11);
+                at = next + 1;
+            }
+            sum
+        }
+        Packet::Connect { flags, fields } => read_connect(flags, fields, is_v5).unwrap_or_default(),
+        Packet::Ping => 1,
+    };
+    sum as u64
+}
+
+#[inline(always)]
+fn read_connect(flags: u8, fields: &[u8], is_v5: bool) -> Option<usize> {
+    let (client_id, mut at) = binary(fields, 0)?;
+    let mut sum = client_id.len();
+    if flags & WILL != 0 {
+        if is_v5 {
+            let (len, next) = variable(fields, at)?;
+            at = next + len;
+        }
+        let (topic, next) = binary(fields, at)?;
+        let (payload, next) = binary(fields, next)?;
+        sum += topic.len() + payload.len();
+        at = next;
+    }
+    if flags & USER_NAME != 0 {
+        let (user_name, next) = binary(fields, at)?;
+        sum += user_name.len();
+        at = next;
+    }
+    if flags & PASSWORD != 0 {
+        sum += binary(fields, at)?.0.len();
+    }
+    Some(sum)
+}
+
+/// The section and what follows it; checks the properties that the samples hold.
+#[inline(always)]
+fn checked_properties(frame: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let (len, at) = variable(frame, at)?;
+    if len == 0 {
+        return Some((&[], at));
+    }
+    let section = frame.get(at..at + len)?;
+    walk_properties(section, is_text_plain)?;
+    Some((section, at + len))
+}
+
+#[inline(always)]
+fn read_properties(section: &[u8]) -> usize {
+    if section.is_empty() { 0 } else { walk_properties(section, |_| true).unwrap_or_default() }
+}
+
+/// Sums up the values, if `is_good` says so of each string.
+#[inline(always)]
+fn walk_properties(section: &[u8], is_good: impl Fn(&[u8]) -> bool) -> Option<usize> {
+    let (mut sum, mut at) = (0, 0);
+    while at < section.len() {
+        let strings = match section[at] {
             0x01 => {
-                black_box(*frame.get(at)?);
-                at += 1;
+                sum += usize::from(*section.get(at + 1)?);
+                at += 2;
+                0
             }
             0x02 => {
-                black_box(frame.get(at..at + 4)?);
-                at += 4;
+                let secs = *section.get(at + 1..)?.first_chunk()?;
+                sum += u32::from_be_bytes(secs) as usize;
+                at += 5;
+                0
             }
-            0x03 | 0x08 => {
-                let (text, next) = string(frame, at)?;
-                black_box(text);
-                at = next;
-            }
-            0x26 => {
-                let (name, next) = string(frame, at)?;
-                let (value, next) = string(frame, next)?;
-                black_box((name, value));
-                at = next;
-            }
+            0x03 | 0x08 => 1,
+            0x26 => 2,
             _ => return None,
+        };
+        at += usize::from(strings > 0);
+        for _ in 0..strings {
+            let (text, next) = binary(section, at)?;
+            if !is_good(text) {
+                return None;
+            }
+            sum += text.len();
+            at = next;
         }
     }
-    Some(end)
+    Some(sum)
 }
 
-#[inline]
+#[inline(always)]
 fn variable(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut value = 0;
     for shift in [0, 7, 14, 21] {
@@ -137,77 +230,29 @@ fn variable(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     None
 }
 
-#[inline]
+#[inline(always)]
 fn u16_at(frame: &[u8], at: usize) -> Option<u16> {
-    let bytes = frame.get(at..at + 2)?;
-    Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+    frame.get(at..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
 }
 
-#[inline]
+#[inline(always)]
 fn binary(frame: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let end = at + 2 + usize::from(u16_at(frame, at)?);
     Some((frame.get(at + 2..end)?, end))
 }
 
-#[inline]
+#[inline(always)]
 fn string(frame: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let (bytes, end) = binary(frame, at)?;
-    if is_plain(bytes, 0) || is_text(bytes) { Some((bytes, end)) } else { None }
+    if is_text_plain(bytes) { Some((bytes, end)) } else { None }
 }
 
-#[cold]
-fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = ONES << 7;
-
-/// The bit in which `+` and `#` differ.
-const WILDCARD_BIT: u8 = b'+' ^ b'#';
-
-/// Whether all bytes are ASCII and none is U+0000, or with `WILDCARD_BIT` a wildcard.
 #[inline(always)]
-fn is_plain(bytes: &[u8], wildcard_bit: u8) -> bool {
-    let hits = |word: u64| {
-        let wildcard = (word | (ONES * u64::from(wildcard_bit))) ^ (ONES * u64::from(b'+'));
-        let is_wildcard = if wildcard_bit == 0 { 0 } else { wildcard.wrapping_sub(ONES) };
-        (word.wrapping_sub(ONES) | word | is_wildcard) & HIGHS
-    };
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let mut found = hits(u64::from_le_bytes(*last));
-        let mut rest = bytes;
-        while let Some((word, after)) = rest.split_first_chunk::<8>() {
-            found |= hits(u64::from_le_bytes(*word));
-            rest = after;
-        }
-        return found == 0;
-    }
-    bytes.iter().all(|byte| (1..0x80).contains(byte) && (wildcard_bit == 0 || !matches!(byte, b'+' | b'#')))
+fn is_text_plain(bytes: &[u8]) -> bool {
+    is_plain(bytes, 0) || is_text(bytes)
 }
 
-/// Whether wildcards fill a level: after a slash or first, before a slash or last. Eight bytes are searched at once.
-#[inline(always)]
-fn wildcards_are_free(filter: &[u8]) -> bool {
-    let is_free = |at: usize| {
-        let begins = at == 0 || filter[at - 1] == b'/';
-        match (filter[at], filter.get(at + 1)) {
-            (b'+', Some(b'/') | None) | (b'#', None) => begins,
-            (b'+' | b'#', _) => false,
-            _ => true,
-        }
-    };
-    let mut at = 0;
-    while let Some(word) = filter[at..].first_chunk::<8>() {
-        let word = (u64::from_le_bytes(*word) | (ONES * u64::from(WILDCARD_BIT))) ^ (ONES * u64::from(b'+'));
-        let mut found = word.wrapping_sub(ONES) & !word & HIGHS;
-        while found != 0 {
-            if !is_free(at + found.trailing_zeros() as usize / 8) {
-                return false;
-            }
-            found &= found - 1;
-        }
-        at += 8;
-    }
-    (at..filter.len()).all(is_free)
-}
+/// Bits of the connect flags.
+const USER_NAME: u8 = 0x80;
+const PASSWORD: u8 = 0x40;
+const WILL: u8 = 0x04;

@@ -7,7 +7,6 @@ pub mod server;
 pub mod samples;
 pub mod floor;
 pub mod contest;
-mod ntex;
 pub mod codec;
 pub mod topics;
 pub mod peer_session;
@@ -17,5 +16,5 @@ use contest::Case;
 
 /// All cases of the codec.
 pub fn cases() -> impl Iterator<Item = Case> {
-    codec::decode_cases().into_iter().chain(codec::encode_cases()).chain(topics::topic_cases())
+    codec::decode_cases().chain(codec::encode_cases()).chain(topics::topic_cases())
 }
