@@ -61,7 +61,7 @@ pub fn connect(version: Version) -> Vec<u8> {
         user_name: Some("hall-3"),
         password: Some(b"correct horse"),
     };
-    encode(version, &Packet::Connect(connect))
+    encode(version, &Packet::from(&connect))
 }
 
 /// SUBSCRIBE with eight filters.

@@ -96,7 +96,7 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
                 let frame: Vec<u8> = heard.drain(..len).collect();
                 let packet = decode(&frame, Context { version, sender: Some(Sender::Client) });
                 if let Ok(Packet::Connect(connect)) = &packet {
-                    version = connect.version;
+                    version = connect.version();
                 }
                 let text = packet.map_or_else(|error| error.to_string(), |packet| packet.to_string());
                 shared.lock().said.push(text);

@@ -5,7 +5,7 @@
 
 use mqtt_proto::{
     Context, DecodeError, FilterTrie, PACKET_SIZE_MAX, Packet, Properties, PropertyId, Sender, TopicFilter,
-    TopicName, Version, decode, decode_strict, frame_len,
+    TopicName, Version, decode, decode_next, decode_strict, frame_len,
 };
 
 const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5_0];
@@ -63,15 +63,27 @@ fn packets_of(
     for piece in stream.chunks(piece_size) {
         buffer.extend_from_slice(piece);
         loop {
+            let context = Context { version, sender: None };
+            let mut rest = &buffer[..];
+            let next = decode_next(&mut rest, PACKET_SIZE_MAX, context);
             let len = match frame_len(&buffer, PACKET_SIZE_MAX) {
                 Ok(Some(len)) if len <= buffer.len() => len,
-                Ok(_) => break,
-                Err(error) => return (packets, Some(error), 0),
+                Ok(_) => {
+                    assert_eq!((next, rest), (Ok(None), &buffer[..]));
+                    break;
+                }
+                Err(error) => {
+                    assert_eq!((next, rest), (Err(error), &buffer[..]));
+                    return (packets, Some(error), 0);
+                }
             };
-            match decode(&buffer[..len], Context { version, sender: None }) {
+            let packet = decode(&buffer[..len], context);
+            assert_eq!(next, packet.map(Some));
+            match packet {
                 Ok(packet) => packets.push(format!("{packet:?}")),
                 Err(error) => return (packets, Some(error), 0),
             }
+            assert_eq!(rest, &buffer[len..]);
             buffer.drain(..len);
         }
     }
@@ -83,7 +95,7 @@ fn packets_of(
 fn good_frame(bytes: &[u8], version: Version, packet: Packet<'_>) {
     assert_eq!(frame_len(bytes, PACKET_SIZE_MAX), Ok(Some(bytes.len())));
     let version = match packet {
-        Packet::Connect(connect) => connect.version,
+        Packet::Connect(connect) => connect.version(),
         _ => version,
     };
     walk(packet);
@@ -111,8 +123,8 @@ fn walk(packet: Packet<'_>) {
     let _ = packet.discouraged_character();
     match packet {
         Packet::Connect(connect) => {
-            walk_properties(connect.properties);
-            connect.will.iter().for_each(|will| {
+            walk_properties(connect.properties());
+            connect.will().iter().for_each(|will| {
                 assert!(TopicName::new(will.topic.as_str()).is_ok());
                 walk_properties(will.properties);
             });

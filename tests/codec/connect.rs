@@ -27,7 +27,7 @@ fn will(properties: Properties<'static>) -> Will<'static> {
 #[track_caller]
 fn both_ways_anywhere(bytes: &[u8], connect: Connect<'_>) {
     for version in VERSIONS {
-        both_ways(version, bytes, Packet::Connect(connect));
+        both_ways(version, bytes, Packet::from(&connect));
     }
 }
 
@@ -134,13 +134,13 @@ fn a_password_needs_no_user_name_in_5() {
 #[test]
 fn flagged_names_may_be_missing_in_3_1() {
     let bytes = b"\x10\x0f\0\x06MQIsdp\x03\xc2\0\x3c\0\x01c";
-    reads_as(V3_1, bytes, Packet::Connect(plain(V3_1, "c")));
+    reads_as(V3_1, bytes, Packet::from(&plain(V3_1, "c")));
     let bytes = b"\x10\x0f\0\x06MQIsdp\x03\x82\0\x3c\0\x01c";
-    reads_as(V3_1, bytes, Packet::Connect(plain(V3_1, "c")));
+    reads_as(V3_1, bytes, Packet::from(&plain(V3_1, "c")));
     let connect = Connect { user_name: Some("u"), ..plain(V3_1, "c") };
     let bytes = b"\x10\x12\0\x06MQIsdp\x03\xc2\0\x3c\0\x01c\0\x01u";
-    reads_as(V3_1, bytes, Packet::Connect(connect));
-    writes_as(V3_1, Packet::Connect(connect), b"\x10\x12\0\x06MQIsdp\x03\x82\0\x3c\0\x01c\0\x01u");
+    reads_as(V3_1, bytes, Packet::from(&connect));
+    writes_as(V3_1, Packet::from(&connect), b"\x10\x12\0\x06MQIsdp\x03\x82\0\x3c\0\x01c\0\x01u");
 }
 
 /// 3.1 leaves bit 0 unused, and disregards the flags of a will that is not there.
@@ -148,7 +148,7 @@ fn flagged_names_may_be_missing_in_3_1() {
 fn unused_flags_of_3_1_are_disregarded() {
     for flags in [0x03, 0x0a, 0x12, 0x1a, 0x22, 0x3b] {
         let bytes = join(&[b"\x10\x0f\0\x06MQIsdp\x03", &[flags], b"\0\x3c\0\x01c"]);
-        reads_as(V3_1, &bytes, Packet::Connect(plain(V3_1, "c")));
+        reads_as(V3_1, &bytes, Packet::from(&plain(V3_1, "c")));
     }
 }
 

@@ -236,8 +236,8 @@ fn what_has_no_encoding_is_not_encoded() {
     ];
     for (connect, error) in cases {
         let mut out = b"before".to_vec();
-        assert_eq!(Packet::Connect(connect).encoded_len(V5_0), Err(error), "{connect}");
-        assert_eq!(Packet::Connect(connect).encode(V5_0, &mut out), Err(error), "{connect}");
+        assert_eq!(Packet::from(&connect).encoded_len(V5_0), Err(error), "{connect}");
+        assert_eq!(Packet::from(&connect).encode(V5_0, &mut out), Err(error), "{connect}");
         assert_eq!(out, b"before");
     }
 }

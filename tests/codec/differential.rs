@@ -118,8 +118,8 @@ fn payloads(packet: Packet<'_>) -> Vec<Vec<u8>> {
     match packet {
         Packet::Publish(publish) => vec![publish.payload.to_vec()],
         Packet::Connect(connect) => {
-            let will = connect.will.map(|will| will.payload);
-            will.into_iter().chain(connect.password).map(<[u8]>::to_vec).collect()
+            let will = connect.will().map(|will| will.payload);
+            will.into_iter().chain(connect.password()).map(<[u8]>::to_vec).collect()
         }
         _ => vec![],
     }
@@ -128,8 +128,8 @@ fn payloads(packet: Packet<'_>) -> Vec<Vec<u8>> {
 fn properties(packet: Packet<'_>) -> Vec<Property<'_>> {
     match packet {
         Packet::Connect(connect) => {
-            let will = connect.will.map(|will| will.properties.iter()).into_iter().flatten();
-            connect.properties.iter().chain(will).collect()
+            let will = connect.will().map(|will| will.properties.iter()).into_iter().flatten();
+            connect.properties().iter().chain(will).collect()
         }
         Packet::Connack(connack) => connack.properties.iter().collect(),
         Packet::Publish(publish) => publish.properties.iter().collect(),

@@ -39,18 +39,14 @@ fn a_string_has_65535_bytes_at_most() {
         let start = join(&[b"\0\x04MQTT", &[version.level(), 0xc2, 0, 0], none]);
         let bytes = frame(0x10, &join(&[&start, &field, &field, &field]));
         let packet = decode(&bytes, Context { version, sender: None });
-        assert!(packet == Ok(Packet::Connect(connect)));
+        assert!(packet == Ok(Packet::from(&connect)));
         let mut out = Vec::new();
-        assert_eq!(connect_packet(connect).encode(version, &mut out), Ok(bytes.len()));
+        assert_eq!(Packet::from(&connect).encode(version, &mut out), Ok(bytes.len()));
         assert!(out == bytes);
         let topic = frame(0x30, &join(&[&field, none]));
         let packet = decode(&topic, Context { version, sender: None });
         assert!(packet == Ok(Packet::Publish(publish(&longest, b""))));
     }
-}
-
-fn connect_packet(connect: Connect<'_>) -> Packet<'_> {
-    Packet::Connect(connect)
 }
 
 /// The remaining length around each size at which it gets a byte longer.
@@ -139,7 +135,7 @@ fn integers_reach_their_ends() {
     };
     let body =
         b"\0\x04MQTT\x05\0\xff\xff\x10\x11\xff\xff\xff\xff\x21\xff\xff\x27\xff\xff\xff\xff\x22\xff\xff\0\0";
-    both_ways(V5_0, &frame(0x10, body), Packet::Connect(connect));
+    both_ways(V5_0, &frame(0x10, body), Packet::from(&connect));
     for (bytes, value) in [
         (&b"\x01"[..], 1),
         (b"\x7f", 127),

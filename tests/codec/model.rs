@@ -177,7 +177,7 @@ impl Model {
             unreachable!("it is called for a CONNECT")
         };
         let will_list = will.as_ref().map_or(Vec::new(), |will| list(&will.properties));
-        look(Packet::Connect(Connect {
+        look(Packet::from(&Connect {
             version: self.version,
             clean_start: *clean_start,
             keep_alive_secs: *keep_alive_secs,

@@ -71,9 +71,9 @@ fn completion(id: PropertyId) -> &'static [u8] {
 fn properties<'a>(packet: &Packet<'a>, owner: PropertyOwner) -> Properties<'a> {
     match *packet {
         Packet::Connect(connect) if owner == PropertyOwner::Will => {
-            connect.will.map_or(Properties::EMPTY, |will| will.properties)
+            connect.will().map_or(Properties::EMPTY, |will| will.properties)
         }
-        Packet::Connect(connect) => connect.properties,
+        Packet::Connect(connect) => connect.properties(),
         Packet::Connack(connack) => connack.properties,
         Packet::Publish(publish) => publish.properties,
         Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {

@@ -78,7 +78,7 @@ fn well_formed_text_is_taken_as_it_is() {
             let (bytes, _) = connect(version, text.as_bytes());
             let packet = decode(&bytes, Context { version, sender: None });
             let Ok(mqtt_proto::Packet::Connect(connect)) = packet else { panic!("{text:?}: {packet:?}") };
-            assert_eq!(connect.client_id.as_bytes(), text.as_bytes());
+            assert_eq!(connect.client_id().as_bytes(), text.as_bytes());
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn encoding<E: Encoding, V: Speaks>(wire: &[u8]) -> Contestant {
         });
         // Some put more into an acknowledgement than must be there, so not the bytes are compared but what they say.
         let written = E::written(&mut out);
-        let packet = Ours::<V>::decode(&mut &written[..]).expect("a whole packet").expect("a good packet");
+        let packet = Ours::<V>::decode(&mut &written[..]).expect("a good packet").expect("a whole packet");
         Run { seen: Ours::<V>::read(&packet), ..run }
     };
     Contestant { name: E::NAME, packets: ENCODED, run: Box::new(run) }

@@ -1,6 +1,6 @@
 //! This project's codec.
 
-use mqtt_proto::{Context, DecodeError, Packet, Properties, Property, Version, decode, frame_len};
+use mqtt_proto::{Context, DecodeError, Packet, Properties, Property, Version, decode, decode_next};
 
 use super::encoding::Encoding;
 use super::shape::{Codec, Input, Slice};
@@ -26,14 +26,11 @@ impl<V: Speaks> Codec for Ours<V> {
     const NAME: &'static str = OURS;
     type Buffer = Slice;
     type Packet<'b> = Packet<'b>;
-    type Decoded<'b> = Option<Result<Packet<'b>, DecodeError>>;
+    type Decoded<'b> = Result<Option<Packet<'b>>, DecodeError>;
 
     #[inline(always)]
     fn decode<'b>(input: &mut Input<'b, Self>) -> Self::Decoded<'b> {
-        let len = frame_len(input, PACKET_MAX).ok()??;
-        let (frame, rest) = input.split_at_checked(len)?;
-        *input = rest;
-        Some(decode(frame, Context { version: V::VERSION, sender: None }))
+        decode_next(input, PACKET_MAX, Context { version: V::VERSION, sender: None })
     }
 
     #[inline(always)]
@@ -51,9 +48,9 @@ impl<V: Speaks> Codec for Ours<V> {
                 usize::from(subscribe.packet_id.get()) + subscribe.filters.iter().map(read).sum::<usize>()
             }
             Packet::Connect(connect) => {
-                let will = connect.will.map_or(0, |will| will.topic.as_bytes().len() + will.payload.len());
-                let user_name = connect.user_name.map_or(0, str::len);
-                connect.client_id.len() + will + user_name + connect.password.map_or(0, <[u8]>::len)
+                let will = connect.will().map_or(0, |will| will.topic.as_bytes().len() + will.payload.len());
+                let user_name = connect.user_name().map_or(0, str::len);
+                connect.client_id().len() + will + user_name + connect.password().map_or(0, <[u8]>::len)
             }
             Packet::Pingreq => 1,
             _ => 0,
@@ -93,6 +90,7 @@ impl<V: Speaks> Encoding for Ours<V> {
                 let filters = mqtt_proto::Filters::new(filters.leak());
                 Packet::Subscribe(mqtt_proto::Subscribe { filters, ..subscribe })
             }
+            Packet::Connect(connect) => Packet::from(&*Box::leak(Box::new(connect.fields()))),
             other => other,
         }
     }

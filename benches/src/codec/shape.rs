@@ -141,18 +141,6 @@ impl<P, E> Decoded<P> for Result<Option<P>, E> {
     }
 }
 
-impl<P, E> Decoded<P> for Option<Result<P, E>> {
-    #[inline(always)]
-    fn packet(&self) -> Option<&P> {
-        self.as_ref()?.as_ref().ok()
-    }
-
-    #[inline(always)]
-    fn into_packet(self) -> Option<P> {
-        self?.ok()
-    }
-}
-
 /// Where a packet is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {

@@ -70,10 +70,10 @@ impl Redact {
         }
         match decode(packet, Context { version, sender: None }) {
             Ok(Packet::Connect(connect)) => [
-                connect.will.filter(|_| self.payloads).map(|will| range(packet, will.payload)),
-                secret(connect.user_name.map(str::as_bytes)),
-                secret(connect.password),
-                secret(connect.properties.authentication_data()),
+                connect.will().filter(|_| self.payloads).map(|will| range(packet, will.payload)),
+                secret(connect.user_name().map(str::as_bytes)),
+                secret(connect.password()),
+                secret(connect.properties().authentication_data()),
             ],
             Ok(Packet::Connack(connack)) => authentication_data(connack.properties),
             Ok(Packet::Auth(auth)) => authentication_data(auth.properties),

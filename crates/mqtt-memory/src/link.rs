@@ -206,7 +206,7 @@ fn version_of(frame: &[u8]) -> Option<Version> {
         return None;
     }
     match decode(frame, PacketContext { version: Version::V5_0, sender: Some(Sender::Client) }) {
-        Ok(Packet::Connect(connect)) => Some(connect.version),
+        Ok(Packet::Connect(connect)) => Some(connect.version()),
         Ok(_) | Err(_) => None,
     }
 }

@@ -2,19 +2,11 @@
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::packet::{
-    Ack, Auth, Connack, Connect, Disconnect, Packet, Publish, Suback, Subscribe, Unsuback, Unsubscribe,
+    Ack, Auth, Connack, Connect, ConnectRef, Disconnect, Packet, Publish, Suback, Subscribe, Unsuback,
+    Unsubscribe,
 };
-use crate::types::{PacketId, PacketKind, Sender, Version};
+use crate::types::{Context, PacketId, PacketKind, Sender, Version};
 use crate::wire::{Fault, Faulty, Form, Reader};
-
-/// By which rules a frame is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Context {
-    /// The version of the connection; a CONNECT says its own.
-    pub version: Version,
-    /// Which side sent the frame, if known; what only the other side sends is then refused.
-    pub sender: Option<Sender>,
-}
 
 /// Length in bytes of the first packet in `bytes`, or none if more bytes are needed to know.
 ///
@@ -45,29 +37,127 @@ fn decode_error(frame: &[u8], version: Version, (kind, offset): Fault) -> Decode
     DecodeError { kind, packet, version, offset: offset as u32 }
 }
 
+/// Takes the first packet off `bytes` and decodes it, or gives none if it is not all there.
+///
+/// This is [`frame_len`], the waiting for the rest, and [`decode`] in one step, which looks at the fixed header once: what
+/// a read loop needs. At an error `bytes` stay as they are.
+///
+/// ```
+/// use mqtt_proto::{Context, Packet, Version, decode_next};
+///
+/// let context = Context { version: Version::V5_0, sender: None };
+/// let mut read: &[u8] = b"\xd0\0\x40\x02\0";
+/// assert_eq!(decode_next(&mut read, 1024, context)?, Some(Packet::Pingresp));
+/// assert_eq!(decode_next(&mut read, 1024, context)?, None);
+/// assert_eq!(read, b"\x40\x02\0");
+/// # Ok::<(), mqtt_proto::DecodeError>(())
+/// ```
+#[inline(always)]
+pub fn decode_next<'a>(
+    bytes: &mut &'a [u8],
+    packet_size_max: u32,
+    context: Context,
+) -> Result<Option<Packet<'a>>, DecodeError> {
+    let Some(header) = Header::read(bytes) else {
+        return match check_header(bytes) {
+            Ok(()) => Ok(None),
+            Err(error) => Err(error),
+        };
+    };
+    if header.end > packet_size_max as usize {
+        let kind = DecodeErrorKind::PacketTooLarge { size: header.end as u32, size_max: packet_size_max };
+        return Err(decode_error(bytes, Version::V5_0, (kind, 1)));
+    }
+    let Some((frame, rest)) = bytes.split_at_checked(header.end) else { return Ok(None) };
+    if let Some(packet) = decode_plain(frame, header, context) {
+        *bytes = rest;
+        return Ok(Some(packet));
+    }
+    let packet = decode_rare(frame, context)?;
+    *bytes = rest;
+    Ok(Some(packet))
+}
+
 /// Decodes one whole frame, as long as [`frame_len`] says, into a packet that borrows from it.
 ///
-/// What a busy connection carries is decoded in place: messages, and acknowledgements that say success. The rest is
-/// kept out of the caller's code.
+/// What a busy connection carries is decoded in place: messages and acknowledgements with nothing unusual about them.
+/// The rest is kept out of the caller's code, and so is everything that finds out what is wrong with a packet.
 #[inline(always)]
 pub fn decode(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
-    let Context { version, sender } = context;
-    if let [first, 2, high, low] = *frame {
-        match (first, PacketId::new(u16::from_be_bytes([high, low]))) {
-            (PUBACK, Some(id)) => return Ok(Packet::Puback(Ack::success(id))),
-            (PUBREC, Some(id)) => return Ok(Packet::Pubrec(Ack::success(id))),
-            (PUBREL, Some(id)) => return Ok(Packet::Pubrel(Ack::success(id))),
-            (PUBCOMP, Some(id)) => return Ok(Packet::Pubcomp(Ack::success(id))),
-            _ => {}
+    if let Some(header) = Header::read(frame)
+        && header.end == frame.len()
+        && let Some(packet) = decode_plain(frame, header, context)
+    {
+        return Ok(packet);
+    }
+    decode_rare(frame, context)
+}
+
+/// A fixed header.
+#[derive(Clone, Copy)]
+struct Header {
+    /// Where the variable header begins.
+    at: usize,
+    /// Where the packet ends.
+    end: usize,
+}
+
+impl Header {
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Option<Header> {
+        let mut at = 1;
+        let mut remaining = 0;
+        for shift in [0, 7, 14, 21] {
+            let byte = *bytes.get(at)?;
+            at += 1;
+            remaining |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(Header { at, end: at + remaining });
+            }
         }
+        None
     }
-    if frame.first().is_none_or(|first| first >> 4 != PacketKind::Publish as u8) {
-        return decode_rare(frame, context);
+}
+
+/// Whether a fixed header that cannot be read is only not all there.
+#[cold]
+#[inline(never)]
+fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
+    frame_len(bytes, u32::MAX).map(|_len| ())
+}
+
+/// What a busy connection carries, or none if there is anything unusual about the packet, broken or not.
+#[inline(always)]
+fn decode_plain<'a>(frame: &'a [u8], header: Header, context: Context) -> Option<Packet<'a>> {
+    let first = *frame.first()?;
+    if first >> 4 == PacketKind::Publish as u8 {
+        // Forms of the remaining length that are too long are left to the others.
+        let is_shortest = header.at == 2 || *frame.get(header.at - 1)? != 0;
+        if !is_shortest {
+            return None;
+        }
+        return Some(Packet::Publish(Publish::decode_plain(frame, header.at, context)?));
     }
-    let mut reader = Reader::new(frame, 0);
-    match decode_publish(&mut reader, version, sender) {
-        Ok(publish) => Ok(Packet::Publish(publish)),
-        Err(Faulty) => Err(decode_error(frame, version, reader.fault())),
+    if header.at != 2 {
+        return None;
+    }
+    match *frame.get(2..)? {
+        [high, low] => {
+            let ack = Ack::success(PacketId::new(u16::from_be_bytes([high, low]))?);
+            match first {
+                PUBACK => Some(Packet::Puback(ack)),
+                PUBREC => Some(Packet::Pubrec(ack)),
+                PUBREL => Some(Packet::Pubrel(ack)),
+                PUBCOMP => Some(Packet::Pubcomp(ack)),
+                _ => None,
+            }
+        }
+        [] => match first {
+            PINGREQ if context.sender != Some(Sender::Server) => Some(Packet::Pingreq),
+            PINGRESP if context.sender != Some(Sender::Client) => Some(Packet::Pingresp),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -75,6 +165,8 @@ const PUBACK: u8 = PacketKind::Puback.first_byte();
 const PUBREC: u8 = PacketKind::Pubrec.first_byte();
 const PUBREL: u8 = PacketKind::Pubrel.first_byte();
 const PUBCOMP: u8 = PacketKind::Pubcomp.first_byte();
+const PINGREQ: u8 = PacketKind::Pingreq.first_byte();
+const PINGRESP: u8 = PacketKind::Pingresp.first_byte();
 
 /// Steps over the fixed header, whose remaining length must be that of the frame.
 #[inline(always)]
@@ -94,17 +186,6 @@ fn check_form(reader: &mut Reader<'_>, form: Form, version: Version) -> Result<(
         return Err(reader.refuse(DecodeErrorKind::IntegerOverlong, 1));
     }
     Ok(())
-}
-
-#[inline(always)]
-fn decode_publish<'a>(
-    reader: &mut Reader<'a>,
-    version: Version,
-    sender: Option<Sender>,
-) -> Result<Publish<'a>, Faulty> {
-    let (flags, form) = read_fixed_header(reader)?;
-    check_form(reader, form, version)?;
-    Publish::decode(reader, flags, version, sender)
 }
 
 #[inline(always)]
@@ -151,12 +232,15 @@ fn decode_rare_frame<'a>(
     if kind == PacketKind::Auth && !version.has_properties() {
         return Err(reader.refuse(DecodeErrorKind::PacketKind, 0));
     }
+    if kind == PacketKind::Publish {
+        return Ok(Packet::Publish(Publish::decode(reader, flags, version, sender)?));
+    }
     check_flags(reader, kind, flags, version)?;
     if sender.is_some_and(|sender| !kind.is_sent_by(sender, version)) {
         return Err(reader.refuse(DecodeErrorKind::WrongSender, 0));
     }
     let packet = match kind {
-        PacketKind::Connect => Packet::Connect(Connect::decode(reader, version)?),
+        PacketKind::Connect => Packet::Connect(ConnectRef::decode(reader, version)?),
         PacketKind::Connack => Packet::Connack(Connack::decode(reader, version)?),
         PacketKind::Subscribe => Packet::Subscribe(Subscribe::decode(reader, version)?),
         PacketKind::Suback => Packet::Suback(Suback::decode(reader, version)?),
@@ -170,8 +254,11 @@ fn decode_rare_frame<'a>(
         PacketKind::Pubrec => Packet::Pubrec(Ack::decode(reader, kind, version)?),
         PacketKind::Pubrel => Packet::Pubrel(Ack::decode(reader, kind, version)?),
         PacketKind::Pubcomp => Packet::Pubcomp(Ack::decode(reader, kind, version)?),
-        PacketKind::Publish => unreachable!("a message is decoded in place"),
+        PacketKind::Publish => unreachable!("it has no flags to check"),
     };
     check_end(reader)?;
     Ok(packet)
 }
+
+#[cfg(test)]
+mod tests;

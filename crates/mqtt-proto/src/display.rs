@@ -15,7 +15,7 @@ use crate::property_id::PropertyId;
 impl Display for Packet<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Packet::Connect(connect) => connect.fmt(f),
+            Packet::Connect(connect) => Display::fmt(&connect.fields(), f),
             Packet::Connack(connack) => connack.fmt(f),
             Packet::Publish(publish) => publish.fmt(f),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {

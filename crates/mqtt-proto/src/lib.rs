@@ -60,17 +60,17 @@ mod encode;
 mod strict;
 mod display;
 
-pub use decode::{Context, decode, frame_len};
+pub use decode::{decode, decode_next, frame_len};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use packet::{
-    Ack, Auth, Connack, Connect, Disconnect, Filters, FiltersIter, Packet, Publish, ReasonCodes,
+    Ack, Auth, Connack, Connect, ConnectRef, Disconnect, Filters, FiltersIter, Packet, Publish, ReasonCodes,
     ReasonCodesIter, RetainHandling, Suback, Subscribe, SubscribeFilter, SubscribeOptions, TopicFilters,
     TopicFiltersIter, Unsuback, Unsubscribe, Will,
 };
-pub use property::{Properties, PropertiesIter, Property, PropertyBuf};
+pub use property::{JoinedProperties, Properties, PropertiesIter, Property, PropertyBuf};
 pub use property_id::{PropertyId, PropertyOwner};
 pub use reason::ReasonCode;
 pub use strict::decode_strict;
 pub use topic::{TopicError, TopicFilter, TopicName};
 pub use trie::{FilterId, FilterTrie};
-pub use types::{PACKET_SIZE_MAX, PacketId, PacketKind, QoS, REMAINING_LENGTH_MAX, Sender, Version};
+pub use types::{Context, PACKET_SIZE_MAX, PacketId, PacketKind, QoS, REMAINING_LENGTH_MAX, Sender, Version};

@@ -6,6 +6,7 @@
 mod ack;
 mod publish;
 mod connect;
+mod connect_ref;
 mod options;
 mod list;
 mod subscribe;
@@ -13,6 +14,7 @@ mod disconnect;
 
 pub use ack::Ack;
 pub use connect::{Connack, Connect, Will};
+pub use connect_ref::ConnectRef;
 pub use disconnect::{Auth, Disconnect};
 pub use list::{
     Filters, FiltersIter, ReasonCodes, ReasonCodesIter, SubscribeFilter, TopicFilters, TopicFiltersIter,
@@ -21,13 +23,16 @@ pub use options::{RetainHandling, SubscribeOptions};
 pub use publish::Publish;
 pub use subscribe::{Suback, Subscribe, Unsuback, Unsubscribe};
 
+use crate::property::Properties;
 use crate::types::PacketKind;
 
-/// Any packet.
+/// Any packet: 64 bytes, since a packet is moved wherever it is returned.
+///
+/// Decoded packets hold slices of their frame and nothing that is larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the variants carry the standard's own names")]
 pub enum Packet<'a> {
-    Connect(Connect<'a>),
+    Connect(ConnectRef<'a>),
     Connack(Connack<'a>),
     Publish(Publish<'a>),
     Puback(Ack<'a>),
@@ -43,6 +48,19 @@ pub enum Packet<'a> {
     Disconnect(Disconnect<'a>),
     Auth(Auth<'a>),
 }
+
+impl<'a> From<&'a Connect<'a>> for Packet<'a> {
+    fn from(connect: &'a Connect<'a>) -> Packet<'a> {
+        Packet::Connect(connect.into())
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Packet<'_>>() == 64);
+    assert!(size_of::<Option<Packet<'_>>>() == 64);
+    assert!(size_of::<Publish<'_>>() == 64);
+    assert!(size_of::<Properties<'_>>() == 24);
+};
 
 impl Packet<'_> {
     /// Which of the fifteen kinds it is.

@@ -20,53 +20,120 @@ use crate::types::Sender;
 use crate::wire::{Faulty, Reader};
 use section::{Section, validate};
 
-/// The properties of one packet or will: first those of a list, then those of a raw section.
+/// The properties of one packet or will: those of a list, or of a raw section, or of a list in front of a section.
 ///
-/// A decoded packet has only the raw section. A packet to be encoded has either, or both: what was received and is
-/// passed on stays raw, what is added stands in the list.
+/// A decoded packet has a raw section, a packet to be encoded mostly a list; what was received and is passed on with
+/// something added is both, see [`JoinedProperties`].
 #[derive(Clone, Copy)]
-pub struct Properties<'a> {
+pub struct Properties<'a>(Kept<'a>);
+
+#[derive(Clone, Copy)]
+enum Kept<'a> {
+    Nothing,
+    List(&'a [Property<'a>]),
+    Raw {
+        raw: &'a [u8],
+        /// One bit for each property in `raw`.
+        ids: u32,
+    },
+    Joined(&'a JoinedProperties<'a>),
+}
+
+/// A list of properties in front of others, to be encoded as one section.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinedProperties<'a> {
     list: &'a [Property<'a>],
-    raw: &'a [u8],
-    /// One bit for each property in `raw`.
-    raw_ids: u64,
+    /// Without a list.
+    behind: Properties<'a>,
+}
+
+impl<'a> JoinedProperties<'a> {
+    /// The properties of `list`, then those of `behind`, of which a list is left out.
+    pub const fn new(list: &'a [Property<'a>], behind: Properties<'a>) -> JoinedProperties<'a> {
+        let (_list, raw, ids) = behind.parts();
+        JoinedProperties { list, behind: Properties::raw(raw, ids) }
+    }
+
+    /// All of them, borrowed.
+    pub const fn as_properties(&self) -> Properties<'_> {
+        Properties(Kept::Joined(self))
+    }
 }
 
 impl<'a> Properties<'a> {
     /// No properties.
-    pub const EMPTY: Properties<'static> = Properties { list: &[], raw: &[], raw_ids: 0 };
+    pub const EMPTY: Properties<'static> = Properties(Kept::Nothing);
 
     /// Properties to be encoded, in this order.
     pub const fn new(list: &'a [Property<'a>]) -> Properties<'a> {
-        Properties { list, raw: &[], raw_ids: 0 }
+        Properties(Kept::List(list))
     }
 
-    /// The same properties with those of `list` in front, in place of any that were in front before.
-    pub const fn with_list(self, list: &'a [Property<'a>]) -> Properties<'a> {
-        Properties { list, ..self }
+    /// A section that was validated and holds these properties.
+    #[inline(always)]
+    pub(crate) const fn checked(raw: &'a [u8], ids: u32) -> Properties<'a> {
+        if raw.is_empty() { Properties::EMPTY } else { Properties::raw(raw, ids) }
+    }
+
+    /// One bit for each property of a raw section.
+    #[inline(always)]
+    pub(crate) const fn ids(&self) -> u32 {
+        self.parts().2
+    }
+
+    #[inline(always)]
+    const fn raw(raw: &'a [u8], ids: u32) -> Properties<'a> {
+        Properties(Kept::Raw { raw, ids })
+    }
+
+    /// The list, the raw section behind it, and one bit for each property in that.
+    #[inline(always)]
+    const fn parts(self) -> (&'a [Property<'a>], &'a [u8], u32) {
+        match self.0 {
+            Kept::Nothing => (&[], &[], 0),
+            Kept::List(list) => (list, &[], 0),
+            Kept::Raw { raw, ids } => (&[], raw, ids),
+            Kept::Joined(joined) => match joined.behind.0 {
+                Kept::Raw { raw, ids } => (joined.list, raw, ids),
+                Kept::Nothing | Kept::List(_) | Kept::Joined(_) => (joined.list, &[], 0),
+            },
+        }
     }
 
     /// Whether there is none.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.raw.is_empty()
+        match self.0 {
+            Kept::Nothing => true,
+            Kept::List(list) => list.is_empty(),
+            Kept::Raw { raw, .. } => raw.is_empty(),
+            Kept::Joined(_) => {
+                let (list, raw, _ids) = self.parts();
+                list.is_empty() && raw.is_empty()
+            }
+        }
     }
 
     /// All properties in their order.
     #[inline]
     pub fn iter(&self) -> PropertiesIter<'a> {
-        PropertiesIter { list: self.list, section: Section::new(self.raw) }
+        let (list, raw, _ids) = self.parts();
+        PropertiesIter { list, section: Section::new(raw) }
     }
 
     /// Whether this property is there.
+    #[inline]
     pub fn contains(&self, id: PropertyId) -> bool {
-        self.raw_ids & id.bit() != 0 || self.list.iter().any(|property| property.id() == id)
+        let (list, _raw, ids) = self.parts();
+        ids & id.bit() != 0 || list.iter().any(|property| property.id() == id)
     }
 
     #[inline]
     fn find(&self, id: PropertyId) -> Option<Property<'a>> {
-        match self.list.iter().find(|property| property.id() == id) {
+        let (list, raw, ids) = self.parts();
+        match list.iter().find(|property| property.id() == id) {
             Some(property) => Some(*property),
-            None if self.raw_ids & id.bit() != 0 => Section::new(self.raw).find(id),
+            None if ids & id.bit() != 0 => Section::new(raw).find(id),
             None => None,
         }
     }
@@ -103,15 +170,26 @@ impl<'a> Properties<'a> {
         let start = reader.at();
         let raw = reader.take(len)?;
         match validate(raw, owner, sender) {
-            Ok(raw_ids) => Ok(Properties { list: &[], raw, raw_ids }),
+            Ok(ids) => Ok(Properties::raw(raw, ids)),
             Err((kind, offset)) => Err(reader.refuse(kind, start + offset)),
         }
+    }
+
+    /// The section, if it is valid in a packet of `owner`.
+    #[inline(always)]
+    pub(crate) fn validated(
+        raw: &'a [u8],
+        owner: PropertyOwner,
+        sender: Option<Sender>,
+    ) -> Option<Properties<'a>> {
+        Some(Properties::raw(raw, validate(raw, owner, sender).ok()?))
     }
 
     /// The size of the section without its length in front.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.list.iter().map(Property::size).sum::<usize>() + self.raw.len()
+        let (list, raw, _ids) = self.parts();
+        list.iter().map(Property::size).sum::<usize>() + raw.len()
     }
 
     /// The size, if the section may stand in a packet of `owner`, whatever characters its strings have.
@@ -124,33 +202,33 @@ impl<'a> Properties<'a> {
     }
 
     fn checked_size_of_some(&self, owner: PropertyOwner) -> Result<usize, EncodeError> {
-        let mut seen = self.raw_ids;
-        let mut size = self.raw.len();
-        for property in self.list {
+        let (list, raw, ids) = self.parts();
+        let (mut seen, mut size) = (ids, raw.len());
+        for property in list {
             seen |= property.check(owner, seen)?.bit();
             size += property.size();
         }
-        if self.raw_ids != 0 {
-            self.check_raw(owner)?;
+        if ids != 0 {
+            self.check_raw(owner, ids)?;
         }
         if is_data_alone(seen) { Err(EncodeError::AuthenticationDataAlone) } else { Ok(size) }
     }
 
     /// Whether all strings may be sent; a raw section was checked before.
     pub(crate) fn check_text(&self) -> Result<(), EncodeError> {
-        self.list.iter().try_for_each(Property::check_text)
+        self.parts().0.iter().try_for_each(Property::check_text)
     }
 
     /// A raw section may come from another packet, so its properties are checked against the new owner.
-    fn check_raw(&self, owner: PropertyOwner) -> Result<(), EncodeError> {
+    fn check_raw(&self, owner: PropertyOwner, ids: u32) -> Result<(), EncodeError> {
         for &id in PropertyId::ALL {
-            if self.raw_ids & id.bit() != 0 && !id.is_legal_in(owner) {
+            if ids & id.bit() != 0 && !id.is_legal_in(owner) {
                 return Err(EncodeError::PropertyNotAllowed { id, owner });
             }
         }
         // The only property of which some owners take several and others one.
         let id = PropertyId::SubscriptionIdentifier;
-        let is_once = self.raw_ids & id.bit() != 0 && !id.may_repeat_in(owner);
+        let is_once = ids & id.bit() != 0 && !id.may_repeat_in(owner);
         if is_once && self.subscription_identifiers().count() > 1 {
             return Err(EncodeError::PropertyRepeated(id));
         }
@@ -168,10 +246,11 @@ impl<'a> Properties<'a> {
 
     #[inline(never)]
     fn put_some(&self, mut sink: Sink<'_>) -> Hits {
-        for property in self.list {
+        let (list, raw, _ids) = self.parts();
+        for property in list {
             property.put(&mut sink);
         }
-        sink.bytes(self.raw);
+        sink.bytes(raw);
         sink.hits()
     }
 }

@@ -123,6 +123,17 @@ macro_rules! properties {
             types
         };
 
+        /// One bit for each identifier; there are fewer than 32.
+        const BITS: [u32; 64] = {
+            let mut bits = [0; 64];
+            let mut index = 0;
+            while index < PropertyId::ALL.len() {
+                bits[PropertyId::ALL[index] as usize] = 1 << index;
+                index += 1;
+            }
+            bits
+        };
+
         /// The owners of each identifier.
         const OWNERS: [u16; 64] = {
             let mut owners = [0; 64];
@@ -186,14 +197,15 @@ impl PropertyId {
     }
 
     /// The property's own bit in a set of properties.
-    pub(crate) const fn bit(self) -> u64 {
-        1 << self as u8
+    #[inline(always)]
+    pub(crate) const fn bit(self) -> u32 {
+        BITS[self as usize]
     }
 }
 
 /// Whether Authentication Data stands in a set of properties without an Authentication Method beside it.
 #[inline]
-pub(crate) const fn is_data_alone(seen: u64) -> bool {
+pub(crate) const fn is_data_alone(seen: u32) -> bool {
     let method = PropertyId::AuthenticationMethod.bit();
     seen & PropertyId::AuthenticationData.bit() != 0 && seen & method == 0
 }

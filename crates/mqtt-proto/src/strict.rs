@@ -3,10 +3,11 @@
 //! The text says that they should not be sent and may be refused. [`decode`] takes them; who wants to refuse
 //! them uses [`decode_strict`], or asks [`Packet::discouraged_character`] before sending.
 
-use crate::decode::{Context, decode};
+use crate::decode::decode;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::packet::{Packet, Will};
 use crate::property::{Properties, Value};
+use crate::types::Context;
 
 /// [`decode`], and refuses strings with a discouraged character: U+0001 to U+001F, U+007F to U+009F, and
 /// the non-characters, of which U+FFFE is one.
@@ -16,7 +17,7 @@ pub fn decode_strict(frame: &[u8], context: Context) -> Result<Packet<'_>, Decod
         None => Ok(packet),
         Some((text, at, character)) => {
             let version = match packet {
-                Packet::Connect(connect) => connect.version,
+                Packet::Connect(connect) => connect.version(),
                 _ => context.version,
             };
             // Every string of a decoded packet is a slice of its frame.
@@ -41,6 +42,7 @@ impl<'a> Packet<'a> {
         let in_properties = |properties: Properties<'a>| find_in_properties(properties, &find);
         match *self {
             Packet::Connect(connect) => {
+                let connect = connect.fields();
                 let in_will =
                     |will: Will<'a>| in_properties(will.properties).or_else(|| find(will.topic.as_str()));
                 in_properties(connect.properties)

@@ -250,6 +250,15 @@ pub enum Sender {
     Server,
 }
 
+/// By which rules a frame is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The version of the connection; a CONNECT says its own.
+    pub version: Version,
+    /// Which side sent the frame, if known; what only the other side sends is then refused.
+    pub sender: Option<Sender>,
+}
+
 /// Largest value of the remaining length, in bytes.
 pub const REMAINING_LENGTH_MAX: u32 = 268_435_455;
 

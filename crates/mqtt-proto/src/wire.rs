@@ -147,21 +147,31 @@ impl<'a> Reader<'a> {
         self.take(usize::from(len))
     }
 
-    /// A string that is not used as topic or filter.
+    /// A string that is not used as topic or filter, left as the bytes that were checked.
     ///
     /// U+FEFF stays part of it. [5.0 MQTT-1.5.4-1] [5.0 MQTT-1.5.4-2] [5.0 MQTT-1.5.4-3]
     #[inline(always)]
-    pub(crate) fn string(&mut self) -> Result<&'a str, Faulty> {
+    pub(crate) fn text(&mut self) -> Result<&'a [u8], Faulty> {
         let start = self.at;
         let bytes = self.binary()?;
-        match core::str::from_utf8(bytes) {
-            Ok(text) if !text::has_nul(bytes) => Ok(text),
-            Ok(_) | Err(_) => {
-                let (kind, at) = text_fault(bytes, start, DecodeErrorKind::NulInString);
-                Err(self.refuse(kind, at))
-            }
+        if !text::is_plain(bytes) {
+            check_text(bytes, start).map_err(|(kind, at)| self.refuse(kind, at))?;
         }
+        Ok(bytes)
     }
+
+    /// All from there to here.
+    #[inline(always)]
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        self.frame.get(start..self.at).unwrap_or_default()
+    }
+}
+
+/// What stands behind its two byte length, and the rest.
+#[inline(always)]
+pub(crate) fn split_field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }
 
 /// Size of the length in front of strings and binary data, in bytes.

@@ -165,7 +165,7 @@ fn takes_name_that_is_not_utf_8(case: &Case<'_>) -> bool {
 /// It knows both levels and reads both as 3.1.1.
 fn reads_level_5_as_4(case: &Case<'_>) -> bool {
     let version = match case.ours {
-        Ok(Packet::Connect(connect)) => connect.version,
+        Ok(Packet::Connect(connect)) => connect.version(),
         Ok(_) => return false,
         Err(error) => error.version,
     };
@@ -174,14 +174,14 @@ fn reads_level_5_as_4(case: &Case<'_>) -> bool {
 
 fn refuses_binary_password(case: &Case<'_>) -> bool {
     let Ok(Packet::Connect(connect)) = case.ours else { return false };
-    let is_binary = connect.password.is_some_and(|password| core::str::from_utf8(password).is_err());
+    let is_binary = connect.password().is_some_and(|password| core::str::from_utf8(password).is_err());
     is_binary && matches!(case.theirs, Verdict::Refused(_))
 }
 
 /// It writes no user name field if both user name and password are empty, or only one of them.
 fn loses_empty_user_name(case: &Case<'_>) -> bool {
     let Ok(Packet::Connect(connect)) = case.ours else { return false };
-    let is_empty = connect.user_name == Some("") || connect.password == Some(b"");
+    let is_empty = connect.user_name() == Some("") || connect.password() == Some(b"");
     is_empty && matches!(case.theirs, Verdict::Taken(_))
 }
 

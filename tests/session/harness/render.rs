@@ -22,7 +22,7 @@ pub(crate) fn packets(mut bytes: &[u8], version: Version) -> Vec<String> {
 fn render(packet: &Packet<'_>) -> String {
     let kind = packet.kind();
     match packet {
-        Packet::Connect(connect) => render_connect(connect),
+        Packet::Connect(connect) => render_connect(&connect.fields()),
         Packet::Publish(publish) => render_publish(publish),
         Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
             render_ack(kind, ack)

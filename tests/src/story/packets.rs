@@ -101,11 +101,11 @@ impl Seen {
 fn kind_of(packet: &Packet<'_>) -> Kind {
     match packet {
         Packet::Connect(connect) => Kind::Connect {
-            is_clean: connect.clean_start,
-            keep_alive_secs: connect.keep_alive_secs,
-            receive_maximum: connect.properties.receive_maximum().unwrap_or(u16::MAX),
-            packet_size_max: connect.properties.maximum_packet_size().unwrap_or(u32::MAX),
-            alias_max: connect.properties.topic_alias_maximum().unwrap_or(0),
+            is_clean: connect.clean_start(),
+            keep_alive_secs: connect.keep_alive_secs(),
+            receive_maximum: connect.properties().receive_maximum().unwrap_or(u16::MAX),
+            packet_size_max: connect.properties().maximum_packet_size().unwrap_or(u32::MAX),
+            alias_max: connect.properties().topic_alias_maximum().unwrap_or(0),
         },
         Packet::Connack(connack) => Kind::Connack {
             is_success: connack.reason == ReasonCode::Success,

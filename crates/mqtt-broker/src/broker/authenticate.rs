@@ -79,7 +79,7 @@ impl Broker {
                 if let Some(Ok(Packet::Connect(connect))) =
                     frame.as_deref().map(|frame| decode(frame, context))
                 {
-                    self.finish_connect(now, id, &connect, Some(data));
+                    self.finish_connect(now, id, &connect.fields(), Some(data));
                 }
             }
         }
@@ -91,7 +91,7 @@ impl Broker {
         let frame = authentication.and_then(|it| it.connect.clone()).unwrap_or_default();
         let context = Context { version: Version::V5_0, sender: Some(Sender::Client) };
         let connect = match decode(&frame, context) {
-            Ok(Packet::Connect(connect)) => Some(connect),
+            Ok(Packet::Connect(connect)) => Some(connect.fields()),
             Ok(_) | Err(_) => None,
         };
         self.refuse(now, id, Version::V5_0, fault, connect.as_ref());

@@ -65,7 +65,7 @@ impl Broker {
         let is_authenticating = self.connections.get(&id).is_some_and(|it| it.authentication.is_some());
         match decode(frame, context) {
             Ok(packet) if is_authenticating => self.on_packet_before_connack(now, id, &packet),
-            Ok(Packet::Connect(connect)) => self.on_connect(now, id, &connect, frame),
+            Ok(Packet::Connect(connect)) => self.on_connect(now, id, &connect.fields(), frame),
             Err(error) if error.packet == Some(PacketKind::Connect) => self.on_bad_connect(now, id, error),
             // There is no version to answer in.
             Ok(_) => {

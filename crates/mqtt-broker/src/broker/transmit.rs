@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use mqtt_parts::{AliasesOut, Instant, Naming, TransmitBuf};
-use mqtt_proto::{Packet, PacketId, Properties, Property, Publish, ReasonCode, TopicName};
+use mqtt_proto::{JoinedProperties, Packet, PacketId, Properties, Property, Publish, ReasonCode, TopicName};
 
 use crate::broker::{Broker, ending};
 #[cfg(doc)]
@@ -138,6 +138,7 @@ impl Outgoing<'_> {
             properties: Properties::EMPTY,
             payload: &message.payload,
         };
+        let joined;
         if version.has_properties() {
             self.delivery.put_hop_properties(self.now, list);
             match naming {
@@ -148,7 +149,8 @@ impl Outgoing<'_> {
                     publish.topic = TopicName::ALIASED;
                 }
             }
-            publish.properties = message.properties.as_properties().with_list(list);
+            joined = JoinedProperties::new(list, message.properties.as_properties());
+            publish.properties = joined.as_properties();
         }
         let fits = |len| len <= self.limits.packet_size_max;
         let has_limit = self.limits.packet_size_max < usize::MAX;

@@ -4,7 +4,6 @@ use core::fmt;
 
 use crate::error::{DecodeErrorKind, EncodeError};
 use crate::packet::ack::read_reason;
-use crate::packet::publish::read_topic;
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
 use crate::reason::ReasonCode;
@@ -14,7 +13,11 @@ use crate::topic::TopicName;
 use crate::types::{PacketKind, QoS, Sender, Version};
 use crate::wire::{Faulty, Reader, field_size, variable_len};
 
-/// The first packet of a connection.
+/// The fields of the first packet of a connection.
+///
+/// A packet to be sent is made of them by `Packet::from(&connect)`; a packet holds them as a [`ConnectRef`].
+///
+/// [`ConnectRef`]: crate::ConnectRef
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     /// The version that the client speaks.
@@ -62,14 +65,14 @@ pub struct Connack<'a> {
 }
 
 /// The bits of the connect flags.
-mod flag {
-    pub(super) const USER_NAME: u8 = 0x80;
-    pub(super) const PASSWORD: u8 = 0x40;
-    pub(super) const WILL_RETAIN: u8 = 0x20;
-    pub(super) const WILL_QOS_SHIFT: u8 = 3;
-    pub(super) const WILL: u8 = 0x04;
-    pub(super) const CLEAN_START: u8 = 0x02;
-    pub(super) const RESERVED: u8 = 0x01;
+pub(super) mod flag {
+    pub(in crate::packet) const USER_NAME: u8 = 0x80;
+    pub(in crate::packet) const PASSWORD: u8 = 0x40;
+    pub(in crate::packet) const WILL_RETAIN: u8 = 0x20;
+    pub(in crate::packet) const WILL_QOS_SHIFT: u8 = 3;
+    pub(in crate::packet) const WILL: u8 = 0x04;
+    pub(in crate::packet) const CLEAN_START: u8 = 0x02;
+    pub(in crate::packet) const RESERVED: u8 = 0x01;
 }
 
 impl<'a> Connect<'a> {
@@ -89,42 +92,6 @@ impl<'a> Connect<'a> {
             }
             _ => Err(reader.refuse(DecodeErrorKind::ProtocolName, start)),
         }
-    }
-
-    /// What follows the protocol level.
-    #[inline(always)]
-    pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<Connect<'a>, Faulty> {
-        let flags_at = reader.at();
-        let flags = reader.u8()?;
-        let will_qos = check_flags(flags, version).map_err(|kind| reader.refuse(kind, flags_at))?;
-        let keep_alive_secs = reader.u16()?;
-        let properties = if version.has_properties() {
-            Properties::decode(reader, PropertyOwner::Connect, Some(Sender::Client))?
-        } else {
-            Properties::EMPTY
-        };
-        let client_id = reader.string()?;
-        let will = match will_qos {
-            Some(qos) => Some(Will::decode(reader, qos, flags & flag::WILL_RETAIN != 0, version)?),
-            None => None,
-        };
-        let is_there = |reader: &Reader<'_>, bit| {
-            // In 3.1 the remaining length wins over the flags.
-            flags & bit != 0 && !(version == Version::V3_1 && reader.is_empty())
-        };
-        let user_name = if is_there(reader, flag::USER_NAME) { Some(reader.string()?) } else { None };
-        let password = if is_there(reader, flag::PASSWORD) { Some(reader.binary()?) } else { None };
-        let clean_start = flags & flag::CLEAN_START != 0;
-        Ok(Connect {
-            version,
-            clean_start,
-            keep_alive_secs,
-            properties,
-            client_id,
-            will,
-            user_name,
-            password,
-        })
     }
 
     /// Size of the body, if every field has an encoding.
@@ -203,7 +170,8 @@ impl<'a> Connect<'a> {
 /// The QoS of the will, if the flags announce one.
 ///
 /// [5.0 MQTT-3.1.2-3] [5.0 MQTT-3.1.2-11] [5.0 MQTT-3.1.2-12] [5.0 MQTT-3.1.2-13] [3.1.1 MQTT-3.1.2-22]
-fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKind> {
+#[inline(always)]
+pub(super) fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKind> {
     if flags & flag::RESERVED != 0 && version != Version::V3_1 {
         return Err(DecodeErrorKind::ConnectFlags);
     }
@@ -221,24 +189,6 @@ fn check_flags(flags: u8, version: Version) -> Result<Option<QoS>, DecodeErrorKi
         return Err(DecodeErrorKind::WillRetainWithoutWill);
     }
     Ok(None)
-}
-
-impl<'a> Will<'a> {
-    #[inline(always)]
-    fn decode(reader: &mut Reader<'a>, qos: QoS, retain: bool, version: Version) -> Result<Will<'a>, Faulty> {
-        let properties = if version.has_properties() {
-            Properties::decode(reader, PropertyOwner::Will, Some(Sender::Client))?
-        } else {
-            Properties::EMPTY
-        };
-        let topic_at = reader.at();
-        let topic = read_topic(reader)?;
-        if topic.is_aliased() {
-            return Err(reader.refuse(DecodeErrorKind::EmptyTopicName, topic_at));
-        }
-        let payload = reader.binary()?;
-        Ok(Will { qos, retain, properties, topic, payload })
-    }
 }
 
 impl<'a> Connack<'a> {

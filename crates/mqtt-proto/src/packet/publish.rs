@@ -6,8 +6,8 @@ use crate::property::Properties;
 use crate::property_id::{PropertyId, PropertyOwner};
 use crate::text;
 use crate::topic::TopicName;
-use crate::types::{PacketId, PacketKind, QoS, Sender, Version};
-use crate::wire::{Fault, Faulty, Reader, check_text, text_fault, variable_len};
+use crate::types::{Context, PacketId, PacketKind, QoS, Sender, Version};
+use crate::wire::{Fault, Faulty, Reader, check_text, split_field, text_fault, variable_len};
 
 /// A message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,44 @@ impl<'a> Publish<'a> {
         }
         let retain = flags & 1 != 0;
         Ok(Publish { dup, qos, retain, topic, packet_id, properties, payload: reader.rest() })
+    }
+
+    /// A message with nothing unusual about it, whose variable header begins at `at`; none if there is anything.
+    #[inline(always)]
+    pub(crate) fn decode_plain(frame: &'a [u8], at: usize, context: Context) -> Option<Publish<'a>> {
+        let flags = *frame.first()?;
+        let qos = QoS::from_bits(flags >> 1 & 0b11)?;
+        let dup = flags & 0b1000 != 0;
+        let (topic, mut rest) = split_field(frame.get(at..)?)?;
+        if topic.is_empty() || !text::is_plain_name(topic) {
+            return None;
+        }
+        let mut packet_id = None;
+        if qos == QoS::AtMostOnce {
+            if dup {
+                return None;
+            }
+        } else {
+            let (id, behind) = rest.split_first_chunk()?;
+            packet_id = Some(PacketId::new(u16::from_be_bytes(*id))?);
+            rest = behind;
+        }
+        let mut properties = Properties::EMPTY;
+        if context.version.has_properties() {
+            let (len, behind) = rest.split_first()?;
+            rest = behind;
+            if *len != 0 {
+                // A longer section is unusual.
+                let (section, behind) = rest.split_at_checked(usize::from(*len))?;
+                if *len >= 0x80 {
+                    return None;
+                }
+                properties = Properties::validated(section, PropertyOwner::Publish, context.sender)?;
+                rest = behind;
+            }
+        }
+        let topic = TopicName::checked(topic);
+        Some(Publish { dup, qos, retain: flags & 1 != 0, topic, packet_id, properties, payload: rest })
     }
 
     pub(crate) const fn flags(&self) -> u8 {

@@ -14,7 +14,7 @@ use crate::sink::Sink;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PropertyBuf {
     raw: Vec<u8>,
-    raw_ids: u64,
+    raw_ids: u32,
 }
 
 impl PropertyBuf {
@@ -64,7 +64,7 @@ impl PropertyBuf {
 
     /// The properties, borrowed.
     pub fn as_properties(&self) -> Properties<'_> {
-        Properties { list: &[], raw: &self.raw, raw_ids: self.raw_ids }
+        Properties::checked(&self.raw, self.raw_ids)
     }
 
     /// Removes all properties and keeps the memory.

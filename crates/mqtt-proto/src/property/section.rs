@@ -5,10 +5,10 @@ use crate::error::DecodeErrorKind;
 use crate::property_id::{PropertyId, PropertyOwner, PropertyType, is_data_alone};
 use crate::text::{self, has_nul_or_wildcard};
 use crate::types::Sender;
-use crate::wire::{Fault, Faulty, Reader, check_text};
+use crate::wire::{Fault, Faulty, Reader};
 
 /// One bit for each property of a raw section, if it is legal for the owner.
-pub(super) fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<u64, Fault> {
+pub(super) fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<u32, Fault> {
     let mut reader = Reader::new(raw, 0);
     let mut seen = 0;
     while !reader.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>)
 #[inline(always)]
 fn validate_one(
     reader: &mut Reader<'_>,
-    seen: u64,
+    seen: u32,
     owner: PropertyOwner,
     sender: Option<Sender>,
 ) -> Result<PropertyId, Faulty> {
@@ -72,26 +72,15 @@ fn is_allowed(id: PropertyId, reader: &mut Reader<'_>) -> Result<bool, Faulty> {
             true
         }
         PropertyType::String => {
-            let text = read_text(reader)?;
+            let text = reader.text()?;
             id != PropertyId::ResponseTopic || !text.is_empty() && !has_nul_or_wildcard(text)
         }
         PropertyType::StringPair => {
-            read_text(reader)?;
-            read_text(reader)?;
+            reader.text()?;
+            reader.text()?;
             true
         }
     })
-}
-
-/// The bytes of a string that is UTF-8 and holds no U+0000.
-#[inline(always)]
-fn read_text<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Faulty> {
-    let start = reader.at();
-    let bytes = reader.binary()?;
-    if !text::is_plain(bytes) {
-        check_text(bytes, start).map_err(|(kind, at)| reader.refuse(kind, at))?;
-    }
-    Ok(bytes)
 }
 
 /// A walk over a section that was validated, so that no read can fail; one that did would end the walk.

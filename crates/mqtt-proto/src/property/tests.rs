@@ -38,7 +38,8 @@ fn a_list_stands_before_the_raw_section() {
     let mut raw = PropertyBuf::new();
     raw.push(PropertyOwner::Publish, Property::ContentType("text")).expect("legal");
     let list = [Property::TopicAlias(7)];
-    let both = raw.as_properties().with_list(&list);
+    let joined = JoinedProperties::new(&list, raw.as_properties());
+    let both = joined.as_properties();
     assert_eq!(both.iter().collect::<Vec<_>>(), [Property::TopicAlias(7), Property::ContentType("text")]);
     assert_eq!(both.topic_alias(), Some(7));
     assert_eq!(both.checked_size(PropertyOwner::Publish), Ok(3 + 7));
@@ -48,7 +49,9 @@ fn a_list_stands_before_the_raw_section() {
     );
     let twice = [Property::ContentType("other")];
     assert_eq!(
-        raw.as_properties().with_list(&twice).checked_size(PropertyOwner::Publish),
+        JoinedProperties::new(&twice, raw.as_properties())
+            .as_properties()
+            .checked_size(PropertyOwner::Publish),
         Err(EncodeError::PropertyRepeated(PropertyId::ContentType))
     );
 }

@@ -123,7 +123,7 @@ impl Property<'_> {
 
     /// Which property it is, if it may stand in a section of `owner` behind those `seen`.
     #[inline(always)]
-    pub(crate) fn check(&self, owner: PropertyOwner, seen: u64) -> Result<PropertyId, EncodeError> {
+    pub(crate) fn check(&self, owner: PropertyOwner, seen: u32) -> Result<PropertyId, EncodeError> {
         let id = self.id();
         if !id.is_legal_in(owner) {
             return Err(EncodeError::PropertyNotAllowed { id, owner });

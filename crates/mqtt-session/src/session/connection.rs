@@ -99,7 +99,7 @@ impl Session {
             user_name: credentials.and_then(|credentials| credentials.user_name.as_deref()),
             password: credentials.and_then(|credentials| credentials.password.as_deref()),
         };
-        Packet::Connect(connect).encode(config.version, out).map(|_| ())
+        Packet::from(&connect).encode(config.version, out).map(|_| ())
     }
 
     fn connect_properties<'a>(&'a self, first: &'a [u8]) -> Vec<Property<'a>> {

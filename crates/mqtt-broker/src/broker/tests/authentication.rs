@@ -52,7 +52,7 @@ fn auth(w: &mut World, id: crate::ids::ConnectionId, reason: ReasonCode, method:
 fn begun(w: &mut World) -> crate::ids::ConnectionId {
     let id = w.open();
     let list = properties("X", &[7]);
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&list), ..v5("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&list), ..v5("a") }));
     let seen = w.take(id);
     assert!(seen.len() == 1 && seen[0].contains("ContinueAuthentication"), "{seen:?}");
     id
@@ -88,7 +88,7 @@ fn failures_and_foreign_methods_are_refused() {
     w.see(id, &["connack ProtocolError", "closed"]);
     let id = w.open();
     let list = properties("Y", &[7]);
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&list), ..v5("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&list), ..v5("a") }));
     w.see(id, &["connack BadAuthenticationMethod", "closed"]);
 }
 

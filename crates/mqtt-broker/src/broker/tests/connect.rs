@@ -74,10 +74,10 @@ fn another_first_packet_than_connect_closes() {
 fn a_second_connect_is_an_error() {
     let mut w = World::new();
     let id = w.joined(v5("a"));
-    w.send(id, Packet::Connect(v5("a")));
+    w.send(id, Packet::from(&v5("a")));
     w.see(id, &["disconnect ProtocolError", "closed"]);
     let id = w.joined(v3("a"));
-    w.send(id, Packet::Connect(v3("a")));
+    w.send(id, Packet::from(&v3("a")));
     w.see(id, &["closed"]);
 }
 
@@ -126,7 +126,7 @@ fn a_malformed_connect_is_told_in_5_0_only() {
 fn an_empty_client_id_is_replaced() {
     let mut w = World::new();
     let first = w.open();
-    w.send(first, Packet::Connect(v5("")));
+    w.send(first, Packet::from(&v5("")));
     let id = w.broker.client_id(first).expect("it was accepted").to_string();
     assert!(id.len() <= 23 && id.chars().all(char::is_alphanumeric), "{id}");
     w.see(first, &[&alloc::format!("connack Success AssignedClientIdentifier({id:?})")]);
@@ -147,7 +147,7 @@ fn client_ids_have_the_rules_of_their_version() {
     for connect in refused {
         let mut w = World::new();
         let id = w.open();
-        w.send(id, Packet::Connect(connect));
+        w.send(id, Packet::from(&connect));
         w.see(id, &["connack ClientIdentifierNotValid", "closed"]);
     }
     World::new().join(client(Version::V3_1, "12345678901234567890123"), "connack Success");
@@ -159,7 +159,7 @@ fn authentication_methods_are_refused() {
     let mut w = World::new();
     let id = w.open();
     let method = [Property::AuthenticationMethod("SCRAM")];
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&method), ..v5("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&method), ..v5("a") }));
     w.see(id, &["connack BadAuthenticationMethod", "closed"]);
     let id = w.joined(v5("a"));
     let reason = ReasonCode::ReAuthenticate;
@@ -183,7 +183,7 @@ fn users_and_passwords_are_checked() {
         ];
         for (user_name, password, answer) in cases {
             let id = w.open();
-            w.send(id, Packet::Connect(with(connect, user_name, password)));
+            w.send(id, Packet::from(&with(connect, user_name, password)));
             w.see(id, &[answer, "closed"]);
         }
     }
@@ -204,13 +204,13 @@ fn wills_that_are_not_possible_are_refused() {
     for (will, answer) in cases {
         let mut w = World::with(config.clone());
         let id = w.open();
-        w.send(id, Packet::Connect(Connect { will: Some(will), ..v5("a") }));
+        w.send(id, Packet::from(&Connect { will: Some(will), ..v5("a") }));
         w.see(id, &[answer, "closed"]);
     }
     let mut w = World::with(config);
     let id = w.open();
     let will = Will { retain: true, ..will("w", "x") };
-    w.send(id, Packet::Connect(Connect { will: Some(will), ..v3("a") }));
+    w.send(id, Packet::from(&Connect { will: Some(will), ..v3("a") }));
     w.see(id, &["closed"]);
 }
 
@@ -220,7 +220,7 @@ fn nothing_is_read_behind_a_refused_connect() {
     let mut w = World::new();
     let id = w.open();
     let mut wire = vec::Vec::new();
-    for packet in [Packet::Connect(client(Version::V3_1, "")), Packet::Publish(qos1(1, "a", "x"))] {
+    for packet in [Packet::from(&client(Version::V3_1, "")), Packet::Publish(qos1(1, "a", "x"))] {
         packet.encode(Version::V3_1, &mut wire).expect("it can be encoded");
     }
     let mut input = bytes::BytesMut::from(&wire[..]);
@@ -298,7 +298,7 @@ fn reason_strings_come_where_they_are_wanted() {
         w.publish(id, qos1(1, "$SYS/x", "x"));
         assert_eq!(w.take_reasons(id)[0].is_some(), is_told);
         w.publish(id, message("a", "x"));
-        w.send(id, Packet::Connect(v5("a")));
+        w.send(id, Packet::from(&v5("a")));
         assert!(w.take_reasons(id)[0].is_some(), "DISCONNECT always says why");
     }
 }
@@ -309,7 +309,7 @@ fn reason_strings_are_left_out_where_they_do_not_fit() {
     let mut w = World::new();
     let id = w.open();
     let small = [Property::MaximumPacketSize(5), Property::AuthenticationMethod("x")];
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&small), ..v5("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&small), ..v5("a") }));
     assert_eq!(w.take_bytes(id), [0x20, 3, 0, 0x8c, 0]);
 }
 
@@ -319,7 +319,7 @@ fn a_client_that_cannot_take_connack_is_closed_without_a_packet() {
     let mut w = World::new();
     let id = w.open();
     let tiny = [Property::MaximumPacketSize(4)];
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&tiny), ..v5("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&tiny), ..v5("a") }));
     w.see(id, &["closed"]);
     assert_eq!(w.broker.stats().sessions, 0);
 }
@@ -334,7 +334,7 @@ fn one_connection_or_session_too_many_is_refused() {
     w.joined(v5("a"));
     for (connect, answer) in [(v5("b"), "connack QuotaExceeded"), (v3("b"), "connack ServerUnavailable")] {
         let id = w.open();
-        w.send(id, Packet::Connect(connect));
+        w.send(id, Packet::from(&connect));
         w.see(id, &[answer, "closed"]);
     }
     w.joined(v5("a"));

@@ -85,7 +85,7 @@ fn whoever_is_refused_is_told_once_with_the_reason() {
     for version in [Version::V3_1_1, Version::V5_0] {
         let connect = Connect { user_name: Some("eve"), password: Some(b"guess"), ..client(version, "a") };
         let id = w.open();
-        w.send(id, mqtt_proto::Packet::Connect(connect));
+        w.send(id, mqtt_proto::Packet::from(&connect));
         w.take(id);
         w.hang_up(id);
     }

@@ -46,7 +46,7 @@ impl World {
     /// Opens a connection, sends CONNECT and checks the answer.
     pub(super) fn join(&mut self, connect: Connect<'_>, answer: &str) -> ConnectionId {
         let id = self.open();
-        self.send(id, Packet::Connect(connect));
+        self.send(id, Packet::from(&connect));
         self.see(id, &[answer]);
         id
     }
@@ -54,7 +54,7 @@ impl World {
     /// The same where the answer does not matter.
     pub(super) fn joined(&mut self, connect: Connect<'_>) -> ConnectionId {
         let id = self.open();
-        self.send(id, Packet::Connect(connect));
+        self.send(id, Packet::from(&connect));
         let seen = self.take(id);
         assert!(seen.first().is_some_and(|line| line.starts_with("connack Success")), "{seen:?}");
         id
@@ -62,7 +62,7 @@ impl World {
 
     pub(super) fn send(&mut self, id: ConnectionId, packet: Packet<'_>) {
         if let Packet::Connect(connect) = packet {
-            self.versions.insert(id, connect.version);
+            self.versions.insert(id, connect.version());
         }
         let mut wire = Vec::new();
         packet.encode(self.version(id), &mut wire).expect("a packet of the test can be encoded");

@@ -90,7 +90,7 @@ fn conversation(version: Version) -> Vec<u8> {
     let mut put = |packet: Packet<'_>| {
         packet.encode(version, &mut wire).expect("it can be encoded");
     };
-    put(Packet::Connect(Connect { will, ..connect }));
+    put(Packet::from(&Connect { will, ..connect }));
     let filter = mqtt_proto::TopicFilter::new("#").expect("a valid filter");
     let options = mqtt_proto::SubscribeOptions::with_qos(QoS::ExactlyOnce);
     let filters = [mqtt_proto::SubscribeFilter { filter, options }];
@@ -150,7 +150,7 @@ fn the_same_inputs_give_the_same_run() {
         let mut world = World::new();
         world.broker = Broker::new(Config::default(), seed);
         let id = world.open();
-        world.send(id, Packet::Connect(v5("")));
+        world.send(id, Packet::from(&v5("")));
         world.take_bytes(id)
     };
     assert_eq!(run(1), run(1));

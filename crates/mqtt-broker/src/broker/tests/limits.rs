@@ -21,7 +21,7 @@ fn a_full_queue_drops_the_newest_and_counts_it() {
     }
     assert_eq!((w.broker.stats().queued, w.broker.stats().dropped_queue_full), (2, 2));
     let id = w.open();
-    w.send(id, Packet::Connect(lasting("a")));
+    w.send(id, Packet::from(&lasting("a")));
     w.see(id, &["connack Success present", "publish t \"1\" q1 #1", "publish t \"2\" q1 #2"]);
 }
 
@@ -54,7 +54,7 @@ fn expired_messages_make_room_in_a_queue() {
     w.wait(secs(1));
     w.publish(publisher, qos1(2, "t", "new"));
     let id = w.open();
-    w.send(id, Packet::Connect(lasting("a")));
+    w.send(id, Packet::from(&lasting("a")));
     w.see(id, &["connack Success present", "publish t \"new\" q1 #1"]);
 }
 
@@ -130,7 +130,7 @@ fn a_will_counts_and_a_client_without_room_for_it_is_refused() {
     assert!((1000..2000).contains(&w.broker.stats().messages_bytes));
     for (connect, answer) in [(v5("b"), "connack QuotaExceeded"), (v3("b"), "connack ServerUnavailable")] {
         let other = w.open();
-        w.send(other, Packet::Connect(with_will(connect)));
+        w.send(other, Packet::from(&with_will(connect)));
         w.see(other, &[answer, "closed"]);
     }
     w.hang_up(id);

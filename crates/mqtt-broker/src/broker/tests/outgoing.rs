@@ -149,7 +149,7 @@ fn a_new_connection_gets_again_what_was_not_acknowledged() {
         w.hang_up(id);
         w.publish(publisher, qos1(6, "t", "6"));
         let id = w.open();
-        w.send(id, Packet::Connect(subscriber));
+        w.send(id, Packet::from(&subscriber));
         w.see(
             id,
             &[
@@ -184,7 +184,7 @@ fn repetitions_keep_to_the_window_of_the_new_connection() {
     w.hang_up(id);
     let one = [Property::SessionExpiryInterval(3600), Property::ReceiveMaximum(1)];
     let id = w.open();
-    w.send(id, Packet::Connect(Connect { properties: Properties::new(&one), ..lasting("a") }));
+    w.send(id, Packet::from(&Connect { properties: Properties::new(&one), ..lasting("a") }));
     w.see(id, &["connack Success present", "publish t \"1\" q1 #1 dup"]);
     for number in 2..=4 {
         w.puback(id, number - 1);
@@ -219,7 +219,7 @@ fn waiting_uses_up_the_expiry_interval() {
     w.publish(publisher, Publish { properties: Properties::new(&long), ..qos1(2, "t", "long") });
     w.wait(secs(10));
     let id = w.open();
-    w.send(id, Packet::Connect(lasting("a")));
+    w.send(id, Packet::from(&lasting("a")));
     w.see(id, &["connack Success present", "publish t \"long\" q1 #1 MessageExpiryInterval(90)"]);
     assert_eq!(w.broker.stats().dropped_expired, 1);
 }
@@ -234,7 +234,7 @@ fn a_delivery_that_has_begun_does_not_expire() {
     w.hang_up(id);
     w.wait(secs(20));
     let id = w.open();
-    w.send(id, Packet::Connect(lasting("a")));
+    w.send(id, Packet::from(&lasting("a")));
     w.see(id, &["connack Success present", "publish t \"x\" q2 #1 dup MessageExpiryInterval(0)"]);
 }
 

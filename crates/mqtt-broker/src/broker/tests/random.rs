@@ -34,7 +34,7 @@ fn connect(w: &mut World, rng: &mut Rng) -> ConnectionId {
         _ => Connect { will: Some(will), keep_alive_secs: 3, ..five },
     };
     let id = w.open();
-    w.send(id, Packet::Connect(packet));
+    w.send(id, Packet::from(&packet));
     id
 }
 

@@ -174,7 +174,7 @@ fn messages_wait_for_a_session_without_connection() {
         assert_eq!(w.broker.stats().dropped_offline, 1);
         w.see(other, &["puback #1", "pubrec #2"]);
         let id = w.open();
-        w.send(id, Packet::Connect(connect));
+        w.send(id, Packet::from(&connect));
         w.see(id, &["connack Success present", "publish t \"1\" q1 #1", "publish t \"2\" q2 #2"]);
     }
 }
@@ -209,7 +209,7 @@ fn a_restart_with_sessions_keeps_them_and_what_waits() {
     assert_eq!((w.broker.stats().connections, w.broker.stats().sessions), (0, 1));
     w.hang_up(id);
     let id = w.open();
-    w.send(id, Packet::Connect(lasting("a")));
+    w.send(id, Packet::from(&lasting("a")));
     w.see(id, &["connack Success present", "publish t \"x\" q1 #1 dup"]);
 }
 

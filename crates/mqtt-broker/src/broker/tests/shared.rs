@@ -72,7 +72,7 @@ fn members_with_a_connection_come_first_and_what_was_given_stays_given() {
     w.hang_up(b);
     w.publish(publisher, qos2(4, "t", "waits for a"));
     let a = w.open();
-    w.send(a, Packet::Connect(lasting("a")));
+    w.send(a, Packet::from(&lasting("a")));
     w.see(
         a,
         &[

@@ -60,7 +60,7 @@ fn a_disconnect_with_will_publishes_it() {
 fn errors_silence_and_administrators_publish_the_will() {
     let (mut w, watcher) = watched();
     let id = w.joined(with_will(v5("a")));
-    w.send(id, Packet::Connect(v5("a")));
+    w.send(id, Packet::from(&v5("a")));
     w.see(watcher, &["publish w \"gone\""]);
     w.joined(Connect { keep_alive_secs: 2, ..with_will(v5("b")) });
     w.wait(secs(3));
@@ -181,7 +181,7 @@ fn a_restart_with_sessions_publishes_wills() {
     w.joined(Connect { will: Some(will), ..v5("a") });
     w.broker.restart(true);
     let watcher = w.open();
-    w.send(watcher, Packet::Connect(lasting("watcher")));
+    w.send(watcher, Packet::from(&lasting("watcher")));
     w.see(watcher, &["connack Success present", "publish w \"gone\" q1 #1"]);
     w.publish(watcher, message("x", "still there"));
     w.see(watcher, &["publish x \"still there\""]);
