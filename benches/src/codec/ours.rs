@@ -61,6 +61,9 @@ impl<V: Speaks> Codec for Ours<V> {
 
 #[inline(always)]
 fn read_each(properties: &Properties<'_>) -> usize {
+    if properties.is_empty() {
+        return 0;
+    }
     let read = |property| match property {
         Property::PayloadFormatIndicator(value) => usize::from(value),
         Property::MessageExpiryInterval(value) => value as usize,

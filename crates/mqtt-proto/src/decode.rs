@@ -58,6 +58,13 @@ pub fn decode_next<'a>(
     packet_size_max: u32,
     context: Context,
 ) -> Result<Option<Packet<'a>>, DecodeError> {
+    if let [first, ACK_BODY, high, low, rest @ ..] = *bytes
+        && packet_size_max >= ACK_SIZE
+        && let Some(ack) = decode_ack(*first, [*high, *low])
+    {
+        *bytes = rest;
+        return Ok(Some(ack));
+    }
     let Some(header) = Header::read(bytes) else {
         return match check_header(bytes) {
             Ok(()) => Ok(None),
@@ -84,6 +91,11 @@ pub fn decode_next<'a>(
 /// The rest is kept out of the caller's code, and so is everything that finds out what is wrong with a packet.
 #[inline(always)]
 pub fn decode(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
+    if let [first, ACK_BODY, high, low] = *frame
+        && let Some(ack) = decode_ack(first, [high, low])
+    {
+        return Ok(ack);
+    }
     if let Some(header) = Header::read(frame)
         && header.end == frame.len()
         && let Some(packet) = decode_plain(frame, header, context)
@@ -100,6 +112,8 @@ struct Header {
     at: usize,
     /// Where the packet ends.
     end: usize,
+    /// Whether the remaining length takes no more bytes than it must.
+    is_shortest: bool,
 }
 
 impl Header {
@@ -112,7 +126,7 @@ impl Header {
             at += 1;
             remaining |= usize::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Some(Header { at, end: at + remaining });
+                return Some(Header { at, end: at + remaining, is_shortest: byte > 0 || shift == 0 });
             }
         }
         None
@@ -131,35 +145,37 @@ fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
 fn decode_plain<'a>(frame: &'a [u8], header: Header, context: Context) -> Option<Packet<'a>> {
     let first = *frame.first()?;
     if first >> 4 == PacketKind::Publish as u8 {
-        // Forms of the remaining length that are too long are left to the others.
-        let is_shortest = header.at == 2 || *frame.get(header.at - 1)? != 0;
-        if !is_shortest {
+        if !header.is_shortest {
             return None;
         }
         return Some(Packet::Publish(Publish::decode_plain(frame, header.at, context)?));
     }
-    if header.at != 2 {
-        return None;
-    }
-    match *frame.get(2..)? {
-        [high, low] => {
-            let ack = Ack::success(PacketId::new(u16::from_be_bytes([high, low]))?);
-            match first {
-                PUBACK => Some(Packet::Puback(ack)),
-                PUBREC => Some(Packet::Pubrec(ack)),
-                PUBREL => Some(Packet::Pubrel(ack)),
-                PUBCOMP => Some(Packet::Pubcomp(ack)),
-                _ => None,
-            }
-        }
-        [] => match first {
-            PINGREQ if context.sender != Some(Sender::Server) => Some(Packet::Pingreq),
-            PINGRESP if context.sender != Some(Sender::Client) => Some(Packet::Pingresp),
-            _ => None,
-        },
+    match first {
+        _ if frame.len() != 2 => None,
+        PINGREQ if context.sender != Some(Sender::Server) => Some(Packet::Pingreq),
+        PINGRESP if context.sender != Some(Sender::Client) => Some(Packet::Pingresp),
         _ => None,
     }
 }
+
+/// An acknowledgement that says success and nothing else; its kind and its packet identifier.
+#[inline(always)]
+fn decode_ack<'a>(first: u8, id: [u8; 2]) -> Option<Packet<'a>> {
+    let ack = Ack::success(PacketId::new(u16::from_be_bytes(id))?);
+    match first {
+        PUBACK => Some(Packet::Puback(ack)),
+        PUBREC => Some(Packet::Pubrec(ack)),
+        PUBREL => Some(Packet::Pubrel(ack)),
+        PUBCOMP => Some(Packet::Pubcomp(ack)),
+        _ => None,
+    }
+}
+
+/// Bytes behind the fixed header of an acknowledgement that only has a packet identifier.
+const ACK_BODY: u8 = 2;
+
+/// Size of such an acknowledgement in bytes.
+const ACK_SIZE: u32 = 4;
 
 const PUBACK: u8 = PacketKind::Puback.first_byte();
 const PUBREC: u8 = PacketKind::Pubrec.first_byte();

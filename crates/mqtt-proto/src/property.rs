@@ -64,6 +64,12 @@ impl<'a> Properties<'a> {
     /// No properties.
     pub const EMPTY: Properties<'static> = Properties(Kept::Nothing);
 
+    /// [`Properties::EMPTY`], which as a constant would be copied with all that is unused in it.
+    #[inline(always)]
+    pub(crate) const fn none() -> Properties<'a> {
+        Properties(Kept::Nothing)
+    }
+
     /// Properties to be encoded, in this order.
     pub const fn new(list: &'a [Property<'a>]) -> Properties<'a> {
         Properties(Kept::List(list))

@@ -17,7 +17,7 @@ pub(crate) const fn checked(bytes: &[u8]) -> &str {
 /// Whether a string is ASCII without U+0000: then it is text.
 #[inline(always)]
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    !any(bytes, |byte| (byte as i8) <= 0, |word| word.wrapping_sub(ONES) | word)
+    !any(bytes, |word| word.wrapping_sub(ONES) | word)
 }
 
 /// Whether a string is ASCII without U+0000, `+` and `#`: then it is a topic name, unless it is empty.
@@ -25,7 +25,6 @@ pub(crate) fn is_plain(bytes: &[u8]) -> bool {
 pub(crate) fn is_plain_name(bytes: &[u8]) -> bool {
     !any(
         bytes,
-        |byte| (byte as i8) <= 0 || byte | WILDCARD_BIT == WILDCARDS,
         // The second borrow only matters where no byte is above ASCII.
         |word| word.wrapping_sub(ONES) | word | wildcard_to_zero(word).wrapping_sub(ONES),
     )
@@ -34,13 +33,13 @@ pub(crate) fn is_plain_name(bytes: &[u8]) -> bool {
 /// Whether a string holds U+0000.
 #[inline(always)]
 pub(crate) fn has_nul(bytes: &[u8]) -> bool {
-    any(bytes, |byte| byte == 0, zero_byte)
+    any(bytes, zero_byte)
 }
 
 /// Whether a string holds U+0000, `+` or `#`: what no topic name may hold.
 #[inline(always)]
 pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
-    any(bytes, |byte| byte == 0 || byte | WILDCARD_BIT == WILDCARDS, zero_or_wildcard)
+    any(bytes, zero_or_wildcard)
 }
 
 /// Has the highest bit of a byte set if one of the eight bytes is zero or a wildcard.
@@ -100,51 +99,12 @@ pub(crate) const fn zero_byte(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word
 }
 
-/// Whether one of the bytes is a hit: sixteen at a time with `is_hit`, and fewer than sixteen with `hits`, which
-/// gives eight of them at once and sets the highest bit of a byte for one.
+/// Whether one of the bytes is a hit: `hits` sets the highest bit of a byte for one.
 ///
-/// The last bytes overlap those before them, so that none is looked at alone. Long strings go elsewhere, else the
-/// compiler unrolls this loop into thousands of instructions wherever it is used.
+/// Eight bytes are looked at at once, and the last eight overlap those before them, so that none is looked at alone.
 #[inline(always)]
-fn any(bytes: &[u8], is_hit: impl Fn(u8) -> bool, hits: impl Fn(u64) -> u64) -> bool {
-    let Some(last) = bytes.last_chunk::<16>() else {
-        return any_of_few(bytes, hits);
-    };
-    if bytes.len() > LOOKED_AT_IN_PLACE {
-        return any_of_many(bytes, hits);
-    }
-    let mut found = [0; 16];
-    look(last, &mut found, &is_hit);
-    let mut rest = bytes;
-    while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        look(block, &mut found, &is_hit);
-        rest = after;
-    }
-    u128::from_ne_bytes(found) != 0
-}
-
-/// Longest string that is looked at where it is asked for, in bytes.
-const LOOKED_AT_IN_PLACE: usize = 112;
-
-#[inline(never)]
-fn any_of_many(bytes: &[u8], hits: impl Fn(u64) -> u64) -> bool {
-    fold_words(bytes, hits) & HIGHS != 0
-}
-
-/// Notes the hits among sixteen bytes, each in its place.
-#[inline(always)]
-fn look(block: &[u8; 16], found: &mut [u8; 16], is_hit: &impl Fn(u8) -> bool) {
-    for (found, byte) in found.iter_mut().zip(block) {
-        *found |= u8::from(is_hit(*byte));
-    }
-}
-
-#[inline(always)]
-fn any_of_few(bytes: &[u8], hits: impl Fn(u64) -> u64) -> bool {
-    let found = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => hits(u64::from_le_bytes(*first)) | hits(u64::from_le_bytes(*last)),
-        _ => fold_few(bytes, hits),
-    };
+fn any(bytes: &[u8], hits: impl Fn(u64) -> u64) -> bool {
+    let found = if bytes.len() < 8 { fold_few(bytes, hits) } else { fold_words(bytes, hits) };
     found & HIGHS != 0
 }
 
@@ -155,11 +115,13 @@ pub(crate) fn fold_few(bytes: &[u8], hits: impl Fn(u64) -> u64) -> u64 {
         (Some(first), Some(last)) => {
             hits(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
         }
-        _ => match *bytes {
-            [] => 0,
-            [a] => hits(PADDING << 8 | u64::from(a)),
-            [a, b] => hits(PADDING << 16 | u64::from(u16::from_le_bytes([a, b]))),
-            [a, b, c, ..] => hits(PADDING << 24 | u64::from(u32::from_le_bytes([a, b, c, 0]))),
+        _ => match (bytes.first(), bytes.get(bytes.len() / 2), bytes.last()) {
+            // One to three bytes, of which some may be the same.
+            (Some(first), Some(middle), Some(last)) => {
+                let few = u32::from_le_bytes([*first, *middle, *last, 0]);
+                hits(PADDING << 24 | u64::from(few))
+            }
+            _ => 0,
         },
     }
 }

@@ -9,7 +9,10 @@ use crate::types::{PacketId, PacketKind, Version};
 use crate::wire::{Faulty, Reader, variable_len};
 
 /// An acknowledgement of a PUBLISH, or one of the steps of QoS 2 that follow.
+// In this order no small field lies over a length of PUBLISH in `Packet`: such a length would be written in pieces, and
+// whoever reads it would wait for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Ack<'a> {
     /// The identifier of the PUBLISH. [5.0 MQTT-2.2.1-5]
     pub packet_id: PacketId,
@@ -27,7 +30,7 @@ impl Ack<'_> {
 
     /// A reason, without properties.
     pub const fn with_reason(packet_id: PacketId, reason: ReasonCode) -> Ack<'static> {
-        Ack { packet_id, reason, properties: Properties::EMPTY }
+        Ack { packet_id, reason, properties: Properties::none() }
     }
 }
 

@@ -210,7 +210,7 @@ impl<'a> Connack<'a> {
         }
         let properties = match version {
             Version::V5_0 => Properties::decode(reader, PropertyOwner::Connack, Some(Sender::Server))?,
-            Version::V3_1 | Version::V3_1_1 => Properties::EMPTY,
+            Version::V3_1 | Version::V3_1_1 => Properties::none(),
         };
         Ok(Connack { session_present, reason, properties })
     }

@@ -230,7 +230,7 @@ impl<'a> Read<'a> {
     #[inline(always)]
     fn properties_at(&self, at: usize, ids: u32) -> (Properties<'a>, usize) {
         if !self.version.has_properties() {
-            return (Properties::EMPTY, at);
+            return (Properties::none(), at);
         }
         let mut reader = Reader::new(self.body, at);
         let len = reader.variable().unwrap_or_default() as usize;

@@ -31,7 +31,7 @@ pub struct Auth<'a> {
 impl<'a> Disconnect<'a> {
     /// A reason, without properties.
     pub const fn with_reason(reason: ReasonCode) -> Disconnect<'static> {
-        Disconnect { reason, properties: Properties::EMPTY }
+        Disconnect { reason, properties: Properties::none() }
     }
 
     /// In 5.0 reason and properties may be left out when they say nothing.
@@ -64,7 +64,7 @@ impl<'a> Auth<'a> {
     #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, sender: Option<Sender>) -> Result<Auth<'a>, Faulty> {
         if reader.is_empty() {
-            return Ok(Auth { reason: ReasonCode::Success, properties: Properties::EMPTY });
+            return Ok(Auth { reason: ReasonCode::Success, properties: Properties::none() });
         }
         // Unlike DISCONNECT, AUTH has no form that ends behind the reason.
         let reason = read_reason(reader, PacketKind::Auth)?;

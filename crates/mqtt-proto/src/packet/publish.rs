@@ -55,7 +55,7 @@ impl<'a> Publish<'a> {
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(read_packet_id(reader)?),
         };
         let properties = match version {
-            Version::V3_1 | Version::V3_1_1 => Properties::EMPTY,
+            Version::V3_1 | Version::V3_1_1 => Properties::none(),
             Version::V5_0 => Properties::decode(reader, PropertyOwner::Publish, sender)?,
         };
         if topic.is_aliased() && !properties.contains(PropertyId::TopicAlias) {
@@ -85,7 +85,7 @@ impl<'a> Publish<'a> {
             packet_id = Some(PacketId::new(u16::from_be_bytes(*id))?);
             rest = behind;
         }
-        let mut properties = Properties::EMPTY;
+        let mut properties = Properties::none();
         if context.version.has_properties() {
             let (len, behind) = rest.split_first()?;
             rest = behind;

@@ -131,7 +131,7 @@ fn read_properties<'a>(
     owner: PropertyOwner,
     version: Version,
 ) -> Result<Properties<'a>, Faulty> {
-    if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::EMPTY) }
+    if version.has_properties() { Properties::decode(reader, owner, None) } else { Ok(Properties::none()) }
 }
 
 /// A filter decoded before 5.0, in which `$share` is a level like any other, may be none in 5.0.
