@@ -80,7 +80,7 @@ pub fn decode_next<'a>(
         *bytes = rest;
         return Ok(Some(packet));
     }
-    let packet = decode_rare(frame, context)?;
+    let packet = decode_other(frame, header.at, context)?;
     *bytes = rest;
     Ok(Some(packet))
 }
@@ -96,13 +96,13 @@ pub fn decode(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError>
     {
         return Ok(ack);
     }
-    if let Some(header) = Header::read(frame)
-        && header.end == frame.len()
-        && let Some(packet) = decode_plain(frame, header, context)
-    {
-        return Ok(packet);
+    match Header::read(frame) {
+        Some(header) if header.end == frame.len() => match decode_plain(frame, header, context) {
+            Some(packet) => Ok(packet),
+            None => decode_other(frame, header.at, context),
+        },
+        Some(_) | None => decode_rare(frame, context),
     }
-    decode_rare(frame, context)
 }
 
 /// A fixed header.
@@ -177,6 +177,7 @@ const ACK_BODY: u8 = 2;
 /// Size of such an acknowledgement in bytes.
 const ACK_SIZE: u32 = 4;
 
+const CONNECT: u8 = PacketKind::Connect.first_byte();
 const PUBACK: u8 = PacketKind::Puback.first_byte();
 const PUBREC: u8 = PacketKind::Pubrec.first_byte();
 const PUBREL: u8 = PacketKind::Pubrel.first_byte();
@@ -219,6 +220,20 @@ fn check_flags(reader: &mut Reader<'_>, kind: PacketKind, flags: u8, version: Ve
     Ok(())
 }
 
+/// A whole frame whose variable header begins at `at`, and with which a busy connection is not busy.
+#[inline(never)]
+fn decode_other(frame: &[u8], at: usize, context: Context) -> Result<Packet<'_>, DecodeError> {
+    if let ([CONNECT, ..], Some(body)) = (frame, frame.get(at..))
+        && at == 2
+        && context.sender != Some(Sender::Server)
+        && let Some(connect) = ConnectRef::decode_plain(body)
+    {
+        return Ok(Packet::Connect(connect));
+    }
+    decode_rare(frame, context)
+}
+
+/// Any frame, and what is wrong with it.
 #[inline(never)]
 fn decode_rare(frame: &[u8], context: Context) -> Result<Packet<'_>, DecodeError> {
     let mut version = context.version;

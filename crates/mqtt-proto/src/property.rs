@@ -18,7 +18,7 @@ use crate::property_id::{PropertyId, PropertyOwner, is_data_alone};
 use crate::sink::{Hits, Sink};
 use crate::types::Sender;
 use crate::wire::{Faulty, Reader};
-use section::{Section, validate};
+use section::{Section, validate, validate_plain};
 
 /// The properties of one packet or will: those of a list, or of a raw section, or of a list in front of a section.
 ///
@@ -181,14 +181,30 @@ impl<'a> Properties<'a> {
         }
     }
 
-    /// The section, if it is valid in a packet of `owner`.
+    /// A section of less than 128 bytes that is valid in a packet of `owner`, and what follows it.
     #[inline(always)]
-    pub(crate) fn validated(
-        raw: &'a [u8],
+    pub(crate) fn split_first(
+        bytes: &'a [u8],
         owner: PropertyOwner,
         sender: Option<Sender>,
-    ) -> Option<Properties<'a>> {
-        Some(Properties::raw(raw, validate(raw, owner, sender).ok()?))
+    ) -> Option<(Properties<'a>, &'a [u8])> {
+        let (len @ ..0x80, rest) = bytes.split_first()? else { return None };
+        if *len == 0 {
+            return Some((Properties::none(), rest));
+        }
+        let (raw, rest) = rest.split_at_checked(usize::from(*len))?;
+        Some((Properties::raw(raw, validate(raw, owner, sender).ok()?), rest))
+    }
+
+    /// One bit for each property of such a section, if there is nothing unusual in it, and what follows it.
+    #[inline(always)]
+    pub(crate) fn split_plain(bytes: &'a [u8], owner: PropertyOwner) -> Option<(u32, &'a [u8])> {
+        let (len @ ..0x80, rest) = bytes.split_first()? else { return None };
+        if *len == 0 {
+            return Some((0, rest));
+        }
+        let (raw, rest) = rest.split_at_checked(usize::from(*len))?;
+        Some((validate_plain(raw, owner)?, rest))
     }
 
     /// The size of the section without its length in front.

@@ -69,6 +69,16 @@ pub(crate) enum PropertyType {
     Binary,
 }
 
+/// A row of the table of properties, as checks read it.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    /// The property's own bit in a set of properties; there are fewer than 32.
+    pub(crate) bit: u32,
+    /// One bit for each owner that may carry the property.
+    pub(crate) owners: u16,
+    pub(crate) value_type: PropertyType,
+}
+
 macro_rules! properties {
     ($($name:ident = $id:literal, $text:literal, $kind:ident, $($owner:ident)|+;)*) => {
         /// The identifier of a property.
@@ -99,13 +109,13 @@ macro_rules! properties {
 
             #[inline(always)]
             pub(crate) const fn value_type(self) -> PropertyType {
-                TYPES[self as usize]
+                RULES[self as usize].value_type
             }
 
             /// One bit for each owner that may carry the property.
             #[inline(always)]
             const fn owners(self) -> u16 {
-                OWNERS[self as usize]
+                RULES[self as usize].owners
             }
         }
 
@@ -116,29 +126,19 @@ macro_rules! properties {
             ids
         };
 
-        /// The type of each identifier; what no property has stands as a byte and is never asked for.
-        const TYPES: [PropertyType; 64] = {
-            let mut types = [PropertyType::Byte; 64];
-            $(types[$id] = PropertyType::$kind;)*
-            types
-        };
-
-        /// One bit for each identifier; there are fewer than 32.
-        const BITS: [u32; 64] = {
-            let mut bits = [0; 64];
+        /// What is said of each identifier; what no property has belongs to nobody.
+        pub(crate) const RULES: [Rule; 64] = {
+            let mut rules = [Rule { bit: 0, owners: 0, value_type: PropertyType::Byte }; 64];
+            $(
+                rules[$id].owners = $(1 << PropertyOwner::$owner as u16)|+;
+                rules[$id].value_type = PropertyType::$kind;
+            )*
             let mut index = 0;
             while index < PropertyId::ALL.len() {
-                bits[PropertyId::ALL[index] as usize] = 1 << index;
+                rules[PropertyId::ALL[index] as usize].bit = 1 << index;
                 index += 1;
             }
-            bits
-        };
-
-        /// The owners of each identifier.
-        const OWNERS: [u16; 64] = {
-            let mut owners = [0; 64];
-            $(owners[$id] = $(1 << PropertyOwner::$owner as u16)|+;)*
-            owners
+            rules
         };
     };
 }
@@ -199,7 +199,7 @@ impl PropertyId {
     /// The property's own bit in a set of properties.
     #[inline(always)]
     pub(crate) const fn bit(self) -> u32 {
-        BITS[self as usize]
+        RULES[self as usize].bit
     }
 }
 

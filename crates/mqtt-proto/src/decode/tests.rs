@@ -4,12 +4,15 @@ use super::*;
 use std::vec::Vec;
 
 /// Packets that take the short way, and some that hardly miss it.
-const FRAMES: [&[u8]; 9] = [
+const FRAMES: [&[u8]; 12] = [
     b"\x32\x0b\0\x03a/b\0\x07pay\0",
     b"\x3a\x8b\0\0\x03a/b\0\x07pay\0",
     b"\x30\x05\0\x03a/b",
     b"\x30\x06\0\x03a/b\0",
     b"\x31\x0e\0\x03a/b\x07\x23\0\x01\x03\0\x01t!",
+    b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01c",
+    b"\x10\x1e\0\x04MQTT\x04\xee\0\x3c\0\x01c\0\x03w/t\0\x02xy\0\x01u\0\x01s",
+    b"\x10\x26\0\x04MQTT\x05\xee\0\x3c\x03\x21\0\x01\0\x01c\x02\x01\x01\0\x03w/t\0\x02xy\0\x01u\0\x01s",
     b"\x40\x02\x12\x34",
     b"\x62\x03\x12\x34\0",
     b"\xd0\0",

@@ -14,7 +14,7 @@ use crate::sink::Sink;
 use crate::text;
 use crate::topic::TopicName;
 use crate::types::{QoS, Sender, Version};
-use crate::wire::{Faulty, Reader};
+use crate::wire::{Faulty, Reader, split_field};
 
 /// A CONNECT in a [`Packet`](crate::Packet): one that was decoded, or a [`Connect`] that a program has built.
 ///
@@ -54,6 +54,49 @@ impl<'a> From<&'a Connect<'a>> for ConnectRef<'a> {
 }
 
 impl<'a> ConnectRef<'a> {
+    /// A CONNECT of 3.1.1 or 5.0 with nothing unusual about it, behind its fixed header; none if there is anything.
+    #[inline(always)]
+    pub(crate) fn decode_plain(body: &'a [u8]) -> Option<ConnectRef<'a>> {
+        let (name_and_level, body) = body.split_first_chunk::<7>()?;
+        let version = match name_and_level {
+            b"\0\x04MQTT\x04" => Version::V3_1_1,
+            b"\0\x04MQTT\x05" => Version::V5_0,
+            _ => return None,
+        };
+        let ([flags, _, _], mut rest) = body.split_first_chunk::<PROPERTIES_AT>()?;
+        let will_qos = check_flags(*flags, version).ok()?;
+        let (mut ids, mut will_ids) = (0, 0);
+        if version.has_properties() {
+            (ids, rest) = Properties::split_plain(rest, PropertyOwner::Connect)?;
+        }
+        let offset = |rest: &[u8]| (body.len() - rest.len()) as u32;
+        let client_id_at = offset(rest);
+        rest = split_text(rest)?;
+        let mut will_at = 0;
+        if will_qos.is_some() {
+            will_at = offset(rest);
+            if version.has_properties() {
+                (will_ids, rest) = Properties::split_plain(rest, PropertyOwner::Will)?;
+            }
+            let (topic, behind) = split_field(rest)?;
+            if topic.is_empty() || !text::is_plain_name(topic) {
+                return None;
+            }
+            rest = split_field(behind)?.1;
+        }
+        let (mut user_name_at, mut password_at) = (0, 0);
+        if flags & flag::USER_NAME != 0 {
+            user_name_at = offset(rest);
+            rest = split_text(rest)?;
+        }
+        if flags & flag::PASSWORD != 0 {
+            password_at = offset(rest);
+            rest = split_field(rest)?.1;
+        }
+        let read = Read { body, client_id_at, will_at, user_name_at, password_at, ids, will_ids, version };
+        if rest.is_empty() { Some(ConnectRef(Kept::Read(read))) } else { None }
+    }
+
     /// What follows the protocol level.
     #[inline(always)]
     pub(crate) fn decode(reader: &mut Reader<'a>, version: Version) -> Result<ConnectRef<'a>, Faulty> {
@@ -262,6 +305,13 @@ impl fmt::Debug for ConnectRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fields().fmt(f)
     }
+}
+
+/// What follows a string that is plain.
+#[inline(always)]
+fn split_text(bytes: &[u8]) -> Option<&[u8]> {
+    let (text, rest) = split_field(bytes)?;
+    if text::is_plain(text) { Some(rest) } else { None }
 }
 
 /// Where the properties stand: behind flags and keep alive.

@@ -87,17 +87,7 @@ impl<'a> Publish<'a> {
         }
         let mut properties = Properties::none();
         if context.version.has_properties() {
-            let (len, behind) = rest.split_first()?;
-            rest = behind;
-            if *len != 0 {
-                // A longer section is unusual.
-                let (section, behind) = rest.split_at_checked(usize::from(*len))?;
-                if *len >= 0x80 {
-                    return None;
-                }
-                properties = Properties::validated(section, PropertyOwner::Publish, context.sender)?;
-                rest = behind;
-            }
+            (properties, rest) = Properties::split_first(rest, PropertyOwner::Publish, context.sender)?;
         }
         let topic = TopicName::checked(topic);
         Some(Publish { dup, qos, retain: flags & 1 != 0, topic, packet_id, properties, payload: rest })

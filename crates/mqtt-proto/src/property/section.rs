@@ -2,13 +2,88 @@
 
 use super::value::{Property, Source, Value};
 use crate::error::DecodeErrorKind;
-use crate::property_id::{PropertyId, PropertyOwner, PropertyType, is_data_alone};
+use crate::property_id::{PropertyId, PropertyOwner, PropertyType, RULES, is_data_alone};
 use crate::text::{self, has_nul_or_wildcard};
 use crate::types::Sender;
-use crate::wire::{Fault, Faulty, Reader};
+use crate::wire::{Fault, Faulty, Reader, split_field};
 
 /// One bit for each property of a raw section, if it is legal for the owner.
+#[inline]
 pub(super) fn validate(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<u32, Fault> {
+    match validate_plain(raw, owner) {
+        Some(seen) => Ok(seen),
+        None => validate_any(raw, owner, sender),
+    }
+}
+
+/// The same for a section with nothing unusual in it; none if there is anything, broken or not.
+pub(super) fn validate_plain(raw: &[u8], owner: PropertyOwner) -> Option<u32> {
+    let mut rest = raw;
+    let mut seen = 0;
+    while let Some((id, value)) = rest.split_first() {
+        let rule = RULES.get(usize::from(*id))?;
+        if rule.owners >> owner as u16 & 1 == 0 || seen & rule.bit & !MAY_REPEAT != 0 {
+            return None;
+        }
+        seen |= rule.bit;
+        rest = match rule.value_type {
+            PropertyType::Byte => {
+                let ([0 | 1], rest) = value.split_first_chunk()? else { return None };
+                rest
+            }
+            PropertyType::TwoByteInteger => {
+                let (integer, rest) = value.split_first_chunk::<2>()?;
+                if *integer == [0; 2] {
+                    return None;
+                }
+                rest
+            }
+            PropertyType::FourByteInteger => {
+                let (integer, rest) = value.split_first_chunk::<4>()?;
+                if *integer == [0; 4] {
+                    return None;
+                }
+                rest
+            }
+            PropertyType::String if rule.bit == RESPONSE_TOPIC => {
+                let (topic, rest) = split_field(value)?;
+                if topic.is_empty() || !text::is_plain_name(topic) {
+                    return None;
+                }
+                rest
+            }
+            PropertyType::String | PropertyType::StringPair => {
+                let (first, mut rest) = split_field(value)?;
+                let mut is_plain = text::is_plain(first);
+                if matches!(rule.value_type, PropertyType::StringPair) {
+                    let second;
+                    (second, rest) = split_field(rest)?;
+                    is_plain &= text::is_plain(second);
+                }
+                if !is_plain {
+                    return None;
+                }
+                rest
+            }
+            PropertyType::Binary => split_field(value)?.1,
+            // Who may send it depends on the packet.
+            PropertyType::VariableByteInteger => return None,
+        };
+    }
+    if seen & SIDE_MATTERS == 0 { Some(seen) } else { None }
+}
+
+/// What may stand there more than once.
+const MAY_REPEAT: u32 = PropertyId::UserProperty.bit();
+
+const RESPONSE_TOPIC: u32 = PropertyId::ResponseTopic.bit();
+
+/// What depends on the side that sends it, or on what stands beside it.
+const SIDE_MATTERS: u32 = PropertyId::SessionExpiryInterval.bit()
+    | PropertyId::ServerReference.bit()
+    | PropertyId::AuthenticationData.bit();
+
+pub(super) fn validate_any(raw: &[u8], owner: PropertyOwner, sender: Option<Sender>) -> Result<u32, Fault> {
     let mut reader = Reader::new(raw, 0);
     let mut seen = 0;
     while !reader.is_empty() {

@@ -1,5 +1,6 @@
 //! Properties keep their order, are legal where they stand, and are found lazily.
 
+use super::section::{validate_any, validate_plain};
 use super::*;
 use crate::error::EncodeError;
 use std::vec::Vec;
@@ -54,4 +55,41 @@ fn a_list_stands_before_the_raw_section() {
             .checked_size(PropertyOwner::Publish),
         Err(EncodeError::PropertyRepeated(PropertyId::ContentType))
     );
+}
+
+/// The short way takes nothing that the long way would not take, and finds the same in it.
+#[test]
+fn both_ways_agree_on_every_byte() {
+    let owners = [
+        PropertyOwner::Publish,
+        PropertyOwner::Will,
+        PropertyOwner::Connect,
+        PropertyOwner::Connack,
+        PropertyOwner::Disconnect,
+    ];
+    let sections: [&[u8]; 5] = [
+        b"\x01\x01\x02\0\0\0\x01\x03\0\x01t\x08\0\x03a/b\x09\0\x01\0\x26\0\x01a\0\x01b\x26\0\0\0\0",
+        b"\x23\0\x07\x0b\x01\x0b\x80\x01",
+        b"\x11\0\0\0\x01\x21\0\x01\x27\0\0\0\x09\x15\0\x01s\x16\0\x01d",
+        b"\x1c\0\x01s\x1f\0\x02no\x24\x01\x25\0",
+        b"\x18\0\0\0\0\x01\0",
+    ];
+    let mut taken = 0;
+    for section in sections {
+        let mut changed = section.to_vec();
+        for index in 0..section.len() {
+            for byte in 0..=u8::MAX {
+                changed[index] = byte;
+                for owner in owners {
+                    let Some(seen) = validate_plain(&changed, owner) else { continue };
+                    taken += 1;
+                    for sender in [None, Some(Sender::Client), Some(Sender::Server)] {
+                        assert_eq!(validate_any(&changed, owner, sender), Ok(seen), "{changed:02x?}");
+                    }
+                }
+            }
+            changed[index] = section[index];
+        }
+    }
+    assert!(taken > 1000, "the short way is taken");
 }
