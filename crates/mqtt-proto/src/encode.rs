@@ -58,7 +58,7 @@ impl Packet<'_> {
     #[cold]
     fn check_text(&self) -> Result<(), EncodeError> {
         match self {
-            Packet::Connect(connect) => connect.check_text(),
+            Packet::Connect(connect) => connect.fields_in(&mut None).check_text(),
             Packet::Connack(connack) => connack.properties.check_text(),
             Packet::Publish(publish) => publish.properties.check_text(),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
@@ -76,7 +76,7 @@ impl Packet<'_> {
 
     fn body_len(&self, version: Version) -> Result<usize, EncodeError> {
         match self {
-            Packet::Connect(connect) => connect.body_len(),
+            Packet::Connect(connect) => connect.fields_in(&mut None).body_len(),
             Packet::Connack(connack) => connack.body_len(version),
             Packet::Publish(publish) => Ok(publish.header_len(version)?.0 + publish.payload.len()),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
@@ -95,7 +95,7 @@ impl Packet<'_> {
     /// Writes the body that [`Packet::body_len`] has accepted.
     fn put_body(&self, version: Version, body_len: usize, sink: &mut Sink<'_>) {
         match self {
-            Packet::Connect(connect) => connect.put(sink),
+            Packet::Connect(connect) => connect.fields_in(&mut None).put(sink),
             Packet::Connack(connack) => connack.put(version, sink),
             Packet::Publish(_) => unreachable!("a message is encoded in place"),
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {

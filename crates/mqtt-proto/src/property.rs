@@ -227,8 +227,9 @@ impl<'a> Properties<'a> {
         let (list, raw, ids) = self.parts();
         let (mut seen, mut size) = (ids, raw.len());
         for property in list {
-            seen |= property.check(owner, seen)?.bit();
-            size += property.size();
+            let (bit, property_size) = property.check(owner, seen)?;
+            seen |= bit;
+            size += property_size;
         }
         if ids != 0 {
             self.check_raw(owner, ids)?;

@@ -120,14 +120,14 @@ macro_rules! properties {
         }
 
         /// The property of each identifier.
-        const IDS: [Option<PropertyId>; 64] = {
+        static IDS: [Option<PropertyId>; 64] = {
             let mut ids = [None; 64];
             $(ids[$id] = Some(PropertyId::$name);)*
             ids
         };
 
-        /// What is said of each identifier; what no property has belongs to nobody.
-        pub(crate) const RULES: [Rule; 64] = {
+        /// What is said of each identifier; what no property has belongs to nobody. A constant would be copied at each use.
+        pub(crate) static RULES: [Rule; 64] = {
             let mut rules = [Rule { bit: 0, owners: 0, value_type: PropertyType::Byte }; 64];
             $(
                 rules[$id].owners = $(1 << PropertyOwner::$owner as u16)|+;

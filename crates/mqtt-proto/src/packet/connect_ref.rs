@@ -5,12 +5,11 @@
 
 use core::fmt;
 
-use crate::error::{DecodeErrorKind, EncodeError};
+use crate::error::DecodeErrorKind;
 use crate::packet::connect::{Connect, Will, check_flags, flag};
 use crate::packet::publish::read_topic;
 use crate::property::Properties;
 use crate::property_id::PropertyOwner;
-use crate::sink::Sink;
 use crate::text;
 use crate::topic::TopicName;
 use crate::types::{QoS, Sender, Version};
@@ -235,24 +234,14 @@ impl<'a> ConnectRef<'a> {
         }
     }
 
-    pub(crate) fn body_len(&self) -> Result<usize, EncodeError> {
+    /// The fields where a program has built them, or else where they are put for it.
+    ///
+    /// Whoever encodes calls the functions of [`Connect`] in one place, so that they become part of the caller.
+    #[inline(always)]
+    pub(crate) fn fields_in<'f>(&'f self, place: &'f mut Option<Connect<'a>>) -> &'f Connect<'a> {
         match &self.0 {
-            Kept::Built(connect) => connect.body_len(),
-            Kept::Read(_) => self.fields().body_len(),
-        }
-    }
-
-    pub(crate) fn check_text(&self) -> Result<(), EncodeError> {
-        match &self.0 {
-            Kept::Built(connect) => connect.check_text(),
-            Kept::Read(_) => self.fields().check_text(),
-        }
-    }
-
-    pub(crate) fn put(&self, sink: &mut Sink<'_>) {
-        match &self.0 {
-            Kept::Built(connect) => connect.put(sink),
-            Kept::Read(_) => self.fields().put(sink),
+            Kept::Built(connect) => connect,
+            Kept::Read(_) => place.insert(self.fields()),
         }
     }
 }

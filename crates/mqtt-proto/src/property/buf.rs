@@ -40,12 +40,12 @@ impl PropertyBuf {
     ///
     /// Fails, and adds nothing, if it is not legal there, stands there already, or has a value that it may not have.
     pub fn push(&mut self, owner: PropertyOwner, property: Property<'_>) -> Result<(), EncodeError> {
-        let id = property.check(owner, self.raw_ids)?;
+        let (bit, size) = property.check(owner, self.raw_ids)?;
         property.check_text()?;
         let start = self.raw.len();
-        self.raw.resize(start + property.size(), 0);
+        self.raw.resize(start + size, 0);
         property.put(&mut Sink::new(&mut self.raw[start..]));
-        self.raw_ids |= id.bit();
+        self.raw_ids |= bit;
         Ok(())
     }
 

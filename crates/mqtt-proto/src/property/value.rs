@@ -24,9 +24,11 @@ macro_rules! properties {
     ($($(#[$text:meta])* $name:ident = $kind:ident($($field:ident: $type:ty),+);)*) => {
         /// One property and its value.
         #[derive(Clone, Copy, PartialEq, Eq)]
+        // Which one it is, is its identifier on the wire, so that nothing need be looked up for that.
+        #[repr(u8)]
         #[expect(missing_docs, reason = "the variants carry the standard's own names")]
         pub enum Property<'a> {
-            $($(#[$text])* $name($($type),+),)*
+            $($(#[$text])* $name($($type),+) = PropertyId::$name as u8,)*
         }
 
         impl<'a> Property<'a> {
@@ -121,43 +123,55 @@ impl Property<'_> {
         }
     }
 
-    /// Which property it is, if it may stand in a section of `owner` behind those `seen`.
+    /// Its own bit and its size, if it may stand in a section of `owner` behind those `seen`, whatever characters its
+    /// strings have.
     #[inline(always)]
-    pub(crate) fn check(&self, owner: PropertyOwner, seen: u32) -> Result<PropertyId, EncodeError> {
+    pub(crate) fn check(&self, owner: PropertyOwner, seen: u32) -> Result<(u32, usize), EncodeError> {
         let id = self.id();
-        if !id.is_legal_in(owner) {
-            return Err(EncodeError::PropertyNotAllowed { id, owner });
-        }
-        if seen & id.bit() != 0 && !id.may_repeat_in(owner) {
-            return Err(EncodeError::PropertyRepeated(id));
-        }
-        self.check_value().map(|()| id)
-    }
-
-    /// Whether the value may be sent, but for the characters of its strings.
-    #[inline(always)]
-    fn check_value(&self) -> Result<(), EncodeError> {
-        let id = self.id();
-        let is_allowed = match self.value() {
-            Value::Byte(value) => value <= 1,
-            Value::TwoByteInteger(value) => value > 0 || id.may_be_zero(),
-            Value::FourByteInteger(value) => value > 0 || id.may_be_zero(),
-            Value::VariableByteInteger(value) => 0 < value && value <= VARIABLE_MAX,
+        let (is_allowed, longest, size) = match self.value() {
+            Value::Byte(value) => (value <= 1, 0, 1),
+            Value::TwoByteInteger(value) => (value > 0 || id.may_be_zero(), 0, 2),
+            Value::FourByteInteger(value) => (value > 0 || id.may_be_zero(), 0, 4),
+            Value::VariableByteInteger(value) => {
+                (0 < value && value <= VARIABLE_MAX, 0, variable_len(value as usize))
+            }
             Value::String(text) => {
-                check_size(text.len())?;
-                !text.is_empty() || !matches!(id, PropertyId::ResponseTopic)
+                (!text.is_empty() || !matches!(id, PropertyId::ResponseTopic), text.len(), 2 + text.len())
             }
             Value::StringPair(name, value) => {
-                check_size(name.len())?;
-                check_size(value.len())?;
-                true
+                (true, name.len().max(value.len()), 4 + name.len() + value.len())
             }
-            Value::Binary(bytes) => {
-                check_size(bytes.len())?;
-                true
-            }
+            Value::Binary(bytes) => (true, bytes.len(), 2 + bytes.len()),
         };
-        if is_allowed { Ok(()) } else { Err(EncodeError::PropertyValue(id)) }
+        let is_repeated = seen & id.bit() != 0 && !id.may_repeat_in(owner);
+        if id.is_legal_in(owner) && !is_repeated && longest <= usize::from(u16::MAX) && is_allowed {
+            return Ok((id.bit(), 1 + size));
+        }
+        Err(self.refusal(owner, is_repeated))
+    }
+
+    /// Why [`Property::check`] refuses it.
+    #[cold]
+    fn refusal(&self, owner: PropertyOwner, is_repeated: bool) -> EncodeError {
+        let id = self.id();
+        let sizes = match self.value() {
+            Value::String(text) => [text.len(), 0],
+            Value::StringPair(name, value) => [name.len(), value.len()],
+            Value::Binary(bytes) => [bytes.len(), 0],
+            Value::Byte(_)
+            | Value::TwoByteInteger(_)
+            | Value::FourByteInteger(_)
+            | Value::VariableByteInteger(_) => [0, 0],
+        };
+        if !id.is_legal_in(owner) {
+            EncodeError::PropertyNotAllowed { id, owner }
+        } else if is_repeated {
+            EncodeError::PropertyRepeated(id)
+        } else if let Some(&size) = sizes.iter().find(|size| **size > usize::from(u16::MAX)) {
+            EncodeError::FieldTooLong { size }
+        } else {
+            EncodeError::PropertyValue(id)
+        }
     }
 
     /// Whether its strings may be sent. [5.0 MQTT-1.5.4-2] [5.0 MQTT-3.3.2-14]
@@ -201,11 +215,6 @@ impl Property<'_> {
             Value::Binary(bytes) => sink.binary(bytes),
         }
     }
-}
-
-#[inline]
-fn check_size(size: usize) -> Result<(), EncodeError> {
-    if size > usize::from(u16::MAX) { Err(EncodeError::FieldTooLong { size }) } else { Ok(()) }
 }
 
 /// Largest variable byte integer.
