@@ -27,6 +27,8 @@ use crate::shared::Shared;
 use input::InputBuf;
 use load::{Load, Traffic};
 
+pub use load::Coalescing;
+
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
 #[derive(Debug)]
 #[must_use = "nothing happens unless an adapter runs the driver"]
@@ -100,7 +102,7 @@ pub enum Turn {
         /// The latest moment for another turn.
         deadline: Option<Instant>,
         /// Under load: leave the link alone for so long, then take another turn, so that one read finds what arrives
-        /// meanwhile and one write takes what is published. An adapter that cannot wait for so short a time ignores it.
+        /// meanwhile and one write takes what is published. Only after [`Driver::set_coalescing`].
         coalescing_delay: Option<Duration>,
     },
     /// More can be done at once; others may go first.
@@ -144,6 +146,11 @@ impl Driver {
             #[cfg(feature = "capture")]
             capture,
         }
+    }
+
+    /// Says whether the adapter can leave a connection alone for a short time. Default: [`Coalescing::Never`].
+    pub fn set_coalescing(&mut self, coalescing: Coalescing) {
+        self.load.set_coalescing(coalescing);
     }
 
     /// The route to the server of the current attempt.

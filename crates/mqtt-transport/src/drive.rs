@@ -60,6 +60,7 @@ pub fn client(options: impl IntoOptions) -> Result<(Client, Driver), OptionsErro
 )]
 pub fn drive<R: Runtime>(runtime: R, mut driver: Driver) -> impl Future<Output = ()> {
     async move {
+        driver.set_coalescing(R::COALESCING);
         let mut waiter = Waiter::new(runtime.timer());
         loop {
             match driver.goal() {
@@ -119,7 +120,7 @@ async fn run<R: Runtime>(
         match driver.turn(&mut connection.link) {
             Turn::Drop => return,
             Turn::Again => R::yield_now().await,
-            Turn::Wait { coalescing_delay: Some(delay), .. } if R::COALESCES => {
+            Turn::Wait { coalescing_delay: Some(delay), .. } => {
                 pause::<R>(driver, delay).await;
             }
             Turn::Wait { wants_read, wants_write, deadline, .. } => {

@@ -9,9 +9,21 @@ use std::time::Duration;
 
 use mqtt_session::Instant;
 
+/// Whether an adapter leaves a connection alone for a short time under load: see [`Turn::Wait`](super::Turn::Wait).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coalescing {
+    /// It cannot wait for so short a time.
+    Never,
+    /// Only while nothing is acknowledged: where a window is small, delays cost throughput.
+    AtQos0,
+    /// At every QoS.
+    Always,
+}
+
 /// What a driver knows of the traffic of its connection.
 #[derive(Debug)]
 pub(super) struct Load {
+    coalescing: Coalescing,
     phase: Phase,
     /// Turns in a row that moved much, or something soon after the one before.
     busy_turns: u32,
@@ -74,6 +86,7 @@ const TRIAL_AFTER_MAX: u32 = 1024;
 impl Load {
     pub(super) const fn new() -> Load {
         Load {
+            coalescing: Coalescing::Never,
             phase: Phase::Sparse,
             busy_turns: 0,
             trial_after: TRIAL_AFTER_FIRST,
@@ -83,6 +96,11 @@ impl Load {
         }
     }
 
+    /// What the adapter can do.
+    pub(super) fn set_coalescing(&mut self, coalescing: Coalescing) {
+        self.coalescing = coalescing;
+    }
+
     /// How long to leave the connection alone after this turn, if at all.
     pub(super) fn delay(&mut self, now: Instant, traffic: Traffic) -> Option<Duration> {
         let before = std::mem::replace(&mut self.traffic, traffic);
@@ -90,6 +108,16 @@ impl Load {
         let packets = traffic.packets - before.packets;
         // A turn may have nothing but the later halves of exchanges at QoS 2.
         let gathered = messages.max(packets / 3);
+        let is_exchanging = packets > messages;
+        let is_possible = match self.coalescing {
+            Coalescing::Never => false,
+            Coalescing::AtQos0 => !is_exchanging,
+            Coalescing::Always => true,
+        };
+        if !is_possible {
+            (self.phase, self.busy_turns) = (Phase::Sparse, 0);
+            return None;
+        }
         let phase = self.phase;
         self.phase = match phase {
             _ if packets > 0 && traffic.in_flight >= LOADED_FROM => Phase::Delayed,
@@ -103,7 +131,6 @@ impl Load {
         if packets > 0 {
             self.busy_at = now;
         }
-        let is_exchanging = packets > messages;
         let delay = if phase == Phase::Sparse || is_exchanging { DELAY } else { DELAY_AT_QOS_0 };
         (self.phase == Phase::Delayed).then_some(delay)
     }

@@ -12,7 +12,9 @@ struct Turns {
 impl Turns {
     fn new() -> Turns {
         let traffic = Traffic { messages: 0, packets: 0, in_flight: 0 };
-        Turns { load: Load::new(), now: Instant::ORIGIN + Duration::from_secs(1), traffic }
+        let mut load = Load::new();
+        load.set_coalescing(Coalescing::Always);
+        Turns { load, now: Instant::ORIGIN + Duration::from_secs(1), traffic }
     }
 
     /// A turn so much later, with messages at QoS 0.
@@ -79,6 +81,17 @@ fn a_server_that_gathers_small_writes_is_looked_at_twice() {
     for _round in 0..100 {
         assert_eq!(turns.turn(DELAY, 1), None, "it sends the rest once this is acknowledged");
         assert!(turns.turn(SOON, 20).is_some());
+    }
+}
+
+#[test]
+fn only_what_an_adapter_can_do_is_asked_for() {
+    for (coalescing, at_qos0) in [(Coalescing::Never, false), (Coalescing::AtQos0, true)] {
+        let mut turns = Turns::new();
+        turns.load.set_coalescing(coalescing);
+        assert_eq!((0..100).any(|_| turns.turn(SOON, 5).is_some()), at_qos0);
+        turns.traffic.in_flight = LOADED_FROM;
+        assert!((0..100).all(|_| turns.exchange(SOON, 5, 5).is_none()), "{coalescing:?}");
     }
 }
 
