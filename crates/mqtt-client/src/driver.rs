@@ -298,8 +298,8 @@ impl Driver {
         drop(state);
         let is_written = self.output.is_empty();
         let coalescing_delay = is_written.then(|| self.load.delay(now, traffic)).flatten();
-        if !self.load.is_loaded() {
-            self.input.give_pieces_back();
+        if !self.load.is_loaded() && (1..SPARSE_MAX).contains(&self.read_len) {
+            self.input.give_pieces_back(self.read_len);
         }
         self.acknowledge_read(link, coalescing_delay.is_some());
         Turn::Wait { wants_read: self.wants_read(), wants_write, deadline, coalescing_delay }

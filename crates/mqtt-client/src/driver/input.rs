@@ -8,8 +8,11 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 
-/// Bytes of a piece: what is handed over at once, unless it is the beginning of a larger packet.
+/// Bytes of a piece under load: what is handed over at once, unless it is the beginning of a larger packet.
 const PIECE: usize = 4 * 1024;
+
+/// Bytes of the first piece, so that an idle connection costs little.
+const FIRST_PIECE: usize = 256;
 
 /// Pieces that are kept for use: as many as the largest read needs.
 const RETIRED_MAX: usize = 16;
@@ -20,11 +23,11 @@ const KEPT_MAX: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct InputBuf {
     current: BytesMut,
-    /// Whether `current` has grown beyond a piece.
-    is_large: bool,
+    /// About the bytes of the memory that `current` is the rest of.
+    piece_len: usize,
     /// The most that `current` has held since it was made.
     len_max: usize,
-    /// The ends of earlier pieces, oldest first. Messages may still hold the rest of them.
+    /// The ends of earlier pieces of full size, oldest first. Messages may still hold the rest of them.
     retired: VecDeque<BytesMut>,
 }
 
@@ -45,23 +48,32 @@ impl InputBuf {
             if len <= 2 * PIECE {
                 self.renew(len);
             } else {
-                self.is_large = true;
+                self.piece_len = len.next_power_of_two();
             }
         }
         self.current.extend_from_slice(bytes);
     }
 
-    /// Goes on in another piece, since messages hold the current one.
+    /// Goes on in another piece, since messages hold the current one: a larger one each time.
     fn renew(&mut self, len: usize) {
-        let is_free = self.retired.front_mut().is_some_and(|oldest| oldest.try_reclaim(len));
-        let reused = if is_free { self.retired.pop_front() } else { None };
-        let mut next = reused.unwrap_or_else(|| BytesMut::with_capacity(len.max(PIECE)));
+        let piece_len = (2 * self.piece_len).clamp(FIRST_PIECE, PIECE).max(len.next_power_of_two());
+        let mut next = self.take_retired(len).unwrap_or_else(|| BytesMut::with_capacity(piece_len));
         next.extend_from_slice(&self.current);
-        let mut current = std::mem::replace(&mut self.current, next);
-        if !std::mem::take(&mut self.is_large) && self.retired.len() < RETIRED_MAX {
-            current.clear();
-            self.retired.push_back(current);
+        let mut last = std::mem::replace(&mut self.current, next);
+        let last_len = std::mem::replace(&mut self.piece_len, piece_len);
+        if (PIECE..=2 * PIECE).contains(&last_len) {
+            last.clear();
+            if self.retired.len() == RETIRED_MAX {
+                self.retired.pop_front();
+            }
+            self.retired.push_back(last);
         }
+    }
+
+    /// The oldest piece that is free again. One that is held for longer than the next does not come back.
+    fn take_retired(&mut self, len: usize) -> Option<BytesMut> {
+        let index = self.retired.iter_mut().take(2).position(|piece| piece.try_reclaim(len))?;
+        self.retired.drain(..=index).next_back()
     }
 
     /// What the session takes packets from.
@@ -72,20 +84,27 @@ impl InputBuf {
     /// Gives the memory of a large message back once it is handled.
     pub(super) fn give_large_back(&mut self) {
         if self.current.is_empty() && self.len_max > KEPT_MAX {
-            self.current = BytesMut::new();
-            (self.is_large, self.len_max) = (false, 0);
+            self.give_current_back();
         }
     }
 
-    /// Gives the memory back that only load needs.
-    pub(super) fn give_pieces_back(&mut self) {
+    /// Gives the memory back that only load needs, and not a turn that reads `len` bytes.
+    pub(super) fn give_pieces_back(&mut self, len: usize) {
         self.retired = VecDeque::new();
+        if self.current.is_empty() && self.piece_len > FIRST_PIECE.max(4 * len) {
+            self.give_current_back();
+        }
+    }
+
+    fn give_current_back(&mut self) {
+        self.current = BytesMut::new();
+        (self.piece_len, self.len_max) = (0, 0);
     }
 
     /// Forgets what belongs to an earlier link.
     pub(super) fn reset(&mut self) {
         self.current.clear();
         self.give_large_back();
-        self.give_pieces_back();
+        self.give_pieces_back(0);
     }
 }
