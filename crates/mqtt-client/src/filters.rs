@@ -4,11 +4,15 @@
 //! matches the topic gets it. A filter without takers is remembered: of a persistent session its messages wait for a
 //! new taker, of any other they are not wanted.
 
+mod takers;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use mqtt_proto::{FilterTrie, TopicFilter, TopicName};
 use mqtt_session::{Instant, Message, Session};
+
+use takers::Takers;
 
 /// Names a callback; the client knows what is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +23,7 @@ pub(crate) struct CallbackId(pub(crate) u64);
 pub(crate) struct StreamId(pub(crate) usize);
 
 /// Who takes messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Taker {
     Stream(StreamId),
     Callback(CallbackId),
@@ -92,7 +96,7 @@ pub(crate) struct Filters {
 #[derive(Debug)]
 struct Entry {
     text: Arc<str>,
-    takers: Vec<Target>,
+    takers: Takers,
     identifiers: Vec<u32>,
     /// While there are no takers.
     nobody: Nobody,
@@ -116,10 +120,7 @@ impl Filters {
         self.identified.extend(identifier.map(|identifier| (identifier, number)));
         let entry = self.entries[number].as_mut().expect("it was found or inserted");
         entry.identifiers.extend(identifier.filter(|identifier| !entry.identifiers.contains(identifier)));
-        match entry.takers.iter_mut().find(|other| other.taker == target.taker) {
-            Some(other) => *other = target,
-            None => entry.takers.push(target),
-        }
+        entry.takers.set(target);
         Arc::clone(&entry.text)
     }
 
@@ -133,7 +134,8 @@ impl Filters {
 
     fn insert(&mut self, filter: TopicFilter<'_>) -> usize {
         let text: Arc<str> = filter.as_str().into();
-        let entry = Entry { text, takers: Vec::new(), identifiers: Vec::new(), nobody: Nobody::Unwanted };
+        let entry =
+            Entry { text, takers: Takers::default(), identifiers: Vec::new(), nobody: Nobody::Unwanted };
         let number = self.free.pop().unwrap_or(self.entries.len());
         if number == self.entries.len() {
             self.entries.push(None);
@@ -150,16 +152,28 @@ impl Filters {
     }
 
     /// The takers of a filter.
-    pub(crate) fn takers(&self, filter: TopicFilter<'_>) -> &[Target] {
-        let entry = self.number(filter).and_then(|number| self.entries[number].as_ref());
-        entry.map_or(&[], |entry| &entry.takers)
+    pub(crate) fn takers(&self, filter: TopicFilter<'_>) -> impl Iterator<Item = Target> {
+        self.entry(filter).into_iter().flat_map(|entry| entry.takers.iter())
+    }
+
+    /// The one of them that came first.
+    pub(crate) fn first_taker(&self, filter: TopicFilter<'_>) -> Option<Taker> {
+        self.entry(filter)?.takers.first().map(|target| target.taker)
+    }
+
+    pub(crate) fn has_taker(&self, filter: TopicFilter<'_>, taker: Taker) -> bool {
+        self.entry(filter).is_some_and(|entry| entry.takers.contains(taker))
+    }
+
+    fn entry(&self, filter: TopicFilter<'_>) -> Option<&Entry> {
+        self.entries[self.number(filter)?].as_ref()
     }
 
     /// One taker of a filter less; true if there is none left, and what becomes of messages from now on.
     pub(crate) fn remove(&mut self, filter: TopicFilter<'_>, taker: Taker, nobody: Nobody) -> bool {
         let Some(number) = self.number(filter) else { return true };
         let Some(entry) = &mut self.entries[number] else { return true };
-        entry.takers.retain(|target| target.taker != taker);
+        entry.takers.remove(taker);
         let is_last = entry.takers.is_empty();
         if is_last {
             self.set_nobody(number, nobody);
@@ -263,9 +277,9 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, entry: &Entry) {
-        for target in &entry.takers {
+        for target in entry.takers.iter() {
             if self.targets.iter().all(|other| other.taker != target.taker) {
-                self.targets.push(*target);
+                self.targets.push(target);
             }
         }
         if entry.takers.is_empty() {

@@ -147,7 +147,7 @@ impl Routes {
 
     /// What names the callback for the messages of a filter: the one that it has, or a new one.
     pub(crate) fn callback_id(&mut self, filter: TopicFilter<'_>) -> CallbackId {
-        let old = self.filters.takers(filter).iter().find_map(|target| match target.taker {
+        let old = self.filters.takers(filter).find_map(|target| match target.taker {
             Taker::Callback(id) => Some(id),
             Taker::Stream(_) | Taker::Receive => None,
         });

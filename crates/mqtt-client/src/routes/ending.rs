@@ -14,7 +14,7 @@ impl Routes {
     /// The application does not want a filter any more: its takers get what they have, and then nothing. What has
     /// waited for somebody to come for it is given up.
     pub(crate) fn unsubscribe(&mut self, filter: TopicFilter<'_>, env: &mut Env<'_>) {
-        for target in self.filters.takers(filter).to_vec() {
+        for target in self.filters.takers(filter).collect::<Vec<_>>() {
             match target.taker {
                 Taker::Stream(id) => self.end_stream(id, env),
                 Taker::Callback(id) => {
@@ -55,9 +55,9 @@ impl Routes {
         let filter = TopicFilter::new(&stream.filter).ok()?;
         let is_persistent = env.session.is_persistent();
         let nobody = if is_persistent { Nobody::Since(env.now) } else { Nobody::Unwanted };
-        let was_wanted = self.filters.takers(filter).iter().any(|target| target.taker == Taker::Stream(id));
+        let was_wanted = self.filters.has_taker(filter, Taker::Stream(id));
         let is_last = was_wanted && self.filters.remove(filter, Taker::Stream(id), nobody);
-        let heir = self.filters.takers(filter).first().map(|target| target.taker);
+        let heir = self.filters.first_taker(filter);
         match heir {
             Some(heir) if was_wanted => self.inherit(heir, stream.parts, env),
             Some(_) | None => stream.parts.into_iter().for_each(|part| self.orphan(part, env)),
@@ -122,7 +122,7 @@ impl Routes {
     /// The server refuses a subscription that it had granted on an earlier connection: nothing more comes.
     pub(crate) fn on_refused(&mut self, filter: &str, env: &mut Env<'_>) {
         let Ok(filter) = TopicFilter::new(filter) else { return };
-        for target in self.filters.takers(filter).to_vec() {
+        for target in self.filters.takers(filter).collect::<Vec<_>>() {
             if let Taker::Stream(id) = target.taker {
                 self.end_stream(id, env);
             }
