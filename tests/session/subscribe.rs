@@ -61,6 +61,28 @@ fn many_filters_travel_in_several_packets_in_their_order() {
 }
 
 #[test]
+fn answers_may_come_in_any_order_and_what_is_unanswered_goes_out_again_in_its_own() {
+    let mut talk = Talk::online(V5_0);
+    for filter in ["a", "b", "c", "d"] {
+        talk.subscribe(filter, QoS::AtMostOnce);
+        talk.take_bytes();
+    }
+    talk.server_says("SUBACK id3 0x00");
+    talk.events(["ended 4 done 0x00"]);
+    talk.server_says("SUBACK id1 0x00");
+    talk.events(["ended 2 done 0x00"]);
+    talk.subscribe("e", QoS::AtMostOnce);
+    talk.take_bytes();
+    assert_eq!(talk.pending_subscriptions(), 3);
+    talk.cut();
+    talk.take_events();
+    talk.reconnect("CONNACK");
+    let sent = talk.take_sent().concat();
+    let places: Vec<_> = ["b:0", "d:0", "e:0"].map(|filter| sent.find(filter)).to_vec();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{sent}");
+}
+
+#[test]
 fn subscription_options_travel_with_the_filter() {
     let mut talk = Talk::online(V5_0);
     let options = SubscribeOptions {

@@ -7,6 +7,7 @@
 
 mod identifiers;
 mod request;
+mod sent;
 mod answers;
 mod ending;
 mod quarantine;
@@ -31,6 +32,7 @@ use crate::negotiated::{Emit, Negotiated};
 use crate::record::Record;
 use identifiers::Identifiers;
 use request::{Kind, Request};
+use sent::Sent;
 
 pub(crate) use identifiers::Naming;
 
@@ -56,8 +58,8 @@ pub(crate) struct Subscriptions {
     /// By filter.
     wanted: BTreeMap<String, Wanted>,
     queue: VecDeque<Request>,
-    /// Requests without an answer, in the order in which they were sent.
-    sent: VecDeque<(PacketId, Vec<Request>)>,
+    /// Requests without an answer.
+    sent: Sent,
     /// Wanted subscriptions that the server has not answered.
     pending: usize,
     quarantined: Vec<Request>,
@@ -92,7 +94,7 @@ impl Subscriptions {
             is_inherited: false,
             wanted: BTreeMap::new(),
             queue: VecDeque::new(),
-            sent: VecDeque::new(),
+            sent: Sent::new(),
             pending: 0,
             quarantined: Vec::new(),
         }
@@ -115,9 +117,7 @@ impl Subscriptions {
 
     /// Requests that have not ended.
     pub(crate) fn requests(&self) -> usize {
-        self.queue.len()
-            + self.quarantined.len()
-            + self.sent.iter().map(|(_, requests)| requests.len()).sum::<usize>()
+        self.queue.len() + self.quarantined.len() + self.sent.requests().count()
     }
 
     /// What the request of that ticket waits for; none if it has ended.
@@ -129,8 +129,10 @@ impl Subscriptions {
         if self.quarantined.iter().any(is_meant) {
             return Some(Waits::Decision);
         }
-        let mut sent = self.sent.iter().flat_map(|(_, requests)| requests);
-        sent.find(|request| is_meant(request)).map(|request| Waits::Answer(request.kind.packets().1))
+        self.sent
+            .requests()
+            .find(|request| is_meant(request))
+            .map(|request| Waits::Answer(request.kind.packets().1))
     }
 
     /// Whether somebody who has that ticket waits for this request.
@@ -216,8 +218,11 @@ impl Subscriptions {
 
     /// Requests to end a subscription that were not answered.
     pub(crate) fn unsubscribes(&self) -> usize {
-        let sent = self.sent.iter().flat_map(|(_, requests)| requests);
-        self.queue.iter().chain(sent).filter(|request| request.kind == Kind::Unsubscribe).count()
+        self.queue
+            .iter()
+            .chain(self.sent.requests())
+            .filter(|request| request.kind == Kind::Unsubscribe)
+            .count()
     }
 
     fn remove(&mut self, filter: &str) -> Option<Wanted> {
@@ -285,7 +290,7 @@ impl Subscriptions {
                 wanted.was_sent = true;
             }
         }
-        self.sent.push_back((packet_id, requests));
+        self.sent.push(packet_id, requests);
         true
     }
 

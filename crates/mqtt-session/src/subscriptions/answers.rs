@@ -58,16 +58,15 @@ impl Subscriptions {
         codes: Option<usize>,
         events: &mut Events,
     ) -> Result<Option<Vec<Request>>, PeerFault> {
-        let is_meant = |request: &Request| request.kind == kind;
-        let is_answered =
-            |(id, requests): &(PacketId, Vec<Request>)| *id == packet_id && requests.iter().all(is_meant);
-        let Some(index) = self.sent.iter().position(is_answered) else { return Ok(None) };
-        let filters = self.sent[index].1.len();
+        let sent = self.sent.get(packet_id);
+        let is_meant = |requests: &&[Request]| requests.iter().all(|request| request.kind == kind);
+        let Some(requests) = sent.filter(is_meant) else { return Ok(None) };
+        let filters = requests.len();
         if let Some(codes) = codes.filter(|codes| *codes != filters) {
             return Err(PeerFault::CodeCount { codes, filters });
         }
         events.ids.release(packet_id);
-        Ok(self.sent.remove(index).map(|(_, requests)| requests))
+        Ok(self.sent.remove(packet_id))
     }
 }
 

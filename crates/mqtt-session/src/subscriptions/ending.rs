@@ -11,7 +11,7 @@ use crate::events::{DONE, Events};
 impl Subscriptions {
     /// The connection is gone: requests without an answer are to be sent again, in their order.
     pub(crate) fn on_connection_lost(&mut self, events: &mut Events) {
-        while let Some((packet_id, requests)) = self.sent.pop_back() {
+        while let Some((packet_id, requests)) = self.sent.pop_last() {
             events.ids.release(packet_id);
             for request in requests.into_iter().rev() {
                 self.queue.push_front(request);

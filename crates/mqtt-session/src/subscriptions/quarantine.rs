@@ -14,8 +14,7 @@ use crate::events::Events;
 impl Subscriptions {
     /// Whether a suspect was sent alone, and its answer is awaited.
     pub(super) fn is_isolating(&self, config: &Config) -> bool {
-        let sent = self.sent.front().into_iter().flat_map(|(_, requests)| requests);
-        sent.into_iter().any(|request| config.is_suspect(request.failures))
+        self.sent.first().iter().any(|request| config.is_suspect(request.failures))
     }
 
     /// Whether nothing else is to be sent: a suspect was sent alone, or is the next to be.
@@ -35,7 +34,7 @@ impl Subscriptions {
         report: impl Fn(PacketKind, u8) -> QuarantineReport,
         events: &mut Events,
     ) {
-        for (_, requests) in &mut self.sent {
+        for requests in self.sent.packets_mut() {
             requests.iter_mut().for_each(|request| request.failures += 1);
             let (over, left) =
                 core::mem::take(requests).into_iter().partition(|request| request.failures >= limit);
@@ -50,8 +49,7 @@ impl Subscriptions {
 
     /// A connection ended in good order: nobody is suspected any more.
     pub(crate) fn clear_suspects(&mut self) {
-        let sent = self.sent.iter_mut().flat_map(|(_, requests)| requests);
-        sent.chain(&mut self.queue).for_each(|request| request.failures = 0);
+        self.sent.packets_mut().flatten().chain(&mut self.queue).for_each(|request| request.failures = 0);
     }
 
     fn take_quarantined(&mut self, ticket: Ticket) -> Option<Request> {
