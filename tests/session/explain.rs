@@ -72,3 +72,46 @@ fn connections_and_requests_are_told() {
     let until = talk.now + secs(10);
     assert_eq!(talk.explain(disconnect).waits, Waits::Drain { messages: 1, requests: 2, until });
 }
+
+/// What is said of each message is the number of those in front of it that are still to go out.
+fn check_ahead(talk: &Talk, tickets: &[u64]) {
+    let mut in_front = 0;
+    for ticket in tickets {
+        match talk.explain(*ticket).waits {
+            Waits::Turn { ahead, .. } => {
+                assert_eq!(ahead, in_front, "of ticket {ticket}");
+                in_front += 1;
+            }
+            Waits::Repetition => in_front += 1,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn messages_ahead_are_counted_among_many_wherever_some_end() {
+    let mut talk = Talk::online_with(persistent(V5_0), "CONNACK receive_max=3");
+    let all = [QoS::AtLeastOnce, QoS::AtMostOnce, QoS::ExactlyOnce];
+    let mut tickets: Vec<u64> = (0..1_500).map(|number| talk.publish("a", all[number % 3], "1")).collect();
+    check_ahead(&talk, &tickets);
+    talk.take_bytes();
+    check_ahead(&talk, &tickets);
+    for ticket in tickets.iter().skip(700).step_by(3) {
+        talk.withdraw(*ticket).expect("it waits");
+    }
+    check_ahead(&talk, &tickets);
+    talk.take_events();
+    talk.cut_and_reconnect("CONNACK present receive_max=1");
+    check_ahead(&talk, &tickets);
+    talk.take_bytes();
+    check_ahead(&talk, &tickets);
+    // So many end in the middle that the rest closes up.
+    for ticket in tickets.iter().skip(10).take(1_400) {
+        let _ = talk.withdraw(*ticket);
+    }
+    tickets.extend((0..600).map(|_| talk.publish("a", QoS::AtMostOnce, "1")));
+    check_ahead(&talk, &tickets);
+    talk.server_says("PUBACK id1");
+    talk.take_bytes();
+    check_ahead(&talk, &tickets);
+}

@@ -6,6 +6,7 @@
 //! anything new.
 
 mod entry;
+mod ahead;
 mod store;
 mod answers;
 mod ending;
@@ -374,9 +375,7 @@ impl Outbox {
         Some(match entry.place {
             Place::Waiting { was_sent: true } => Waits::SendingAnew,
             Place::Waiting { was_sent: false } => {
-                let in_front = self.store.iter().take(index);
-                let ahead = in_front.filter(|other| other.is_waiting() || other.is_due()).count();
-                Waits::Turn { ahead, qos: Some(entry.qos) }
+                Waits::Turn { ahead: self.store.ahead(index), qos: Some(entry.qos) }
             }
             Place::Sent { .. } | Place::Released { .. } if !entry.is_awaited => return None,
             Place::Sent { .. } | Place::Released { .. } if entry.is_due() => Waits::Repetition,

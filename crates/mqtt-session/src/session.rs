@@ -265,7 +265,8 @@ impl Session {
             let until = self.connection.deadline().unwrap_or_default();
             Waits::Drain { messages: 0, requests: 0, until }
         } else {
-            let waits = self.subscriptions.waits(ticket).or_else(|| self.outbox.waits(ticket));
+            // A message is found by its ticket, a request by a search.
+            let waits = self.outbox.waits(ticket).or_else(|| self.subscriptions.waits(ticket));
             waits.unwrap_or(Waits::Ended)
         };
         let window = (self.messages_in_flight(), self.negotiated.in_flight_max);

@@ -13,6 +13,7 @@ use core::fmt;
 use mqtt_parts::Instant;
 use mqtt_proto::{PacketId, PropertyBuf, QoS, Version};
 
+use super::ahead::{Ahead, BLOCK};
 use super::entry::{
     Entry, OVERHEAD, Place, QUARANTINED, RELEASED, RELEASED_DUE, SENT, SENT_DUE, TOMBSTONE, WAITING,
 };
@@ -45,6 +46,8 @@ pub(super) struct Store {
     waiting_qos0_from: u64,
     /// No entry in front of this position is to be repeated.
     due_from: u64,
+    /// Entries that are to go out.
+    ahead: Ahead,
     /// Memory to put properties in order.
     scratch: PropertyBuf,
 }
@@ -88,6 +91,7 @@ impl Store {
             waiting_from: 0,
             waiting_qos0_from: 0,
             due_from: 0,
+            ahead: Ahead::new(),
             scratch: PropertyBuf::new(),
         }
     }
@@ -156,6 +160,7 @@ impl Store {
             payload,
         };
         self.counts[WAITING] += 1;
+        self.ahead.add(self.first + self.entries.len() as u64);
         self.waiting_bytes += entry.packet_size() + OVERHEAD;
         self.waiting_qos0 += usize::from(publish.qos == QoS::AtMostOnce);
         self.entries.push_back(entry);
@@ -196,6 +201,14 @@ impl Store {
         let start = self.frame_start(entry);
         let bytes = &self.frames[start..start + entry.frame_len as usize];
         Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }
+    }
+
+    /// Messages in front of this one that are still to go out.
+    pub(super) fn ahead(&self, index: usize) -> usize {
+        let position = self.first + index as u64;
+        let start = (position - position % BLOCK).saturating_sub(self.first) as usize;
+        let of_block = self.entries.range(start..index).filter(|entry| entry.place.is_ahead());
+        self.ahead.in_front(position) + of_block.count()
     }
 
     /// Where the message of that ticket is, if it has not ended.
@@ -283,6 +296,11 @@ impl Store {
         }
         self.counts[old.kind()] -= 1;
         self.counts[place.kind()] += 1;
+        match (old.is_ahead(), place.is_ahead()) {
+            (true, false) => self.ahead.remove(position, 1),
+            (false, true) => self.ahead.add(position),
+            _ => {}
+        }
         match (old, place) {
             (Place::Waiting { .. }, Place::Waiting { .. }) => {}
             (Place::Waiting { .. }, _) => {
@@ -352,6 +370,7 @@ impl Store {
                 self.waiting_bytes -= entry.frame_len as usize + OVERHEAD;
                 ended(entry.ticket);
             }
+            self.ahead.remove(self.first, count as u64);
             self.first += count as u64;
             self.counts[WAITING] -= count;
             self.waiting_qos0 -= count;
@@ -372,6 +391,7 @@ impl Store {
             self.first += 1;
             self.entries.pop_front();
         }
+        self.ahead.advance(self.first);
         let Some(front) = self.entries.front() else {
             debug_assert_eq!(self.unused, 0, "no message, no memory");
             self.frames.clear();
@@ -409,8 +429,9 @@ impl Store {
     }
 
     fn close_up(&mut self) {
-        let Store { entries, frames, frames_from, by_id, .. } = self;
+        let Store { entries, frames, frames_from, by_id, ahead, .. } = self;
         let (mut position, mut end) = (self.first, 0);
+        ahead.clear();
         entries.retain_mut(|entry| {
             if entry.place == Place::Tombstone {
                 return false;
@@ -422,6 +443,9 @@ impl Store {
             entry.frame_len = len as u32;
             if let Some(id) = entry.place.packet_id() {
                 by_id[usize::from(id.get())] = position as u32 & POSITION_BITS;
+            }
+            if entry.place.is_ahead() {
+                ahead.add(position);
             }
             end += len;
             position += 1;
