@@ -3,17 +3,41 @@
 //! An entry exists from the submission until its token has seen the end or was dropped. An operation whose token
 //! is gone still goes on to its end; nobody is notified.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::task::Waker;
 
 use mqtt_session::{Outcome, Ticket};
 
 /// The operations that somebody holds a token for.
+///
+/// Tickets that were given out one after the other are in one block, so that no table ever grows large: a table that
+/// grows moves all that is in it, under the client's lock.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    entries: HashMap<Ticket, Waiter, BuildHasherDefault<NumberHasher>>,
+    /// Ascending by number; none is empty.
+    blocks: VecDeque<Block>,
+    /// The table of a block that has ended, to be used next.
+    spare: Option<Table>,
 }
+
+#[derive(Debug)]
+struct Block {
+    /// That of its tickets, in blocks.
+    number: u64,
+    table: Table,
+}
+
+type Table = HashMap<Ticket, Waiter, BuildHasherDefault<NumberHasher>>;
+
+/// Tickets of a block.
+const BLOCK: u64 = 1024;
+
+/// A table of an older block that has so many places for each entry gives them back.
+const SPARSE: usize = 16;
+
+/// The newest blocks, whose tables are left as large as they are.
+const NEWEST: usize = 4;
 
 /// Spreads small numbers: nobody gains anything by picking them to collide.
 #[derive(Debug, Default)]
@@ -46,12 +70,51 @@ enum Waiter {
 
 impl Waiters {
     pub(crate) fn register(&mut self, ticket: Ticket) {
-        self.entries.insert(ticket, Waiter::Open(None));
+        let index = match self.index(ticket) {
+            Ok(index) => index,
+            Err(index) => {
+                let table = self.spare.take().unwrap_or_default();
+                self.blocks.insert(index, Block { number: ticket.get() / BLOCK, table });
+                index
+            }
+        };
+        self.blocks[index].table.insert(ticket, Waiter::Open(None));
+    }
+
+    /// Where the block of a ticket is, or would be.
+    fn index(&self, ticket: Ticket) -> Result<usize, usize> {
+        let number = ticket.get() / BLOCK;
+        match self.blocks.back() {
+            Some(last) if last.number == number => Ok(self.blocks.len() - 1),
+            _ => self.blocks.binary_search_by_key(&number, |block| block.number),
+        }
+    }
+
+    fn get(&self, ticket: Ticket) -> Option<&Waiter> {
+        self.blocks[self.index(ticket).ok()?].table.get(&ticket)
+    }
+
+    fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Waiter> {
+        let index = self.index(ticket).ok()?;
+        self.blocks[index].table.get_mut(&ticket)
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
+        let index = self.index(ticket).ok()?;
+        let is_older = index + NEWEST < self.blocks.len();
+        let table = &mut self.blocks[index].table;
+        let waiter = table.remove(&ticket);
+        if table.is_empty() {
+            self.spare = self.blocks.remove(index).map(|block| block.table);
+        } else if is_older && table.len() * SPARSE < table.capacity() {
+            table.shrink_to_fit();
+        }
+        waiter
     }
 
     /// The end of an operation; the waker is to be woken once no lock is held.
     pub(crate) fn on_ended(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Waker> {
-        let entry = self.entries.get_mut(&ticket)?;
+        let entry = self.get_mut(ticket)?;
         match std::mem::replace(entry, Waiter::Ended(outcome)) {
             Waiter::Open(waker) => waker,
             Waiter::Ended(before) => {
@@ -69,12 +132,12 @@ impl Waiters {
 
     /// Whether somebody holds a token for it.
     pub(crate) fn is_awaited(&self, ticket: Ticket) -> bool {
-        self.entries.contains_key(&ticket)
+        self.get(ticket).is_some()
     }
 
     /// How an operation has ended.
     pub(crate) fn outcome(&self, ticket: Ticket) -> Option<Outcome> {
-        match self.entries.get(&ticket) {
+        match self.get(ticket) {
             Some(Waiter::Ended(outcome)) => Some(*outcome),
             Some(Waiter::Open(_)) | None => None,
         }
@@ -82,7 +145,7 @@ impl Waiters {
 
     /// The waker of the task that waits for the end of an operation.
     pub(crate) fn waker(&mut self, ticket: Ticket) -> Option<&mut Option<Waker>> {
-        match self.entries.get_mut(&ticket) {
+        match self.get_mut(ticket) {
             Some(Waiter::Open(waker)) => Some(waker),
             Some(Waiter::Ended(_)) | None => None,
         }
@@ -90,7 +153,7 @@ impl Waiters {
 
     /// Nobody waits any more; the waker is to be dropped once no lock is held.
     pub(crate) fn forget(&mut self, ticket: Ticket) -> Option<Waker> {
-        match self.entries.remove(&ticket) {
+        match self.remove(ticket) {
             Some(Waiter::Open(waker)) => waker,
             Some(Waiter::Ended(_)) | None => None,
         }
@@ -98,9 +161,8 @@ impl Waiters {
 
     /// All who wait; each finds out for itself what has changed.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
-        let mut open: Vec<(Ticket, Waker)> = self
-            .entries
-            .iter_mut()
+        let entries = self.blocks.iter_mut().flat_map(|block| &mut block.table);
+        let mut open: Vec<(Ticket, Waker)> = entries
             .filter_map(|(ticket, entry)| match entry {
                 Waiter::Open(waker) => Some((*ticket, waker.take()?)),
                 Waiter::Ended(_) => None,
