@@ -5,6 +5,8 @@
 //! the session still there, a walk over the store repeats what was sent or released, in original order and before
 //! anything new.
 
+mod frames;
+mod segments;
 mod entry;
 mod ahead;
 mod store;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mqtt_parts::Instant;
 use mqtt_proto::{PacketId, QoS, ReasonCode};
 
+use super::frames::FrameAt;
 use crate::event::Ticket;
 use crate::frame::Shape;
 
@@ -20,7 +21,7 @@ pub(super) struct Entry {
     pub(super) failures: u8,
     /// When it first went out.
     pub(super) sent_at: Instant,
-    pub(super) frame_at: u32,
+    pub(super) frame_at: FrameAt,
     pub(super) frame_len: u32,
     pub(super) shape: Shape,
     pub(super) payload: Option<Bytes>,

@@ -1,12 +1,11 @@
 //! Outgoing messages that have not ended, in the order of their tickets.
 //!
 //! Each message is one entry, and its [`Place`] says where it is: waiting, sent, released, quarantined, or ended and a
-//! tombstone. Frames lie one behind the other in one piece of memory and stay there until the message ends, so that
-//! sending copies nothing. What ends at the front is taken off at once; what ends in the middle leaves a tombstone, and
-//! once these are the greater part the store closes up. So every operation costs the same, however many messages
-//! there are, and memory of messages that have ended is used again.
+//! tombstone. Frames lie one behind the other and stay there until the message ends, so that sending copies nothing. What
+//! ends at the front is taken off at once; what ends in the middle leaves a tombstone, and once these are the greater
+//! part the store closes up. So every operation costs the same, however many messages there are, apart from the one
+//! that closes up, and memory of messages that have ended is used again.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -17,6 +16,8 @@ use super::ahead::{Ahead, BLOCK};
 use super::entry::{
     Entry, OVERHEAD, Place, QUARANTINED, RELEASED, RELEASED_DUE, SENT, SENT_DUE, TOMBSTONE, WAITING,
 };
+use super::frames::Frames;
+use super::segments::Segments;
 use crate::command::Publish;
 use crate::error::SessionRefusal;
 use crate::event::Ticket;
@@ -24,12 +25,10 @@ use crate::frame::{Frame, encode};
 
 /// The messages, and their packet identifiers.
 pub(super) struct Store {
-    entries: VecDeque<Entry>,
+    entries: Segments<Entry>,
     /// Position of the first entry. Those of later ones follow, until the store closes up.
     first: u64,
-    frames: Vec<u8>,
-    /// What the first byte of `frames` is numbered, in the count that [`Entry::frame_at`] goes by.
-    frames_from: u32,
+    frames: Frames,
     /// Bytes of frames whose messages need them no more, behind that of the first entry.
     unused: usize,
     /// By packet identifier: the position of its message, or [`RESERVED`], or [`NOBODY`].
@@ -79,10 +78,9 @@ impl fmt::Debug for Store {
 impl Store {
     pub(super) const fn new() -> Store {
         Store {
-            entries: VecDeque::new(),
+            entries: Segments::new(),
             first: 0,
-            frames: Vec::new(),
-            frames_from: 0,
+            frames: Frames::new(),
             unused: 0,
             by_id: Vec::new(),
             counts: [0; 7],
@@ -136,17 +134,17 @@ impl Store {
         check: impl FnOnce(&Frame<'_>) -> Result<(), SessionRefusal>,
     ) -> Result<(), SessionRefusal> {
         debug_assert!(self.entries.back().is_none_or(|last| last.ticket < ticket), "tickets count up");
-        let start = self.frames.len();
-        let encoded = encode(publish, now, version, &mut self.scratch, &mut self.frames);
-        let (shape, payload) = encoded.inspect_err(|_| self.frames.truncate(start))?;
-        let checked = match u32::try_from(self.frames.len()) {
-            Ok(_) => check(&Frame { bytes: &self.frames[start..], payload: payload.as_ref(), shape }),
-            Err(_) => Err(SessionRefusal::QueueBytesFull { bytes_max: u32::MAX as usize }),
-        };
-        if let Err(reason) = checked {
-            self.frames.truncate(start);
-            return Err(reason);
+        if self.frames.is_full() {
+            return Err(SessionRefusal::QueueBytesFull { bytes_max: u32::MAX as usize });
         }
+        let scratch = &mut self.scratch;
+        let (frame_at, (shape, payload, frame_len)) = self.frames.append(|frames| {
+            let start = frames.len();
+            let (shape, payload) = encode(publish, now, version, scratch, frames)?;
+            let bytes = &frames[start..];
+            check(&Frame { bytes, payload: payload.as_ref(), shape })?;
+            Ok((shape, payload, bytes.len() as u32))
+        })?;
         let entry = Entry {
             ticket,
             place: Place::Waiting { was_sent: false },
@@ -154,8 +152,8 @@ impl Store {
             is_awaited: true,
             failures: 0,
             sent_at: Instant::ORIGIN,
-            frame_at: self.frames_from.wrapping_add(start as u32),
-            frame_len: (self.frames.len() - start) as u32,
+            frame_at,
+            frame_len,
             shape,
             payload,
         };
@@ -190,16 +188,11 @@ impl Store {
         self.entries.iter()
     }
 
-    fn frame_start(&self, entry: &Entry) -> usize {
-        entry.frame_at.wrapping_sub(self.frames_from) as usize
-    }
-
     #[inline]
     pub(super) fn frame(&self, index: usize) -> Frame<'_> {
         let entry = &self.entries[index];
         debug_assert!(!entry.place.is_without_frame(), "its frame is gone");
-        let start = self.frame_start(entry);
-        let bytes = &self.frames[start..start + entry.frame_len as usize];
+        let bytes = &self.frames.from(entry.frame_at)[..entry.frame_len as usize];
         Frame { bytes, payload: entry.payload.as_ref(), shape: entry.shape }
     }
 
@@ -207,13 +200,13 @@ impl Store {
     pub(super) fn ahead(&self, index: usize) -> usize {
         let position = self.first + index as u64;
         let start = (position - position % BLOCK).saturating_sub(self.first) as usize;
-        let of_block = self.entries.range(start..index).filter(|entry| entry.place.is_ahead());
+        let of_block = self.entries.range(start, index).filter(|entry| entry.place.is_ahead());
         self.ahead.in_front(position) + of_block.count()
     }
 
     /// Where the message of that ticket is, if it has not ended.
     pub(super) fn find(&self, ticket: Ticket) -> Option<usize> {
-        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
+        let index = self.entries.find_by_key(&ticket, |entry| entry.ticket)?;
         (self.entries[index].place != Place::Tombstone).then_some(index)
     }
 
@@ -256,19 +249,21 @@ impl Store {
         index: usize,
         mut is_taken: impl FnMut(u8, usize) -> bool,
     ) -> (usize, &[u8]) {
-        let start = self.frame_start(&self.entries[index]);
-        let mut end = start;
+        let bytes = self.frames.from(self.entries[index].frame_at);
+        let mut end = 0;
         let mut count = 0;
-        for entry in self.entries.range(index..) {
+        for entry in self.entries.run(index) {
             let is_plain = entry.qos == QoS::AtMostOnce && entry.payload.is_none() && !entry.shape.expires();
             let len = entry.frame_len as usize;
-            if !is_plain || !entry.is_waiting() || !is_taken(self.frames[end], len) {
+            // The next frame is in another segment where this one ends.
+            let Some(flags) = bytes.get(end) else { break };
+            if !is_plain || !entry.is_waiting() || !is_taken(*flags, len) {
                 break;
             }
             end += len;
             count += 1;
         }
-        (count, &self.frames[start..end])
+        (count, &bytes[..end])
     }
 
     /// A message is somewhere else from now on. One that ends may move others: indices found before are void then.
@@ -366,10 +361,11 @@ impl Store {
     pub(super) fn end_run(&mut self, index: usize, count: usize, mut ended: impl FnMut(Ticket)) {
         if index == 0 {
             // Under load this is the way of most messages.
-            for entry in self.entries.drain(..count) {
-                self.waiting_bytes -= entry.frame_len as usize + OVERHEAD;
+            let Store { entries, waiting_bytes, .. } = self;
+            entries.drain_front(count, |entry| {
+                *waiting_bytes -= entry.frame_len as usize + OVERHEAD;
                 ended(entry.ticket);
-            }
+            });
             self.ahead.remove(self.first, count as u64);
             self.first += count as u64;
             self.counts[WAITING] -= count;
@@ -397,13 +393,9 @@ impl Store {
             self.frames.clear();
             return;
         };
-        let start = self.frame_start(front);
-        if self.counts[TOMBSTONE] == 0 && self.unused == 0 && start < UNUSED_MIN {
+        self.frames.advance(front.frame_at);
+        if self.counts[TOMBSTONE] == 0 && self.unused == 0 {
             return;
-        }
-        if start >= UNUSED_MIN && start * 2 > self.frames.len() {
-            self.frames.drain(..start);
-            self.frames_from = self.frames_from.wrapping_add(start as u32);
         }
         self.reclaim_back();
         let tombstones = self.counts[TOMBSTONE];
@@ -415,10 +407,9 @@ impl Store {
 
     fn reclaim_back(&mut self) {
         while let Some(back) = self.entries.back().filter(|back| back.place == Place::Tombstone) {
-            let start = self.frame_start(back);
             self.unused -= back.frame_len as usize;
             self.counts[TOMBSTONE] -= 1;
-            self.frames.truncate(start);
+            self.frames.truncate(back.frame_at);
             self.entries.pop_back();
         }
         // What comes next has the positions of what was taken off.
@@ -429,29 +420,29 @@ impl Store {
     }
 
     fn close_up(&mut self) {
-        let Store { entries, frames, frames_from, by_id, ahead, .. } = self;
-        let (mut position, mut end) = (self.first, 0);
+        let Store { entries, frames, by_id, ahead, .. } = self;
+        let mut position = self.first;
         ahead.clear();
-        entries.retain_mut(|entry| {
+        for _entry in 0..entries.len() {
+            let Some(mut entry) = entries.pop_front() else { break };
             if entry.place == Place::Tombstone {
-                return false;
+                continue;
             }
-            let start = entry.frame_at.wrapping_sub(*frames_from) as usize;
-            let len = if entry.place.is_without_frame() { 0 } else { entry.frame_len as usize };
-            frames.copy_within(start..start + len, end);
-            entry.frame_at = frames_from.wrapping_add(end as u32);
-            entry.frame_len = len as u32;
+            frames.advance(entry.frame_at);
+            let len = if entry.place.is_without_frame() { 0 } else { entry.frame_len };
+            (entry.frame_at, entry.frame_len) = (frames.put_again(entry.frame_at, len as usize), len);
             if let Some(id) = entry.place.packet_id() {
                 by_id[usize::from(id.get())] = position as u32 & POSITION_BITS;
             }
             if entry.place.is_ahead() {
                 ahead.add(position);
             }
-            end += len;
             position += 1;
-            true
-        });
-        frames.truncate(end);
+            entries.push_back(entry);
+        }
+        if let Some(front) = entries.front() {
+            frames.advance(front.frame_at);
+        }
         self.unused = 0;
         self.counts[TOMBSTONE] = 0;
         (self.waiting_from, self.waiting_qos0_from, self.due_from) = (self.first, self.first, self.first);
@@ -462,7 +453,7 @@ impl Store {
 /// position of the first entry.
 #[inline]
 fn first_of(
-    entries: &VecDeque<Entry>,
+    entries: &Segments<Entry>,
     first: u64,
     from: &mut u64,
     is_meant: impl Fn(&Entry) -> bool,
