@@ -32,8 +32,14 @@ impl Ahead {
         self.blocks[index] += 1;
     }
 
-    /// `count` messages less, from that position on.
+    /// One message less, at that position.
     #[inline]
+    pub(super) fn remove_one(&mut self, position: u64) {
+        let index = self.index(position);
+        self.blocks[index] -= 1;
+    }
+
+    /// `count` messages less, from that position on.
     pub(super) fn remove(&mut self, position: u64, count: u64) {
         let (mut from, end) = (position, position + count);
         while from < end {

@@ -29,10 +29,12 @@ const SEGMENT: usize = 1 << OFFSET_BITS;
 const CAPACITY: usize = SEGMENT + 8 * 1024;
 
 impl FrameAt {
+    #[inline]
     const fn segment(self) -> u16 {
         (self.0 >> OFFSET_BITS) as u16
     }
 
+    #[inline]
     const fn offset(self) -> usize {
         self.0 as usize & (SEGMENT - 1)
     }
@@ -92,6 +94,7 @@ impl Frames {
         to
     }
 
+    #[inline]
     fn address(&self, index: usize, offset: usize) -> FrameAt {
         let number = self.first.wrapping_add(index as u16);
         FrameAt(u32::from(number) << OFFSET_BITS | offset as u32)
@@ -112,6 +115,7 @@ impl Frames {
         self.segments.push_back(self.spare.take().unwrap_or_else(|| Vec::with_capacity(capacity)));
     }
 
+    #[inline]
     fn index(&self, at: FrameAt) -> usize {
         usize::from(at.segment().wrapping_sub(self.first))
     }

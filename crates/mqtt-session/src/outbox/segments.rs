@@ -6,8 +6,10 @@ use core::ops::{Index, IndexMut};
 /// A queue of any length.
 #[derive(Debug)]
 pub(super) struct Segments<T> {
-    /// All but the first and the last are full. None is empty, unless it is the only one.
-    segments: VecDeque<VecDeque<T>>,
+    /// The first segment, on its own since it is all that a short queue has. It is empty only if the queue is.
+    first: VecDeque<T>,
+    /// All but the last are full, and none is empty.
+    rest: VecDeque<VecDeque<T>>,
     /// An empty one, to be used next.
     spare: Option<VecDeque<T>>,
     len: usize,
@@ -18,7 +20,7 @@ const SEGMENT: usize = 1024;
 
 impl<T> Segments<T> {
     pub(super) const fn new() -> Segments<T> {
-        Segments { segments: VecDeque::new(), spare: None, len: 0 }
+        Segments { first: VecDeque::new(), rest: VecDeque::new(), spare: None, len: 0 }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -28,52 +30,58 @@ impl<T> Segments<T> {
     #[inline]
     pub(super) fn push_back(&mut self, value: T) {
         self.len += 1;
-        match self.segments.back_mut() {
-            Some(last) if last.len() < SEGMENT => last.push_back(value),
-            _ => self.push_segment(value),
+        if self.rest.is_empty() && self.first.len() < SEGMENT {
+            self.first.push_back(value);
+        } else {
+            self.push_behind(value);
         }
     }
 
-    #[cold]
-    fn push_segment(&mut self, value: T) {
-        // The first grows with what is in it: most queues are short.
-        let capacity = if self.segments.is_empty() { 0 } else { SEGMENT };
-        let mut segment = self.spare.take().unwrap_or_else(|| VecDeque::with_capacity(capacity));
-        segment.push_back(value);
-        self.segments.push_back(segment);
+    fn push_behind(&mut self, value: T) {
+        match self.rest.back_mut() {
+            Some(last) if last.len() < SEGMENT => last.push_back(value),
+            _ => {
+                let mut segment = self.spare.take().unwrap_or_else(|| VecDeque::with_capacity(SEGMENT));
+                segment.push_back(value);
+                self.rest.push_back(segment);
+            }
+        }
     }
 
     #[inline]
     pub(super) fn front(&self) -> Option<&T> {
-        self.segments.front()?.front()
+        self.first.front()
     }
 
     #[inline]
     pub(super) fn back(&self) -> Option<&T> {
-        self.segments.back()?.back()
+        self.rest.back().unwrap_or(&self.first).back()
     }
 
     #[inline]
     pub(super) fn pop_front(&mut self) -> Option<T> {
-        let value = self.segments.front_mut()?.pop_front()?;
+        let value = self.first.pop_front()?;
         self.len -= 1;
-        self.drop_empty_front();
+        self.refill_first();
         Some(value)
     }
 
     #[inline]
-    fn drop_empty_front(&mut self) {
-        if self.segments.len() > 1 && self.segments[0].is_empty() {
-            self.spare = self.segments.pop_front();
+    fn refill_first(&mut self) {
+        if self.first.is_empty() && !self.rest.is_empty() {
+            let next = self.rest.pop_front().expect("there is one");
+            self.spare = Some(core::mem::replace(&mut self.first, next));
         }
     }
 
     pub(super) fn pop_back(&mut self) -> Option<T> {
-        let last = self.segments.back_mut()?;
-        let value = last.pop_back()?;
+        let value = match self.rest.back_mut() {
+            Some(last) => last.pop_back(),
+            None => self.first.pop_back(),
+        }?;
         self.len -= 1;
-        if last.is_empty() && self.segments.len() > 1 {
-            self.spare = self.segments.pop_back();
+        if self.rest.back().is_some_and(VecDeque::is_empty) {
+            self.spare = self.rest.pop_back();
         }
         Some(value)
     }
@@ -81,26 +89,27 @@ impl<T> Segments<T> {
     /// Takes off the first `count` values.
     #[inline]
     pub(super) fn drain_front(&mut self, count: usize, mut taken: impl FnMut(T)) {
-        let mut left = count;
+        let mut left = count.min(self.len);
+        self.len -= left;
         while left > 0 {
-            let Some(first) = self.segments.front_mut() else { return };
-            let from_first = left.min(first.len());
-            first.drain(..from_first).for_each(&mut taken);
+            let from_first = left.min(self.first.len());
+            self.first.drain(..from_first).for_each(&mut taken);
             left -= from_first;
-            self.len -= from_first;
-            self.drop_empty_front();
+            self.refill_first();
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.segments.iter().flatten()
+        self.first.iter().chain(self.rest.iter().flatten())
     }
 
     /// The values from that index on, as far as one segment has them.
     #[inline]
     pub(super) fn run(&self, from: usize) -> impl Iterator<Item = &T> {
-        let (segment, index) = self.place(from);
-        self.segments[segment].range(index..)
+        match from.checked_sub(self.first.len()) {
+            None => self.first.range(from..),
+            Some(behind) => self.rest[behind / SEGMENT].range(behind % SEGMENT..),
+        }
     }
 
     /// The values between two indices.
@@ -117,16 +126,6 @@ impl<T> Segments<T> {
         }
         (low < self.len && key_of(&self[low]) == *key).then_some(low)
     }
-
-    /// Which segment has that index, and where.
-    #[inline]
-    fn place(&self, index: usize) -> (usize, usize) {
-        let first_len = self.segments.front().map_or(0, VecDeque::len);
-        match index.checked_sub(first_len) {
-            None => (0, index),
-            Some(behind) => (1 + behind / SEGMENT, behind % SEGMENT),
-        }
-    }
 }
 
 impl<T> Index<usize> for Segments<T> {
@@ -134,15 +133,23 @@ impl<T> Index<usize> for Segments<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        let (segment, index) = self.place(index);
-        &self.segments[segment][index]
+        match self.first.get(index) {
+            Some(value) => value,
+            None => {
+                let behind = index - self.first.len();
+                &self.rest[behind / SEGMENT][behind % SEGMENT]
+            }
+        }
     }
 }
 
 impl<T> IndexMut<usize> for Segments<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        let (segment, index) = self.place(index);
-        &mut self.segments[segment][index]
+        let first_len = self.first.len();
+        match index.checked_sub(first_len) {
+            None => &mut self.first[index],
+            Some(behind) => &mut self.rest[behind / SEGMENT][behind % SEGMENT],
+        }
     }
 }

@@ -292,7 +292,7 @@ impl Store {
         self.counts[old.kind()] -= 1;
         self.counts[place.kind()] += 1;
         match (old.is_ahead(), place.is_ahead()) {
-            (true, false) => self.ahead.remove(position, 1),
+            (true, false) => self.ahead.remove_one(position),
             (false, true) => self.ahead.add(position),
             _ => {}
         }
