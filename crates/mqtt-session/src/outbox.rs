@@ -8,7 +8,7 @@
 mod frames;
 mod segments;
 mod entry;
-mod ahead;
+mod overtaken;
 mod store;
 mod answers;
 mod ending;

@@ -85,15 +85,6 @@ impl Place {
         }
     }
 
-    /// Whether it is still to go out, so that later messages have to wait for it.
-    #[inline]
-    pub(super) const fn is_ahead(self) -> bool {
-        matches!(
-            self,
-            Place::Waiting { .. } | Place::Sent { is_due: true, .. } | Place::Released { is_due: true, .. }
-        )
-    }
-
     /// Whether the frame is not needed any more.
     pub(super) const fn is_without_frame(self) -> bool {
         matches!(

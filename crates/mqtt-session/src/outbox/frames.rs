@@ -4,13 +4,15 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Frames in the order in which they were put in.
+/// Frames in the order in which they were put in. A frame begins in one of the first [`SEGMENT`] bytes of a segment and
+/// ends in the same one.
 #[derive(Debug)]
 pub(super) struct Frames {
-    /// A frame begins in one of the first [`SEGMENT`] bytes and ends in the same segment.
-    segments: VecDeque<Vec<u8>>,
-    /// The number of the first segment. Those of later ones follow.
-    first: u16,
+    /// The first segment, on its own since it is all that a short queue has.
+    first: Vec<u8>,
+    /// Its number. Those of later ones follow.
+    number: u16,
+    rest: VecDeque<Vec<u8>>,
     /// An empty one, to be used next.
     spare: Option<Vec<u8>>,
     len: usize,
@@ -30,7 +32,12 @@ const CAPACITY: usize = SEGMENT + 8 * 1024;
 
 impl FrameAt {
     #[inline]
-    const fn segment(self) -> u16 {
+    const fn new(number: u16, offset: usize) -> FrameAt {
+        FrameAt((number as u32) << OFFSET_BITS | offset as u32)
+    }
+
+    #[inline]
+    const fn number(self) -> u16 {
         (self.0 >> OFFSET_BITS) as u16
     }
 
@@ -42,7 +49,7 @@ impl FrameAt {
 
 impl Frames {
     pub(super) const fn new() -> Frames {
-        Frames { segments: VecDeque::new(), first: 0, spare: None, len: 0 }
+        Frames { first: Vec::new(), number: 0, rest: VecDeque::new(), spare: None, len: 0 }
     }
 
     /// Bytes of all frames.
@@ -52,7 +59,7 @@ impl Frames {
 
     /// Whether no frame can be told from all others any more.
     pub(super) fn is_full(&self) -> bool {
-        self.segments.len() >= usize::from(u16::MAX)
+        self.rest.len() + 1 >= usize::from(u16::MAX)
     }
 
     /// Has `put` append a frame, which stays if that succeeds: where it begins, and what `put` returned.
@@ -61,18 +68,16 @@ impl Frames {
         &mut self,
         put: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
     ) -> Result<(FrameAt, T), E> {
-        self.open_segment();
-        let index = self.segments.len() - 1;
-        let start = self.segments[index].len();
-        let at = self.address(index, start);
-        let last = &mut self.segments[index];
-        match put(last) {
+        let (number, segment) = self.open_segment();
+        let start = segment.len();
+        match put(segment) {
             Ok(value) => {
-                self.len += last.len() - start;
-                Ok((at, value))
+                let len = segment.len() - start;
+                self.len += len;
+                Ok((FrameAt::new(number, start), value))
             }
             Err(error) => {
-                last.truncate(start);
+                segment.truncate(start);
                 Err(error)
             }
         }
@@ -81,58 +86,60 @@ impl Frames {
     /// Appends a copy of the first bytes of a frame.
     pub(super) fn put_again(&mut self, at: FrameAt, len: usize) -> FrameAt {
         let bytes = at.offset()..at.offset() + len;
-        self.open_segment();
-        let index = self.index(at);
-        let mut last = self.segments.pop_back().expect("one is open");
-        let to = self.address(self.segments.len(), last.len());
-        match self.segments.get(index) {
-            Some(segment) => last.extend_from_slice(&segment[bytes]),
-            None => last.extend_from_within(bytes),
+        let (number, segment) = self.open_segment();
+        let start = segment.len();
+        if at.number() == number {
+            segment.extend_from_within(bytes);
+        } else {
+            let mut segment = core::mem::take(segment);
+            segment.extend_from_slice(&self.from(at)[..len]);
+            *self.rest.back_mut().unwrap_or(&mut self.first) = segment;
         }
-        self.segments.push_back(last);
         self.len += len;
-        to
+        FrameAt::new(number, start)
     }
 
+    /// The segment that takes the next frame, and its number.
     #[inline]
-    fn address(&self, index: usize, offset: usize) -> FrameAt {
-        let number = self.first.wrapping_add(index as u16);
-        FrameAt(u32::from(number) << OFFSET_BITS | offset as u32)
-    }
-
-    /// The last segment takes one more frame from now on.
-    #[inline]
-    fn open_segment(&mut self) {
-        if self.segments.back().is_none_or(|last| last.len() >= SEGMENT) {
-            self.push_segment();
+    fn open_segment(&mut self) -> (u16, &mut Vec<u8>) {
+        if self.rest.is_empty() && self.first.len() < SEGMENT {
+            return (self.number, &mut self.first);
         }
+        self.open_last()
     }
 
     #[cold]
-    fn push_segment(&mut self) {
-        // The first grows with what is in it: most sessions have little to send.
-        let capacity = if self.segments.is_empty() { 0 } else { CAPACITY };
-        self.segments.push_back(self.spare.take().unwrap_or_else(|| Vec::with_capacity(capacity)));
-    }
-
-    #[inline]
-    fn index(&self, at: FrameAt) -> usize {
-        usize::from(at.segment().wrapping_sub(self.first))
+    fn open_last(&mut self) -> (u16, &mut Vec<u8>) {
+        if self.rest.back().is_none_or(|last| last.len() >= SEGMENT) {
+            self.rest.push_back(self.spare.take().unwrap_or_else(|| Vec::with_capacity(CAPACITY)));
+        }
+        let number = self.number.wrapping_add(self.rest.len() as u16);
+        (number, self.rest.back_mut().unwrap_or(&mut self.first))
     }
 
     /// The bytes from the beginning of a frame to the end of its segment.
     #[inline]
     pub(super) fn from(&self, at: FrameAt) -> &[u8] {
-        &self.segments[self.index(at)][at.offset()..]
+        let behind = at.number().wrapping_sub(self.number);
+        let segment = if behind == 0 { &self.first } else { &self.rest[usize::from(behind) - 1] };
+        &segment[at.offset()..]
     }
 
     /// That is where the first frame begins from now on.
     #[inline]
     pub(super) fn advance(&mut self, at: FrameAt) {
-        while self.first != at.segment() {
-            let segment = self.segments.pop_front();
-            self.first = self.first.wrapping_add(1);
-            segment.into_iter().for_each(|segment| self.set_spare(segment));
+        if self.number != at.number() {
+            self.advance_to(at.number());
+        }
+    }
+
+    #[cold]
+    fn advance_to(&mut self, number: u16) {
+        while self.number != number {
+            self.number = self.number.wrapping_add(1);
+            let next = self.rest.pop_front().unwrap_or_default();
+            let segment = core::mem::replace(&mut self.first, next);
+            self.set_spare(segment);
         }
     }
 
@@ -147,27 +154,23 @@ impl Frames {
 
     /// The frame that begins there has ended, and all behind it.
     pub(super) fn truncate(&mut self, at: FrameAt) {
-        let index = self.index(at);
-        while self.segments.len() > index + 1 {
-            let segment = self.segments.pop_back().expect("there are more");
+        let behind = usize::from(at.number().wrapping_sub(self.number));
+        while self.rest.len() > behind {
+            let segment = self.rest.pop_back().unwrap_or_default();
             self.set_spare(segment);
         }
-        if let Some(last) = self.segments.get_mut(index) {
-            self.len -= last.len().saturating_sub(at.offset());
-            last.truncate(at.offset());
-        }
+        let last = self.rest.back_mut().unwrap_or(&mut self.first);
+        self.len -= last.len().saturating_sub(at.offset());
+        last.truncate(at.offset());
     }
 
     /// All frames have ended.
     #[inline]
     pub(super) fn clear(&mut self) {
-        while self.segments.len() > 1 {
-            let segment = self.segments.pop_back().expect("there are more");
-            self.set_spare(segment);
+        if !self.rest.is_empty() {
+            self.advance_to(self.number.wrapping_add(self.rest.len() as u16));
         }
-        if let Some(first) = self.segments.front_mut() {
-            first.clear();
-        }
+        self.first.clear();
         self.len = 0;
     }
 }

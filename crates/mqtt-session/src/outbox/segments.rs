@@ -37,6 +37,7 @@ impl<T> Segments<T> {
         }
     }
 
+    #[cold]
     fn push_behind(&mut self, value: T) {
         match self.rest.back_mut() {
             Some(last) if last.len() < SEGMENT => last.push_back(value),
@@ -46,6 +47,17 @@ impl<T> Segments<T> {
                 self.rest.push_back(segment);
             }
         }
+    }
+
+    /// The value so far behind the first segment.
+    #[cold]
+    fn behind(&self, index: usize) -> &T {
+        &self.rest[index / SEGMENT][index % SEGMENT]
+    }
+
+    #[cold]
+    fn behind_mut(&mut self, index: usize) -> &mut T {
+        &mut self.rest[index / SEGMENT][index % SEGMENT]
     }
 
     #[inline]
@@ -69,9 +81,14 @@ impl<T> Segments<T> {
     #[inline]
     fn refill_first(&mut self) {
         if self.first.is_empty() && !self.rest.is_empty() {
-            let next = self.rest.pop_front().expect("there is one");
-            self.spare = Some(core::mem::replace(&mut self.first, next));
+            self.take_next();
         }
+    }
+
+    #[cold]
+    fn take_next(&mut self) {
+        let next = self.rest.pop_front().unwrap_or_default();
+        self.spare = Some(core::mem::replace(&mut self.first, next));
     }
 
     pub(super) fn pop_back(&mut self) -> Option<T> {
@@ -112,11 +129,6 @@ impl<T> Segments<T> {
         }
     }
 
-    /// The values between two indices.
-    pub(super) fn range(&self, from: usize, to: usize) -> impl Iterator<Item = &T> {
-        (from..to).map(|index| &self[index])
-    }
-
     /// The index of the value that has this key; keys ascend.
     pub(super) fn find_by_key<K: Ord>(&self, key: &K, key_of: impl Fn(&T) -> K) -> Option<usize> {
         let (mut low, mut high) = (0, self.len);
@@ -133,13 +145,8 @@ impl<T> Index<usize> for Segments<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        match self.first.get(index) {
-            Some(value) => value,
-            None => {
-                let behind = index - self.first.len();
-                &self.rest[behind / SEGMENT][behind % SEGMENT]
-            }
-        }
+        let first_len = self.first.len();
+        if index < first_len { &self.first[index] } else { self.behind(index - first_len) }
     }
 }
 
@@ -147,9 +154,6 @@ impl<T> IndexMut<usize> for Segments<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
         let first_len = self.first.len();
-        match index.checked_sub(first_len) {
-            None => &mut self.first[index],
-            Some(behind) => &mut self.rest[behind / SEGMENT][behind % SEGMENT],
-        }
+        if index < first_len { &mut self.first[index] } else { self.behind_mut(index - first_len) }
     }
 }

@@ -12,11 +12,11 @@ use core::fmt;
 use mqtt_parts::Instant;
 use mqtt_proto::{PacketId, PropertyBuf, QoS, Version};
 
-use super::ahead::{Ahead, BLOCK};
 use super::entry::{
     Entry, OVERHEAD, Place, QUARANTINED, RELEASED, RELEASED_DUE, SENT, SENT_DUE, TOMBSTONE, WAITING,
 };
 use super::frames::Frames;
+use super::overtaken::Overtaken;
 use super::segments::Segments;
 use crate::command::Publish;
 use crate::error::SessionRefusal;
@@ -45,8 +45,8 @@ pub(super) struct Store {
     waiting_qos0_from: u64,
     /// No entry in front of this position is to be repeated.
     due_from: u64,
-    /// Entries that are to go out.
-    ahead: Ahead,
+    /// Entries that left the queue before their turn.
+    overtaken: Overtaken,
     /// Memory to put properties in order.
     scratch: PropertyBuf,
 }
@@ -89,7 +89,7 @@ impl Store {
             waiting_from: 0,
             waiting_qos0_from: 0,
             due_from: 0,
-            ahead: Ahead::new(),
+            overtaken: Overtaken::new(),
             scratch: PropertyBuf::new(),
         }
     }
@@ -158,7 +158,6 @@ impl Store {
             payload,
         };
         self.counts[WAITING] += 1;
-        self.ahead.add(self.first + self.entries.len() as u64);
         self.waiting_bytes += entry.packet_size() + OVERHEAD;
         self.waiting_qos0 += usize::from(publish.qos == QoS::AtMostOnce);
         self.entries.push_back(entry);
@@ -199,9 +198,19 @@ impl Store {
     /// Messages in front of this one that are still to go out.
     pub(super) fn ahead(&self, index: usize) -> usize {
         let position = self.first + index as u64;
-        let start = (position - position % BLOCK).saturating_sub(self.first) as usize;
-        let of_block = self.entries.range(start, index).filter(|entry| entry.place.is_ahead());
-        self.ahead.in_front(position) + of_block.count()
+        let is_waiting = |position| self.entries[(position - self.first) as usize].is_waiting();
+        let in_order_from = self.overtaken.from().clamp(self.first, position);
+        let first = in_order_from.min(self.waiting_from.max(self.first));
+        let earlier = (first..in_order_from).filter(|position| is_waiting(*position)).count();
+        earlier + self.overtaken.waiting(in_order_from, position, is_waiting) + self.due_in_front(index)
+    }
+
+    fn due_in_front(&self, index: usize) -> usize {
+        if self.counts[SENT_DUE] + self.counts[RELEASED_DUE] == 0 {
+            return 0;
+        }
+        let ids = (1..self.by_id.len()).filter_map(|id| PacketId::new(id as u16));
+        ids.filter_map(|id| self.find_id(id)).filter(|at| *at < index && self.entries[*at].is_due()).count()
     }
 
     /// Where the message of that ticket is, if it has not ended.
@@ -291,21 +300,23 @@ impl Store {
         }
         self.counts[old.kind()] -= 1;
         self.counts[place.kind()] += 1;
-        match (old.is_ahead(), place.is_ahead()) {
-            (true, false) => self.ahead.remove_one(position),
-            (false, true) => self.ahead.add(position),
-            _ => {}
-        }
         match (old, place) {
             (Place::Waiting { .. }, Place::Waiting { .. }) => {}
             (Place::Waiting { .. }, _) => {
                 self.waiting_bytes -= size;
                 self.waiting_qos0 -= usize::from(entry.qos == QoS::AtMostOnce);
+                // None in front of `waiting_from` waits.
+                if position <= self.waiting_from {
+                    self.overtaken.on_first_left(position);
+                } else {
+                    self.overtaken.on_left(position);
+                }
             }
             (_, Place::Waiting { .. }) => {
                 debug_assert!(!old.is_without_frame() && entry.qos > QoS::AtMostOnce, "it can be sent again");
                 self.waiting_bytes += size;
                 self.waiting_from = self.waiting_from.min(position);
+                self.overtaken.on_returned(position);
             }
             _ => {}
         }
@@ -366,7 +377,6 @@ impl Store {
                 *waiting_bytes -= entry.frame_len as usize + OVERHEAD;
                 ended(entry.ticket);
             });
-            self.ahead.remove(self.first, count as u64);
             self.first += count as u64;
             self.counts[WAITING] -= count;
             self.waiting_qos0 -= count;
@@ -387,7 +397,7 @@ impl Store {
             self.first += 1;
             self.entries.pop_front();
         }
-        self.ahead.advance(self.first);
+        self.overtaken.advance(self.first);
         let Some(front) = self.entries.front() else {
             debug_assert_eq!(self.unused, 0, "no message, no memory");
             self.frames.clear();
@@ -411,18 +421,19 @@ impl Store {
             self.counts[TOMBSTONE] -= 1;
             self.frames.truncate(back.frame_at);
             self.entries.pop_back();
+            self.overtaken.on_returned(self.first + self.entries.len() as u64);
         }
         // What comes next has the positions of what was taken off.
         let end = self.first + self.entries.len() as u64;
         for from in [&mut self.waiting_from, &mut self.waiting_qos0_from, &mut self.due_from] {
             *from = end.min(*from);
         }
+        self.overtaken.truncate(end);
     }
 
     fn close_up(&mut self) {
-        let Store { entries, frames, by_id, ahead, .. } = self;
-        let mut position = self.first;
-        ahead.clear();
+        let Store { entries, frames, by_id, .. } = self;
+        let (mut position, mut in_order_from) = (self.first, self.first);
         for _entry in 0..entries.len() {
             let Some(mut entry) = entries.pop_front() else { break };
             if entry.place == Place::Tombstone {
@@ -434,15 +445,16 @@ impl Store {
             if let Some(id) = entry.place.packet_id() {
                 by_id[usize::from(id.get())] = position as u32 & POSITION_BITS;
             }
-            if entry.place.is_ahead() {
-                ahead.add(position);
-            }
             position += 1;
+            if !entry.is_waiting() {
+                in_order_from = position;
+            }
             entries.push_back(entry);
         }
         if let Some(front) = entries.front() {
             frames.advance(front.frame_at);
         }
+        self.overtaken.restart(in_order_from);
         self.unused = 0;
         self.counts[TOMBSTONE] = 0;
         (self.waiting_from, self.waiting_qos0_from, self.due_from) = (self.first, self.first, self.first);
@@ -463,3 +475,6 @@ fn first_of(
     *from = first + found.unwrap_or(entries.len()) as u64;
     found
 }
+
+#[cfg(test)]
+mod tests;
