@@ -195,6 +195,18 @@ fn what_is_read_and_not_followed_by_a_write_is_acknowledged_at_once() {
     assert_eq!(turn(long, b""), 1);
     assert_eq!(turn(long, b"\x50\x02\x00\x01"), 1, "PUBREC comes, and PUBREL goes out");
     assert_eq!(turn(long, b"\x70\x02\x00\x01"), 2, "PUBCOMP comes, and nothing goes out");
+    let message = b"\x30\x05\x00\x01a\x00x";
+    assert_eq!(turn(long, message), 2, "asked once, the system goes on until something is written");
+    drop(client.publish(Publish::new("a", "x")).expect("accepted"));
+    assert_eq!(turn(long, b""), 2);
+    assert_eq!(turn(long, message), 3);
+    // However fast they come: this driver was not told that it may wait for more.
+    let soon = Duration::from_micros(10);
+    for round in 0..100 {
+        drop(client.publish(Publish::new("a", "x")).expect("accepted"));
+        assert_eq!(turn(soon, b""), 3 + round);
+        assert_eq!(turn(soon, message), 4 + round, "in round {round}");
+    }
 }
 
 /// A clock that goes on when it is told to.
