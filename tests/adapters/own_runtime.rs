@@ -17,7 +17,7 @@ use std::thread;
 use mqtt_client::adapter::{BoxedLink, Clock, Driver, Route, SystemClock};
 use mqtt_client::{Client, Instant, IntoOptions, OptionsError};
 use mqtt_transport::{
-    Coalescing, Connection, Readiness, Runtime, SockRef, Socket, SystemSocket, Timer, drive, open, socket2,
+    Connection, Readiness, Runtime, SockRef, Socket, SystemSocket, Timer, drive, open, socket2,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -38,7 +38,7 @@ impl Runtime for Own {
     type Timer = OwnTimer;
 
     /// The thread has nothing else to do.
-    const COALESCING: Coalescing = Coalescing::Always;
+    const COALESCES: bool = true;
 
     fn dial(&self, route: Route) -> impl Future<Output = io::Result<Connection<Arc<OwnSocket>>>> {
         open(self, route, |socket| Ok(self.register(socket)))

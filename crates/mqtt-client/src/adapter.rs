@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::client::Client;
 pub use crate::clock::{Clock, SystemClock};
-pub use crate::driver::{Coalescing, Driver, Goal, Turn};
+pub use crate::driver::{Driver, Goal, Turn};
 use crate::error::OptionsError;
 pub use crate::link::{BoxedLink, Layer, Link};
 use crate::options::Options;

@@ -27,8 +27,6 @@ use crate::shared::Shared;
 use input::InputBuf;
 use load::{Load, Traffic};
 
-pub use load::Coalescing;
-
 /// Moves bytes between a session and its link. Dropping it leaves the client without a connection for good.
 #[derive(Debug)]
 #[must_use = "nothing happens unless an adapter runs the driver"]
@@ -148,9 +146,9 @@ impl Driver {
         }
     }
 
-    /// Says whether the adapter can leave a connection alone for a short time. Default: [`Coalescing::Never`].
-    pub fn set_coalescing(&mut self, coalescing: Coalescing) {
-        self.load.set_coalescing(coalescing);
+    /// Says whether the adapter can leave a connection alone for a short time. By default it cannot.
+    pub fn set_coalescing(&mut self, is_possible: bool) {
+        self.load.set_coalescing(is_possible);
     }
 
     /// The route to the server of the current attempt.
@@ -265,13 +263,16 @@ impl Driver {
         self.look_at_room();
         (self.read_len, self.written_len) = (0, 0);
         self.shared.answer_authentication(&mut self.dialogue);
-        let is_more_to_read = match self.read(link) {
-            Ok(is_more) => is_more,
-            Err(error) => return self.close(OfflineCause::TransportClosed, error),
+        // A server that gathers small writes has sent one before a delay. What it has gathered since comes once that is
+        // read and answered.
+        let mut is_looked_at_again = self.load.is_delayed();
+        let is_more_to_read = loop {
+            match self.read_and_write(link) {
+                Ok(false) if std::mem::take(&mut is_looked_at_again) => {}
+                Ok(is_more) => break is_more,
+                Err(error) => return self.close(OfflineCause::TransportClosed, error),
+            }
         };
-        if let Err(error) = self.write(link) {
-            return self.close(OfflineCause::TransportClosed, Some(error));
-        }
         let now = self.shared.now();
         if !self.output.is_empty() && now >= self.progress_at + self.network_timeout {
             return self.close(OfflineCause::WriteTimedOut, None);

@@ -9,14 +9,14 @@ use std::task::{Context, Poll};
 use async_io::Async;
 use mqtt_client::Instant;
 use mqtt_client::adapter::{BoxedLink, Route, SystemClock};
-use mqtt_transport::{Coalescing, Connection, Readiness, Runtime, SockRef, SystemSocket, open, socket2};
+use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open, socket2};
 
 /// Whatever executor polls: `async-io` has a thread of its own for what happens outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Smol;
 
 impl Runtime for Smol {
-    const COALESCING: Coalescing = Coalescing::Always;
+    const COALESCES: bool = true;
 
     type Socket = Arc<Socket>;
     type Link = BoxedLink;

@@ -15,7 +15,7 @@ use mio::event::Event;
 use mio::{Registry, Token};
 use mqtt_client::Instant;
 use mqtt_client::adapter::{BoxedLink, Clock, Route, SystemClock};
-use mqtt_transport::{Coalescing, Connection, Runtime, SystemSocket, open};
+use mqtt_transport::{Connection, Runtime, SystemSocket, open};
 
 use crate::socket::{Registered, Socket, Tokens};
 
@@ -71,20 +71,19 @@ impl Reactor {
     }
 }
 
-/// The runtime of one task, on a thread that it shares with other clients or with the application alone.
+/// The runtime of one task.
 #[derive(Debug)]
-pub(crate) struct Std<const IS_SHARED: bool> {
+pub(crate) struct Std {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) task: usize,
 }
 
-impl<const IS_SHARED: bool> Runtime for Std<IS_SHARED> {
+impl Runtime for Std {
     type Timer = Timer;
     type Socket = Arc<Socket>;
     type Link = BoxedLink;
 
-    /// A program that has the thread to itself waits for the acknowledgements of a small window anyway.
-    const COALESCING: Coalescing = if IS_SHARED { Coalescing::Always } else { Coalescing::AtQos0 };
+    const COALESCES: bool = true;
 
     fn timer(&self) -> Timer {
         let number = self.reactor.timers_made.get();

@@ -124,8 +124,6 @@ pub(crate) struct Worker {
     alert: Arc<Alert>,
     incoming: Receiver<Driver>,
     tasks: Vec<Option<Task>>,
-    /// Whether clients of several users share the thread.
-    is_shared: bool,
 }
 
 struct Task {
@@ -159,10 +157,10 @@ impl Parts {
         Ok((handle, Parts { poll, registry, alert, incoming }))
     }
 
-    fn into_worker(self, is_shared: bool) -> Worker {
+    fn into_worker(self) -> Worker {
         let Parts { poll, registry, alert, incoming } = self;
         let reactor = Rc::new(Reactor::new(registry));
-        Worker { poll, reactor, alert, incoming, tasks: Vec::new(), is_shared }
+        Worker { poll, reactor, alert, incoming, tasks: Vec::new() }
     }
 }
 
@@ -172,7 +170,7 @@ impl Worker {
         let (handle, parts) = Parts::new()?;
         let run = move || {
             let never = std::future::pending::<()>();
-            parts.into_worker(true).run_until(std::pin::pin!(never));
+            parts.into_worker().run_until(std::pin::pin!(never));
         };
         thread::Builder::new().name("mqtt-client".into()).spawn(run)?;
         Ok(handle)
@@ -180,7 +178,7 @@ impl Worker {
 
     /// A worker of this thread, which runs when it is told to.
     pub(crate) fn of_this_thread() -> io::Result<(WorkerHandle, Worker)> {
-        Parts::new().map(|(handle, parts)| (handle, parts.into_worker(false)))
+        Parts::new().map(|(handle, parts)| (handle, parts.into_worker()))
     }
 
     /// Moves the bytes of its clients until a future of the application, which is polled on this thread too, is ready.
@@ -232,10 +230,7 @@ impl Worker {
             let call = self.call(task);
             let waker = Waker::from(Arc::clone(&call));
             let reactor = Rc::clone(&self.reactor);
-            let drive: Pin<Box<dyn Future<Output = ()>>> = match self.is_shared {
-                true => Box::pin(drive(Std::<true> { reactor, task }, driver)),
-                false => Box::pin(drive(Std::<false> { reactor, task }, driver)),
-            };
+            let drive = Box::pin(drive(Std { reactor, task }, driver));
             waker.wake_by_ref();
             if task == self.tasks.len() {
                 self.tasks.push(None);

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use mqtt_client::Instant;
 use mqtt_client::adapter::{BoxedLink, Route, SystemClock};
-use mqtt_transport::{Coalescing, Connection, Readiness, Runtime, SockRef, SystemSocket, open};
+use mqtt_transport::{Connection, Readiness, Runtime, SockRef, SystemSocket, open};
 #[cfg(unix)]
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ pub(crate) struct Tokio;
 
 impl Runtime for Tokio {
     /// Reading without having polled works there.
-    const COALESCING: Coalescing = if cfg!(unix) { Coalescing::Always } else { Coalescing::Never };
+    const COALESCES: bool = cfg!(unix);
 
     type Socket = Arc<Socket>;
     type Link = BoxedLink;

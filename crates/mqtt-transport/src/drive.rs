@@ -60,7 +60,7 @@ pub fn client(options: impl IntoOptions) -> Result<(Client, Driver), OptionsErro
 )]
 pub fn drive<R: Runtime>(runtime: R, mut driver: Driver) -> impl Future<Output = ()> {
     async move {
-        driver.set_coalescing(R::COALESCING);
+        driver.set_coalescing(R::COALESCES);
         let mut waiter = Waiter::new(runtime.timer());
         loop {
             match driver.goal() {

@@ -35,7 +35,6 @@ pub use defaults::with_defaults;
 pub use dial::{Socket, SystemSocket, open};
 pub use drive::{Drive, client, drive};
 pub use lookup::{LookUp, look_up};
-pub use mqtt_client::adapter::Coalescing;
 pub use proxy::{HttpConnect, Socks5};
 pub use race::race;
 pub use runtime::{Connection, Interest, Readiness, Runtime, Timer};

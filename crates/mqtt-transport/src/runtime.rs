@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use mqtt_client::Instant;
-use mqtt_client::adapter::{BoxedLink, Coalescing, Link, Route};
+use mqtt_client::adapter::{BoxedLink, Link, Route};
 
 /// A runtime that [`drive`](crate::drive) runs on.
 ///
@@ -81,11 +81,11 @@ pub trait Runtime {
     /// one sleeps. Systems add some tens of microseconds to a sleep. Meanwhile nothing wakes the task for what it will find
     /// anyway, which no timer of a runtime achieves.
     ///
-    /// Default: never, which costs several times the processor time under load and harms nothing else. Reads must work
+    /// Default: false, which costs several times the processor time under load and harms nothing else. Reads must work
     /// without the runtime having reported anything.
     ///
     /// [`Turn::Wait`]: mqtt_client::adapter::Turn::Wait
-    const COALESCING: Coalescing = Coalescing::Never;
+    const COALESCES: bool = false;
 
     /// Opens a connection to a server: dials what [`Route::dial`] names, within the options of [`Route::socket`], and wraps
     /// what it gets by [`Route::wrap`]. [`open`](crate::open) does all of it for sockets of the system.

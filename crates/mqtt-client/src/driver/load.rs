@@ -9,21 +9,11 @@ use std::time::Duration;
 
 use mqtt_session::Instant;
 
-/// Whether an adapter leaves a connection alone for a short time under load: see [`Turn::Wait`](super::Turn::Wait).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coalescing {
-    /// It cannot wait for so short a time.
-    Never,
-    /// Only while nothing is acknowledged: where a window is small, delays cost throughput.
-    AtQos0,
-    /// At every QoS.
-    Always,
-}
-
 /// What a driver knows of the traffic of its connection.
 #[derive(Debug)]
 pub(super) struct Load {
-    coalescing: Coalescing,
+    /// Whether the adapter can leave a connection alone for a short time.
+    is_possible: bool,
     phase: Phase,
     /// Turns in a row that moved much, or something soon after the one before.
     busy_turns: u32,
@@ -86,7 +76,7 @@ const TRIAL_AFTER_MAX: u32 = 1024;
 impl Load {
     pub(super) const fn new() -> Load {
         Load {
-            coalescing: Coalescing::Never,
+            is_possible: false,
             phase: Phase::Sparse,
             busy_turns: 0,
             trial_after: TRIAL_AFTER_FIRST,
@@ -97,8 +87,8 @@ impl Load {
     }
 
     /// What the adapter can do.
-    pub(super) fn set_coalescing(&mut self, coalescing: Coalescing) {
-        self.coalescing = coalescing;
+    pub(super) fn set_coalescing(&mut self, is_possible: bool) {
+        self.is_possible = is_possible;
     }
 
     /// How long to leave the connection alone after this turn, if at all.
@@ -109,13 +99,7 @@ impl Load {
         // A turn may have nothing but the later halves of exchanges at QoS 2.
         let gathered = messages.max(packets / 3);
         let is_exchanging = packets > messages;
-        let is_possible = match self.coalescing {
-            Coalescing::Never => false,
-            Coalescing::AtQos0 => !is_exchanging,
-            Coalescing::Always => true,
-        };
-        if !is_possible {
-            (self.phase, self.busy_turns) = (Phase::Sparse, 0);
+        if !self.is_possible {
             return None;
         }
         let phase = self.phase;

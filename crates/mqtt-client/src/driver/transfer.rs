@@ -32,8 +32,14 @@ fn spare_scratch() -> MutexGuard<'static, Vec<Vec<u8>>> {
 }
 
 impl Driver {
-    /// Whether there may be more; an error without a source is the end of the stream.
-    pub(super) fn read(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
+    /// Whether there may be more to read; an error without a source is the end of the stream.
+    pub(super) fn read_and_write(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
+        let is_more = self.read(link)?;
+        self.write(link).map_err(Some)?;
+        Ok(is_more)
+    }
+
+    fn read(&mut self, link: &mut impl Link) -> Result<bool, Option<io::Error>> {
         let mut scratch = spare_scratch().pop().unwrap_or_else(|| vec![0; READ_SIZE]);
         let result = self.read_through(link, &mut scratch);
         spare_scratch().push(scratch);
@@ -41,9 +47,6 @@ impl Driver {
     }
 
     fn read_through(&mut self, link: &mut impl Link, scratch: &mut [u8]) -> Result<bool, Option<io::Error>> {
-        // A server that gathers small writes has sent one before a delay. What it has gathered since comes once that is
-        // read, and so acknowledged.
-        let mut is_read_again = self.load.is_delayed();
         for _ in 0..READS_PER_TURN {
             if !self.wants_read() {
                 return Ok(false);
@@ -57,7 +60,7 @@ impl Driver {
             };
             self.read_len += len;
             self.take_input(&scratch[..len]);
-            if len < READ_SIZE && link.short_read_is_all() && !std::mem::take(&mut is_read_again) {
+            if len < READ_SIZE && link.short_read_is_all() {
                 return Ok(false);
             }
         }
@@ -90,7 +93,7 @@ impl Driver {
     }
 
     /// Fills the buffer from the session and writes it, until the link takes no more or nothing is left.
-    pub(super) fn write(&mut self, link: &mut impl Link) -> io::Result<()> {
+    fn write(&mut self, link: &mut impl Link) -> io::Result<()> {
         loop {
             let transport = self.fill();
             if self.output.is_empty() {

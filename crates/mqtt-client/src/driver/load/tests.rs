@@ -13,7 +13,7 @@ impl Turns {
     fn new() -> Turns {
         let traffic = Traffic { messages: 0, packets: 0, in_flight: 0 };
         let mut load = Load::new();
-        load.set_coalescing(Coalescing::Always);
+        load.set_coalescing(true);
         Turns { load, now: Instant::ORIGIN + Duration::from_secs(1), traffic }
     }
 
@@ -85,14 +85,12 @@ fn a_server_that_gathers_small_writes_is_looked_at_twice() {
 }
 
 #[test]
-fn only_what_an_adapter_can_do_is_asked_for() {
-    for (coalescing, at_qos0) in [(Coalescing::Never, false), (Coalescing::AtQos0, true)] {
-        let mut turns = Turns::new();
-        turns.load.set_coalescing(coalescing);
-        assert_eq!((0..100).any(|_| turns.turn(SOON, 5).is_some()), at_qos0);
-        turns.traffic.in_flight = LOADED_FROM;
-        assert!((0..100).all(|_| turns.exchange(SOON, 5, 5).is_none()), "{coalescing:?}");
-    }
+fn an_adapter_that_cannot_wait_is_not_asked_to() {
+    let mut turns = Turns::new();
+    turns.load.set_coalescing(false);
+    assert!((0..100).all(|_| turns.turn(SOON, 5).is_none()));
+    turns.traffic.in_flight = LOADED_FROM;
+    assert!((0..100).all(|_| turns.exchange(SOON, 5, 5).is_none()));
 }
 
 #[test]
