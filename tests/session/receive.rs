@@ -376,6 +376,41 @@ fn messages_that_were_left_come_again_as_new_ones() {
     }
 }
 
+/// The connection may end before the application has found that there is no room: it reads both at once.
+#[test]
+fn a_message_of_a_lost_connection_that_was_left_comes_again_as_a_new_one() {
+    for version in BOTH {
+        for qos in ["qos1", "qos2"] {
+            let mut talk = Talk::online_with(persistent(version), "CONNACK");
+            talk.server_says(&format!("PUBLISH a {qos} id1 \"1\""));
+            talk.cut();
+            talk.take_events();
+            talk.leave(0);
+            talk.reconnect("CONNACK present");
+            talk.take_events();
+            talk.server_says(&format!("PUBLISH a {qos} id1 dup \"1\""));
+            talk.events([&format!("message a {qos} dup \"1\"")]);
+            talk.acknowledge(1);
+            talk.sends([if qos == "qos1" { "PUBACK id1" } else { "PUBREC id1" }]);
+        }
+        // It may have come again by then, as a repetition that nobody is told of.
+        let mut talk = Talk::online_with(persistent(version), "CONNACK");
+        talk.server_says("PUBLISH a qos2 id1 \"1\"");
+        talk.cut();
+        talk.reconnect("CONNACK present");
+        talk.server_says("PUBLISH a qos2 id1 dup \"1\"");
+        talk.take_events();
+        talk.leave(0);
+        talk.fetch_left();
+        talk.events(["offline: reconnecting to receive messages again that there was no room for; retry"]);
+        talk.closed(mqtt_session::OfflineCause::TransportClosed);
+        talk.reconnect("CONNACK present");
+        talk.take_events();
+        talk.server_says("PUBLISH a qos2 id1 dup \"1\"");
+        talk.events(["message a qos2 dup \"1\""]);
+    }
+}
+
 #[test]
 fn a_strict_receive_maximum_ends_the_connection_and_loses_nothing() {
     let two = std::num::NonZeroU16::new(2).expect("not 0");

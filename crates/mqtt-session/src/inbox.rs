@@ -159,16 +159,19 @@ impl Inbox {
     }
 
     /// The application had no room for a message: it is not acknowledged on this connection, and its repetition on
-    /// the next one is a new message.
+    /// the next one is a new message. The connection on which it came may be gone by now.
     pub(crate) fn leave(&mut self, receipt: Receipt) {
-        if receipt.session != self.session || !self.is_current(&receipt) {
+        let is_exactly_once = receipt.qos == QoS::ExactlyOnce;
+        let is_carried = is_exactly_once && self.carried.get(&receipt.packet_id) == Some(&receipt.arrival);
+        if receipt.session != self.session || !is_carried && !self.is_current(&receipt) {
             return;
         }
         let is_meant = |arrival: &&mut Arrival| {
             arrival.packet_id == receipt.packet_id && arrival.qos == receipt.qos && arrival.answer.is_none()
         };
         self.arrivals.iter_mut().filter(is_meant).for_each(|arrival| arrival.is_left = true);
-        if receipt.qos == QoS::ExactlyOnce {
+        if is_exactly_once {
+            self.carried.remove(&receipt.packet_id);
             self.known.release(receipt.packet_id);
             self.held.release(receipt.packet_id);
         }
