@@ -2,21 +2,29 @@
 
 mod captures;
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use tests::features::FEATURES;
 use tests::{fleet, sim};
 
-fn check(seeds: impl Iterator<Item = u64>) {
+/// Checks each seed; what there was in them all.
+fn check(seeds: impl Iterator<Item = u64>) -> BTreeSet<&'static str> {
+    let mut drawn = BTreeSet::new();
     for seed in seeds {
         let verdict = sim::run(seed, None);
         let broken = &verdict.violations;
         assert!(broken.is_empty(), "seed {seed}: {broken:#?}\nreplay: cargo xtask sim --seed {seed} --trace");
+        drawn.extend(verdict.features);
     }
+    drawn
 }
 
 #[test]
-fn known_seeds_keep_all_promises() {
-    check(1..=150);
+fn known_seeds_keep_all_promises_and_draw_every_feature() {
+    let drawn: BTreeSet<_> = check(1..=200);
+    let missing: Vec<_> = FEATURES.iter().filter(|feature| !drawn.contains(*feature)).collect();
+    assert!(missing.is_empty(), "never drawn: {missing:?}");
 }
 
 /// Seeds that once broke a promise, of the code or of an oracle.

@@ -11,6 +11,7 @@ pub mod oracle;
 pub mod life;
 mod readers;
 pub mod recording;
+pub mod features;
 pub mod sim;
 pub mod durable;
 pub mod fleet;

@@ -1,17 +1,21 @@
 //! What the programs of a simulation do: they publish, subscribe, read, change their minds, go away and come back.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mqtt_memory::{
-    Client, ConnectionEvent, Disconnect, Instant, Publish, QoS, Rng, Status, SubscriptionStatus, Version,
-    World, WorldConfig, broker,
+    Client, ConnectionEvent, Disconnect, Instant, Message, Properties, Property, Publish, QoS, Rng, Status,
+    SubscriptionStatus, Version, World, WorldConfig,
 };
 
 use crate::readers::Lives;
 use crate::scenario::{Plan, SETTLES_WITHIN, Scenario, one_in, qos};
-use crate::story::{ClientEnd, Fact, Meant, Story, merge, payload, without_unread};
+use crate::story::{ClientEnd, Fact, Meant, Story, merge, message_number, payload, without_unread};
+
+/// Name of the properties by which a message is known again.
+const MARK: &str = "mark";
 
 /// What the programs write down.
 #[derive(Default)]
@@ -37,7 +41,8 @@ pub(crate) struct Actor {
     pub(crate) notes: Rc<Notes>,
     queued_most: Cell<usize>,
     waiting_most: Cell<usize>,
-    broker: broker::Config,
+    /// What the broker takes before 5.0, whatever its settings: QoS, retained messages, bytes of a packet.
+    limits: (QoS, bool, u32),
     /// Whether the program wants to be connected.
     wants_connection: Cell<bool>,
     /// Whether it has asked to disconnect and is not back.
@@ -56,7 +61,11 @@ impl Actor {
             notes,
             queued_most: Cell::new(0),
             waiting_most: Cell::new(0),
-            broker: scenario.broker.clone(),
+            limits: (
+                scenario.qos_max_always(),
+                scenario.may_retain_always(),
+                scenario.packet_size_max_always(),
+            ),
             wants_connection: Cell::new(true),
             is_away: Cell::new(false),
         }
@@ -203,6 +212,14 @@ async fn trouble(world: World, scenario: Scenario, notes: Rc<Notes>) {
         return;
     }
     let mut rng = Rng::new(world.random(u64::MAX));
+    let mut terms = scenario.terms.iter().enumerate();
+    let mut forget = || {
+        world.stop_broker(false);
+        if let Some((number, config)) = terms.next() {
+            world.reconfigure_broker(config.clone());
+            notes.facts.borrow_mut().push((world.records_count(), world.now(), 0, Fact::Terms(number)));
+        }
+    };
     loop {
         world.sleep(rng.duration_up_to(Duration::from_secs(40))).await;
         if notes.is_over.get() {
@@ -211,9 +228,16 @@ async fn trouble(world: World, scenario: Scenario, notes: Rc<Notes>) {
         let victim = scenario.clients[rng.below(scenario.clients.len() as u64) as usize].name.clone();
         match rng.below(8) {
             0 | 1 => world.restart_broker(true),
-            2 => world.restart_broker(false),
+            2 => {
+                forget();
+                world.start_broker();
+            }
             3 => {
-                world.stop_broker(one_in(&mut rng, 2));
+                if one_in(&mut rng, 2) {
+                    world.stop_broker(true);
+                } else {
+                    forget();
+                }
                 world.sleep(rng.duration_up_to(Duration::from_secs(20))).await;
                 world.start_broker();
             }
@@ -338,33 +362,89 @@ impl Actor {
                 return;
             }
             for _ in 0..=rng.below(3) {
-                let size = if one_in(&mut rng, 8) { rng.below(400) } else { rng.below(64) };
+                let size = match rng.below(48) {
+                    0 => rng.below(20_000),
+                    1..7 => rng.below(400),
+                    _ => rng.below(64),
+                };
                 self.publish(size as usize, qos(&mut rng), one_in(&mut rng, 6));
             }
             if self.plan.bursts && one_in(&mut rng, 5) {
                 for _ in 0..rng.below(60) {
-                    self.publish(rng.below(64) as usize, QoS::AtMostOnce, false);
+                    self.publish(rng.below(600) as usize, QoS::AtMostOnce, false);
                 }
             }
         }
     }
 
+    /// Whether a message has the payload and the properties that were published.
+    pub(crate) fn is_intact(&self, message: &Message) -> bool {
+        let number = message_number(message.payload());
+        let messages = self.notes.messages.borrow();
+        let Some(meant) = messages.get(number as usize) else { return false };
+        let mark = number.to_string();
+        let found = message.properties();
+        let is_told = self.plan.options.config.version == Version::V5_0;
+        let expected = (meant.has_properties && is_told).then_some(mark.as_str());
+        let marks: Vec<_> = found.user_properties().collect();
+        found.content_type() == expected.map(|_| MARK)
+            && marks == expected.map(|mark| (MARK, mark)).into_iter().collect::<Vec<_>>()
+            && message.payload()[..] == payload(number, meant.size)
+    }
+
+    /// Waits for a token, which must resolve.
+    pub(crate) fn wait_for<T: 'static>(
+        self: &Rc<Self>,
+        token: impl Future<Output = T> + 'static,
+        on_end: impl FnOnce(&Actor, T) + 'static,
+    ) {
+        self.notes.open.set(self.notes.open.get() + 1);
+        let actor = Rc::clone(self);
+        self.world.spawn(async move {
+            let outcome = token.await;
+            actor.notes.open.set(actor.notes.open.get() - 1);
+            on_end(&actor, outcome);
+        });
+    }
+
     /// Publishes one message, and has its token awaited.
     fn publish(self: &Rc<Self>, size: usize, qos: QoS, retain: bool) {
         // Before 5.0 a server cannot say what it does not take, and ends the connection.
-        let is_traced = self.plan.options.config.version == Version::V5_0;
-        let qos = if is_traced { qos } else { qos.min(self.broker.qos_max) };
-        let retain = retain && (is_traced || self.broker.retain_available);
+        let is_told = self.plan.options.config.version == Version::V5_0;
+        let (qos_max, may_retain, packet_size_max) = self.limits;
+        let qos = if is_told { qos } else { qos.min(qos_max) };
+        let retain = retain && (is_told || may_retain);
+        let size = if is_told { size } else { size.min(packet_size_max as usize - 100) };
+        let has_properties = is_told && self.world.random(4) == 0;
+        let expires = is_told && !self.notes.is_over.get() && self.world.random(12) == 0;
+        let expiry_secs = expires.then(|| self.world.random(40) as u32);
         let number = {
             let mut messages = self.notes.messages.borrow_mut();
             let kind = if retain { "r" } else { "t" };
             let topic = format!("{kind}/{}/{}", self.plan.name, messages.len() % 3);
-            messages.push(Meant { client: self.number, topic, size: size.max(4), qos, retain });
+            messages.push(Meant {
+                client: self.number,
+                topic,
+                size: size.max(4),
+                qos,
+                retain,
+                has_properties,
+                expiry_secs,
+            });
             messages.len() - 1
         };
         let topic = self.notes.messages.borrow()[number].topic.clone();
         let number = number as u32;
-        let mut publish = Publish::new(&topic, payload(number, size)).qos(qos).retain(retain);
+        let mark = number.to_string();
+        let mut properties = Vec::new();
+        if has_properties {
+            properties.extend([Property::ContentType(MARK), Property::UserProperty(MARK, &mark)]);
+        }
+        properties.extend(expiry_secs.map(Property::MessageExpiryInterval));
+        let mut publish = Publish::new(&topic, payload(number, size))
+            .qos(qos)
+            .retain(retain)
+            .properties(Properties::new(&properties));
         let fate = self.world.random(10);
         if fate == 0 && !self.notes.is_over.get() {
             publish = publish.timeout(Duration::from_millis(self.world.random(20_000)));
@@ -377,13 +457,7 @@ impl Actor {
                     // Dropping a token cancels nothing.
                     return;
                 }
-                self.notes.open.set(self.notes.open.get() + 1);
-                let actor = Rc::clone(self);
-                self.world.spawn(async move {
-                    let outcome = token.await;
-                    actor.notes.open.set(actor.notes.open.get() - 1);
-                    actor.note(Fact::Ended(number, outcome));
-                });
+                self.wait_for(token, move |actor, outcome| actor.note(Fact::Ended(number, outcome)));
             }
         }
     }

@@ -3,6 +3,7 @@
 pub mod delivery;
 pub mod order;
 pub mod tickets;
+pub mod connects;
 pub mod wire;
 pub mod receiving;
 pub mod keep_alive;
@@ -25,10 +26,11 @@ pub struct Violation {
 type Check = fn(&Story) -> Vec<String>;
 
 /// All checkers by name.
-pub const ORACLES: [(&str, Check); 9] = [
+pub const ORACLES: [(&str, Check); 10] = [
     ("delivery", delivery::check),
     ("order", order::check),
     ("tickets", tickets::check),
+    ("connects", connects::check),
     ("wire", wire::check),
     ("receiving", receiving::check),
     ("keep alive", keep_alive::check),

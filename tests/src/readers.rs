@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mqtt_memory::{Acknowledge, Message, QoS, Subscribe};
@@ -52,6 +52,14 @@ impl Lives {
     }
 }
 
+/// What is there without waiting.
+fn now_or_never<T>(task: impl Future<Output = T>) -> Option<T> {
+    match pin!(task).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
 /// Messages for which a callback has returned, with the number of its stream.
 type Calls = Arc<Mutex<Vec<(usize, Message)>>>;
 
@@ -82,6 +90,7 @@ impl Actor {
             retain: message.retain(),
             dup: message.dup(),
             topic: message.topic().into(),
+            is_intact: self.is_intact(message),
         });
     }
 
@@ -149,13 +158,18 @@ impl Actor {
     }
 
     /// One stream, from its subscription to its end; true if it was refused.
-    async fn read_stream(&self, filter: &str, qos: QoS, taker: Taker, is_final: bool) -> bool {
+    async fn read_stream(self: &Rc<Self>, filter: &str, qos: QoS, taker: Taker, is_final: bool) -> bool {
         let client = self.client();
         let Ok(mut inbox) = client.subscribe(self.subscribe(filter, qos, taker)) else { return true };
         let stream = self.next_stream();
         self.note(Fact::Subscribed { stream, filter: filter.into(), on_arrival: taker.on_arrival });
         let ends_at = self.ends_at();
+        let mut is_granted = false;
         loop {
+            if !is_granted && let Some(outcome) = now_or_never(inbox.granted()) {
+                is_granted = true;
+                self.note(Fact::Granted { filter: filter.into(), outcome });
+            }
             let is_due = self.world.now() >= ends_at && !self.notes.is_over.get();
             if !is_final && is_due {
                 break;
@@ -173,14 +187,19 @@ impl Actor {
                     inbox.try_next().inspect(|message| self.note_taken(stream, message))
                 }
             };
-            if taken.is_some() && !self.plan.reads_within.is_zero() && !self.notes.is_over.get() {
+            if taken.is_some() && self.plan.sleeps && !self.notes.is_over.get() && self.world.random(8) == 0 {
+                self.world.sleep(Duration::from_millis(10_000 + self.world.random(30_000))).await;
+            } else if taken.is_some() && !self.plan.reads_within.is_zero() && !self.notes.is_over.get() {
                 let within = self.plan.reads_within.as_millis() as u64;
                 self.world.sleep(Duration::from_millis(self.world.random(within + 1))).await;
             } else if taken.is_none() {
                 self.world.sleep(Duration::from_millis(250)).await;
             }
         }
-        if self.world.random(3) == 0 && client.unsubscribe(filter).is_ok() {
+        if self.world.random(3) == 0
+            && let Ok(token) = client.unsubscribe(filter)
+        {
+            self.wait_for(token, |_, _| {});
             self.note(Fact::Unsubscribed { filter: filter.into() });
             // It hands out what it has, and then ends.
             let mut late = pin!(self.world.sleep(Duration::from_secs(10)));
@@ -209,10 +228,17 @@ impl Actor {
     }
 
     /// One callback, or the filters of `receive`; true if it was refused. They end by being unsubscribed.
-    async fn read_by(&self, filter: &str, qos: QoS, taker: Taker, is_final: bool, calls: &Calls) -> bool {
+    async fn read_by(
+        self: &Rc<Self>,
+        filter: &str,
+        qos: QoS,
+        taker: Taker,
+        is_final: bool,
+        calls: &Calls,
+    ) -> bool {
         let client = self.client();
         let subscribe = self.subscribe(filter, qos, taker);
-        let (stream, accepted) = match taker.kind {
+        let (stream, token) = match taker.kind {
             Kind::Callback => {
                 let stream = self.next_stream();
                 let (calls, panics, count) = (Arc::clone(calls), taker.panics, Mutex::new(0));
@@ -225,22 +251,21 @@ impl Actor {
                     }
                     calls.lock().unwrap_or_else(PoisonError::into_inner).push((stream, message));
                 };
-                (stream, client.on(subscribe, callback).is_ok())
+                (stream, client.on(subscribe, callback))
             }
-            Kind::Listen | Kind::Stream | Kind::Held => {
-                (RECEIVE - self.number, client.listen(subscribe).is_ok())
-            }
+            Kind::Listen | Kind::Stream | Kind::Held => (RECEIVE - self.number, client.listen(subscribe)),
         };
-        if !accepted {
-            return true;
-        }
+        let Ok(token) = token else { return true };
         self.note(Fact::Subscribed { stream, filter: filter.into(), on_arrival: taker.on_arrival });
+        let granted = filter.to_owned();
+        self.wait_for(token, move |actor, outcome| actor.note(Fact::Granted { filter: granted, outcome }));
         let ends_at = self.ends_at();
         while is_final || self.world.now() < ends_at || self.notes.is_over.get() {
             self.world.sleep(Duration::from_millis(250)).await;
         }
-        if client.unsubscribe(filter).is_ok() {
+        if let Ok(token) = client.unsubscribe(filter) {
             self.note(Fact::Unsubscribed { filter: filter.into() });
+            self.wait_for(token, |_, _| {});
         }
         // Where that was refused, the next round takes its place.
         self.note(Fact::Dropped { stream, filter: filter.into() });

@@ -4,7 +4,8 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use mqtt_memory::{Faults, Lost, Options, QoS, QueuePolicy, Rng, Version, broker};
+use mqtt_memory::{Faults, Lost, Options, QoS, QueuePolicy, Rng, Version, Will, broker};
+use mqtt_proto::{Property, PropertyOwner};
 
 /// Everything that is decided before the first step.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Scenario {
     pub faults: Faults,
     /// The broker's settings.
     pub broker: broker::Config,
+    /// Its settings after each restart that forgets all sessions, one after the other; then they stay.
+    pub terms: Vec<broker::Config>,
     /// How long things go wrong.
     pub storm: Duration,
     /// The clients.
@@ -38,6 +41,8 @@ pub struct Plan {
     pub takers: Vec<Taker>,
     /// Longest time that its reader takes for a message.
     pub reads_within: Duration,
+    /// Whether its readers take nothing for a long time now and then.
+    pub sleeps: bool,
     /// Whether it now and then drops a subscription and asks for it anew.
     pub changes_mind: bool,
     /// Whether it now and then disconnects and comes back.
@@ -100,8 +105,50 @@ impl Scenario {
         let broker = broker_config(&mut rng);
         let names: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
         let clients = names.iter().map(|name| Plan::draw(name, &names, &mut rng)).collect();
-        Scenario { faults, broker, storm, clients, has_thief: one_in(&mut rng, 8) }
+        let has_thief = one_in(&mut rng, 8);
+        let terms =
+            if one_in(&mut rng, 2) { vec![broker_config(&mut rng), broker_config(&mut rng)] } else { vec![] };
+        let mut scenario = Scenario { faults, broker, terms, storm, clients, has_thief };
+        let (qos_max, may_retain) = (scenario.qos_max_always(), scenario.may_retain_always());
+        for plan in &mut scenario.clients {
+            if one_in(&mut rng, 3) {
+                plan.options.config.will = Some(will(plan, qos_max, may_retain, &mut rng));
+            }
+        }
+        scenario
     }
+
+    /// All settings of the broker.
+    fn all_terms(&self) -> impl Iterator<Item = &broker::Config> {
+        std::iter::once(&self.broker).chain(&self.terms)
+    }
+
+    /// The highest QoS that the broker takes under all its settings.
+    pub fn qos_max_always(&self) -> QoS {
+        self.all_terms().map(|terms| terms.qos_max).min().unwrap_or(QoS::AtMostOnce)
+    }
+
+    /// Whether the broker takes retained messages under all its settings.
+    pub fn may_retain_always(&self) -> bool {
+        self.all_terms().all(|terms| terms.retain_available)
+    }
+
+    /// The largest packet that the broker takes under all its settings.
+    pub fn packet_size_max_always(&self) -> u32 {
+        self.all_terms().map(|terms| terms.packet_size_max).min().unwrap_or(0)
+    }
+}
+
+/// A will that the broker takes whatever its settings: it refuses the CONNECT otherwise.
+fn will(plan: &Plan, qos_max: QoS, may_retain: bool, rng: &mut Rng) -> Will {
+    let mut will = Will::new(format!("w/{}", plan.name), vec![b'w'; rng.below(40) as usize]);
+    will.qos = qos(rng).min(qos_max);
+    will.retain = may_retain && one_in(rng, 3);
+    if plan.options.config.version == Version::V5_0 && one_in(rng, 2) {
+        let delay = Property::WillDelayInterval(rng.below(20) as u32);
+        will.properties.push(PropertyOwner::Will, delay).expect("a will may have a delay");
+    }
+    will
 }
 
 fn broker_config(rng: &mut Rng) -> broker::Config {
@@ -123,6 +170,9 @@ fn broker_config(rng: &mut Rng) -> broker::Config {
     }
     if one_in(rng, 8) {
         config.qos_max = QoS::AtLeastOnce;
+    }
+    if one_in(rng, 6) {
+        config.packet_size_max = 700 + rng.below(2000) as u32;
     }
     config.identifiers_available = !one_in(rng, 4);
     config.shared_available = !one_in(rng, 8);
@@ -159,6 +209,7 @@ impl Plan {
             takers: filters.iter().map(|_| Taker::draw(rng)).collect(),
             filters,
             reads_within: Duration::from_millis(if one_in(rng, 3) { rng.below(2000) } else { 0 }),
+            sleeps: one_in(rng, 6),
             changes_mind: one_in(rng, 4),
             goes_away: !dies && one_in(rng, 6),
             dies,
@@ -221,7 +272,7 @@ fn options(name: &str, rng: &mut Rng) -> Options {
         config.session_loss.at_least_once = Lost::End;
     }
     if one_in(rng, 4) {
-        options.incoming_bytes_max = 500 + rng.below(8000) as usize;
+        options.incoming_bytes_max = if one_in(rng, 2) { 500 } else { 500 + rng.below(8000) as usize };
     }
     options.unclaimed_grace = Duration::from_millis(2000 + rng.below(6000));
     options

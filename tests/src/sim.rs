@@ -1,7 +1,9 @@
 //! One seed, one simulation, one verdict.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::features::features;
 use crate::life::{live, world};
 use crate::oracle::{Violation, check_all};
 use crate::scenario::Scenario;
@@ -17,6 +19,8 @@ pub struct Verdict {
     pub virtual_secs: u64,
     /// Covers everything that happened.
     pub digest: u64,
+    /// What it had in it: some of [`FEATURES`](crate::features::FEATURES).
+    pub features: BTreeSet<&'static str>,
     /// Promises that were broken.
     pub violations: Vec<Violation>,
     /// The faults drawn and the last events, if a promise was broken.
@@ -32,6 +36,7 @@ pub fn run(seed: u64, clients: Option<usize>) -> Verdict {
         Ok(story) => check_all(story),
         Err(panic) => vec![Violation { oracle: "panic", text: panic_text(&**panic) }],
     };
+    let features = lived.as_ref().map(features).unwrap_or_default();
     let evidence = if violations.is_empty() { String::new() } else { evidence(&world) };
     let links = u64::from(world.links_dialled());
     let virtual_secs = world.now().as_millis() / 1000;
@@ -40,7 +45,7 @@ pub fn run(seed: u64, clients: Option<usize>) -> Verdict {
         // What is left of it could panic once more when it is dropped.
         std::mem::forget(world);
     }
-    Verdict { seed, links, virtual_secs, digest, violations, evidence }
+    Verdict { seed, links, virtual_secs, digest, features, violations, evidence }
 }
 
 /// Everything that happened in one seed, in words.

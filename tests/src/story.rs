@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mqtt_memory::{
     ConnectError, ConnectionEvent, Event, Instant, OfflineCause, Point, PublishError, QoS, ReasonCode,
-    Record, Side, Stats,
+    Record, Side, Stats, SubscribeError,
 };
 use mqtt_proto::Sender;
 
@@ -48,6 +48,10 @@ pub struct Meant {
     pub qos: QoS,
     /// Whether it is retained.
     pub retain: bool,
+    /// Whether it has properties, which only 5.0 has.
+    pub has_properties: bool,
+    /// Seconds after which the broker need not deliver it.
+    pub expiry_secs: Option<u32>,
 }
 
 /// What is known of a client at the end.
@@ -144,6 +148,8 @@ pub enum Fact {
         dup: bool,
         /// To which topic it came.
         topic: String,
+        /// Whether its payload and properties are those that were published.
+        is_intact: bool,
     },
     /// A stream begins; its number counts up over all clients.
     Subscribed {
@@ -153,6 +159,15 @@ pub enum Fact {
         filter: String,
         /// Whether messages are acknowledged when they arrive.
         on_arrival: bool,
+    },
+    /// The broker is given other settings, by their position in [`Scenario::terms`].
+    Terms(usize),
+    /// The token of a subscription resolved.
+    Granted {
+        /// The filter.
+        filter: String,
+        /// What it said.
+        outcome: Result<QoS, SubscribeError>,
     },
     /// A filter is unsubscribed.
     Unsubscribed {

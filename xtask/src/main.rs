@@ -102,6 +102,7 @@ Tasks of this workspace:
   cargo xtask explore               every order of two messages and three cuts, against a model
   cargo xtask sim --seed N          one simulation of the whole system; --trace shows all of it
   cargo xtask sim --count K         so many, with fresh seeds; also --minutes M, --clients C
+  cargo xtask sim --features        how many seeds have each feature in them; --count K; fails if none has one
   cargo xtask sim --planted [NAME]  faults planted in a copy, and how many seeds it takes to find each
   cargo xtask sim --fleet           100,000 sessions through an outage of the broker, as a histogram
   cargo xtask crash [KILLS [SEED]]  kills programs that keep a store, by default 1,000 times: none lost, none doubled

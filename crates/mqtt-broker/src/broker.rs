@@ -203,6 +203,12 @@ impl Broker {
         self.fail_with(now, id, Fault::new(reason, ""), End::ServerDisconnected { reason });
     }
 
+    /// Has the broker work by another configuration. Connections keep the terms that they were accepted with, so restart it
+    /// before; what it holds is kept even where the new bounds are smaller.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.config = config.in_range();
+    }
+
     /// As if the process had ended and begun again: all connections are gone without a packet.
     ///
     /// Sessions and retained messages are kept, as if they had been stored, or forgotten. Wills of those sessions

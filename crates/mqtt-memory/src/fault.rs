@@ -37,6 +37,8 @@ pub struct Faults {
     pub wrong_codes: u8 = 0,
     /// The broker holds acknowledgements back.
     pub late_acknowledgements: u8 = 0,
+    /// The broker sends answers that nobody asked for, some of which the standard forbids.
+    pub unasked: u8 = 0,
 }
 }
 
@@ -65,7 +67,7 @@ impl Faults {
 
     /// A bad network, and a broker that makes mistakes which a client must survive.
     pub fn all() -> Faults {
-        Faults { duplicates: 15, wrong_codes: 6, late_acknowledgements: 12, ..Faults::network() }
+        Faults { duplicates: 15, wrong_codes: 6, late_acknowledgements: 12, unasked: 6, ..Faults::network() }
     }
 }
 
@@ -118,6 +120,8 @@ pub(crate) struct Tamper {
     pub(crate) wrong_code: u8,
     /// Longest time that acknowledgements are held back.
     pub(crate) hold_max: Duration,
+    /// Packets of a hundred behind which comes one that nobody asked for.
+    pub(crate) unasked: u8,
 }
 
 impl Plan {
@@ -153,6 +157,11 @@ impl Plan {
             hold_max: match hits(rng, faults.late_acknowledgements) {
                 true => rng.duration_up_to(Duration::from_secs(15)),
                 false => Duration::ZERO,
+            },
+            unasked: if faults.unasked > 0 && hits(rng, faults.unasked) {
+                1 + rng.below(10) as u8
+            } else {
+                0
             },
         };
         Plan { dial, up, down, cut_after, silent_after, late: rng.duration_up_to(late), tamper }
@@ -192,8 +201,11 @@ impl fmt::Display for Plan {
             write!(f, ", late bytes {:?}", self.late)?;
         }
         if self.tamper != Tamper::default() {
-            let Tamper { duplicate, wrong_code, hold_max } = self.tamper;
-            write!(f, ", broker doubles {duplicate}%, errs {wrong_code}%, holds {hold_max:?}")?;
+            let Tamper { duplicate, wrong_code, hold_max, unasked } = self.tamper;
+            write!(
+                f,
+                ", broker doubles {duplicate}%, errs {wrong_code}%, holds {hold_max:?}, adds {unasked}%"
+            )?;
         }
         Ok(())
     }

@@ -244,7 +244,7 @@ impl ServedLink {
     /// Queues one packet, with the mistakes that the plan demands.
     fn send(&mut self, frame: Bytes, output: &mut TransmitBuf) {
         self.note(Point::BrokerOut, frame.clone());
-        let Tamper { duplicate, wrong_code, hold_max } = self.end.wire.borrow().tamper;
+        let Tamper { duplicate, wrong_code, hold_max, unasked } = self.end.wire.borrow().tamper;
         let version = self.end.wire.borrow().version;
         let kind = frame[0] >> 4;
         let qos = frame[0] >> 1 & 3;
@@ -269,6 +269,22 @@ impl ServedLink {
         if is_publish && qos > 0 && hits(&mut self.rng, duplicate) {
             self.fault("the broker repeats a message");
             output.put_encoded(&frame)[0] |= DUP;
+        }
+        if hits(&mut self.rng, unasked) {
+            self.fault("the broker says what nobody asked for");
+            let packet = match (self.rng.below(7), version) {
+                (0, _) => &b"\xd0\x00"[..],
+                (1, _) => b"\x40\x02\xff\xf0",
+                (2, _) => b"\x70\x02\xff\xf0",
+                (3, Version::V5_0) => b"\x90\x04\xff\xf0\x00\x00",
+                (3, _) => b"\x90\x03\xff\xf0\x00",
+                (4, Version::V5_0) => b"\xb0\x04\xff\xf0\x00\x00",
+                (4, _) => b"\xb0\x02\xff\xf0",
+                (5, _) => b"\x50\x02\xff\xf0",
+                (_, Version::V5_0) => b"\x20\x03\x00\x00\x00",
+                (_, _) => b"\x20\x02\x00\x00",
+            };
+            output.put_encoded(packet);
         }
     }
 

@@ -252,6 +252,12 @@ impl World {
         self.inner.server.stop(keep_sessions);
     }
 
+    /// Gives the broker another configuration. Stop it before, as one would a real one: connections keep the terms that
+    /// they were accepted with. What the broker holds is kept even where the new bounds are smaller.
+    pub fn reconfigure_broker(&self, config: mqtt_broker::Config) {
+        self.inner.server.change(|broker, _| broker.reconfigure(config));
+    }
+
     /// Has a broker that was stopped accept links again.
     pub fn start_broker(&self) {
         self.inner.server.start();

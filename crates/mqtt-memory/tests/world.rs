@@ -260,7 +260,7 @@ fn the_trace_of_a_seed_is_known() {
 #[test]
 fn every_fault_strikes_and_is_survived() {
     type Field = fn(&mut Faults) -> &mut u8;
-    let fields: [(&str, Field); 10] = [
+    let fields: [(&str, Field); 11] = [
         ("splits", |it| &mut it.splits),
         ("stalls", |it| &mut it.stalls),
         ("cuts", |it| &mut it.cuts),
@@ -271,6 +271,7 @@ fn every_fault_strikes_and_is_survived() {
         ("double", |it| &mut it.duplicates),
         ("deny", |it| &mut it.wrong_codes),
         ("hold", |it| &mut it.late_acknowledgements),
+        ("unasked", |it| &mut it.unasked),
     ];
     for (name, field) in fields {
         let cuts = Faults::none().cuts(60);

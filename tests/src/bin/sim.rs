@@ -1,13 +1,18 @@
 //! Simulates seeds: `cargo xtask sim` runs it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use mqtt_capture::ReplayError;
+use tests::features::FEATURES;
 use tests::recording::record_simulation;
 use tests::{durable, sim};
 
@@ -22,6 +27,7 @@ struct Arguments {
     record: Option<PathBuf>,
     replay: Option<PathBuf>,
     shows_fleet: bool,
+    shows_features: bool,
     has_store: bool,
 }
 
@@ -51,6 +57,7 @@ fn arguments() -> Result<Arguments, String> {
             "--clients" => arguments.clients = Some(number()? as usize),
             "--record" => arguments.record = Some(value()?.into()),
             "--replay" => arguments.replay = Some(value()?.into()),
+            "--features" => arguments.shows_features = true,
             "--fleet" => arguments.shows_fleet = true,
             "--store" => arguments.has_store = true,
             "--trace" => arguments.shows_trace = true,
@@ -61,8 +68,18 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn simulate(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { seed, count, minutes, clients, record, replay, shows_trace, shows_fleet, has_store } =
-        arguments;
+    let Arguments {
+        seed,
+        count,
+        minutes,
+        clients,
+        record,
+        replay,
+        shows_trace,
+        shows_fleet,
+        shows_features,
+        has_store,
+    } = arguments;
     if *shows_fleet {
         tests::fleet::print(clients.unwrap_or(FLEET_SIZE));
         return Ok(());
@@ -87,13 +104,16 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
     });
     let limit = minutes.map(|minutes| Duration::from_secs(60 * minutes));
     let began = Instant::now();
-    let (mut seeds, mut links, mut virtual_secs, mut failed) = (0, 0, 0, 0);
+    let (mut seeds, mut links, mut virtual_secs, mut failed) = (0_u64, 0, 0, 0);
+    let mut drawn: BTreeMap<&str, u64> = FEATURES.iter().map(|feature| (*feature, 0)).collect();
     println!("seeds from {first}");
-    while seeds < count && limit.is_none_or(|limit| began.elapsed() < limit) {
-        let verdict = sim::run(first.wrapping_add(seeds), *clients);
+    for verdict in verdicts(first, count, limit, *clients) {
         seeds += 1;
         links += verdict.links;
         virtual_secs += verdict.virtual_secs;
+        for feature in &verdict.features {
+            *drawn.entry(feature).or_default() += 1;
+        }
         if !verdict.violations.is_empty() {
             failed += 1;
             report(&verdict, *clients);
@@ -110,7 +130,43 @@ fn simulate(arguments: &Arguments) -> Result<(), String> {
         links as f64 / secs,
         seeds as f64 / secs,
     );
+    if *shows_features {
+        for feature in FEATURES {
+            println!("{:>8}  {feature}", drawn[feature]);
+        }
+        if let Some(feature) = FEATURES.iter().find(|feature| drawn[*feature] == 0) {
+            return Err(format!("none of {seeds} seeds had this in it: {feature}"));
+        }
+    }
     if failed == 0 { Ok(()) } else { Err(format!("{failed} seeds broke a promise")) }
+}
+
+/// The verdicts of all seeds, each simulated on one of all cores, in the order in which they are reached.
+fn verdicts(
+    first: u64,
+    count: u64,
+    limit: Option<Duration>,
+    clients: Option<usize>,
+) -> impl Iterator<Item = sim::Verdict> {
+    let began = Instant::now();
+    let next = Arc::new(AtomicU64::new(0));
+    // No more than these wait for whoever counts them.
+    let (sender, verdicts) = mpsc::sync_channel(64);
+    for _core in 0..thread::available_parallelism().map_or(1, usize::from) {
+        let (next, sender) = (Arc::clone(&next), sender.clone());
+        thread::spawn(move || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let is_over = number >= count || limit.is_some_and(|limit| began.elapsed() >= limit);
+                // Whoever counts has seen enough failures.
+                if is_over || sender.send(sim::run(first.wrapping_add(number), clients)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    drop(sender);
+    verdicts.into_iter()
 }
 
 /// Clients with a store whose programs crash.

@@ -37,6 +37,8 @@ struct Model {
     deceived: BTreeSet<usize>,
     /// See [`Story::mistaken`].
     mistaken: BTreeSet<usize>,
+    /// The highest QoS that the broker takes now.
+    qos_max: QoS,
     violations: Vec<String>,
 }
 
@@ -51,7 +53,8 @@ struct Session {
 /// Runs the model over the story.
 pub fn check(story: &Story) -> Vec<String> {
     let clients = story.clients_by_link();
-    let mut model = Model { mistaken: story.mistaken(), ..Model::default() };
+    let mut model =
+        Model { mistaken: story.mistaken(), qos_max: story.scenario.broker.qos_max, ..Model::default() };
     for (index, step) in story.steps.iter().enumerate() {
         match &step.what {
             What::Packet { link, point, packet } => {
@@ -92,7 +95,7 @@ impl Model {
                 let session = self.sessions.entry(client).or_default();
                 for (filter, qos) in filters {
                     let stream = self.requested.get(&(link, *id, filter.clone())).copied();
-                    let qos = (*qos).min(story.scenario.broker.qos_max);
+                    let qos = (*qos).min(self.qos_max);
                     session.filters.insert(filter.clone(), (qos, stream));
                 }
             }
@@ -134,7 +137,9 @@ impl Model {
             let config = &story.scenario.clients[*client].options.config;
             // A 5.0 server silently drops what is larger than the client takes.
             let fits = meant.size + PUBLISH_SIZE_MAX <= config.packet_size_max as usize;
-            if fits && granted.is_some_and(|granted| granted.min(meant.qos) > QoS::AtMostOnce) {
+            // What expires may do so anywhere on its way, and then nobody is owed it.
+            let lasts = meant.expiry_secs.is_none();
+            if fits && lasts && granted.is_some_and(|granted| granted.min(meant.qos) > QoS::AtMostOnce) {
                 self.owed_to_client.insert((*client, message));
                 for (filter, (_, stream)) in matching {
                     // A stream that was dropped meanwhile takes nothing more.
@@ -149,6 +154,7 @@ impl Model {
 
     fn on_fact(&mut self, story: &Story, client: usize, fact: &Fact) {
         match fact {
+            Fact::Terms(terms) => self.qos_max = story.scenario.terms[*terms].qos_max,
             Fact::LifeBegins => {
                 self.streams.retain(|(owner, _), _| *owner != client);
                 // A program without a store does not know what the one before has taken.
@@ -168,13 +174,17 @@ impl Model {
                 self.streams.remove(&(client, filter.clone()));
                 self.owed.retain(|(_, owner, _)| owner != stream);
             }
-            Fact::Taken { stream, message, qos, topic, .. } => {
+            Fact::Taken { stream, message, qos, topic, is_intact, .. } => {
                 let Some(meant) = story.messages.get(*message as usize) else {
                     return self.violations.push(format!("client {client} took what nobody has published"));
                 };
                 if meant.topic != *topic {
                     let text = format!("message {message} for {} came to {topic}", meant.topic);
                     self.violations.push(text);
+                }
+                if !is_intact {
+                    self.violations
+                        .push(format!("message {message} came to client {client} with other content"));
                 }
                 self.owed.remove(&(client, *stream, *message));
                 self.owed_to_client.remove(&(client, *message));
@@ -281,7 +291,7 @@ impl Model {
 }
 
 /// What a PUBLISH of the simulation has at the most beside its payload.
-const PUBLISH_SIZE_MAX: usize = 60;
+const PUBLISH_SIZE_MAX: usize = 130;
 
 /// How many copies of one message a session may get: shared subscriptions bring their own.
 fn copies(story: &Story, client: usize) -> usize {

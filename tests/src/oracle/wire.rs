@@ -1,4 +1,4 @@
-//! What a client writes is legal: windows, packet identifiers, DUP, PUBREL, aliases and sizes.
+//! What a client writes is legal: windows, packet identifiers, DUP, PUBREL, aliases, sizes, and what each CONNACK allows.
 //!
 //! It follows the client's end of each link, across links for as long as the session lives.
 
@@ -37,6 +37,8 @@ struct Line {
     receive_maximum: u16,
     packet_size_max: u32,
     alias_max: u16,
+    qos_max: u8,
+    may_retain: bool,
     aliases: BTreeSet<u16>,
     /// PUBLISH of this link without their last answer.
     window: BTreeSet<u16>,
@@ -96,7 +98,7 @@ pub fn check(story: &Story) -> Vec<String> {
 }
 
 /// Links of clients that take a session over: they have a clean start and the default keep alive.
-fn thieves(story: &Story) -> BTreeSet<u32> {
+pub(super) fn thieves(story: &Story) -> BTreeSet<u32> {
     let connects = story.steps.iter().filter_map(|step| match &step.what {
         What::Packet {
             link,
@@ -116,6 +118,8 @@ fn on_in(session: &mut Session, line: &mut Line, packet: &Seen) {
             receive_maximum,
             packet_size_max,
             alias_max,
+            qos_max,
+            may_retain,
             ..
         } => {
             line.is_online = true;
@@ -123,6 +127,7 @@ fn on_in(session: &mut Session, line: &mut Line, packet: &Seen) {
             line.receive_maximum = *receive_maximum;
             line.packet_size_max = *packet_size_max;
             line.alias_max = *alias_max;
+            (line.qos_max, line.may_retain) = (*qos_max, *may_retain);
             session.requests.clear();
             if !session_present {
                 session.publishes.clear();
@@ -160,7 +165,10 @@ fn on_out(session: &mut Session, line: &mut Line, link: u32, packet: &Seen) -> R
     }
     line.is_connected = true;
     match &packet.kind {
-        Kind::Publish { id, qos, dup, message, topic, alias, .. } => {
+        Kind::Publish { id, qos, dup, retain, message, topic, alias } => {
+            if *qos as u8 > line.qos_max || *retain && !line.may_retain {
+                return Err(format!("QoS {qos}, retain {retain}, which this CONNACK rules out"));
+            }
             check_alias(line, topic, *alias)?;
             match id {
                 None if *dup => Err("DUP with QoS 0".into()),

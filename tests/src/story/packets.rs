@@ -29,6 +29,10 @@ pub enum Kind {
         packet_size_max: u32,
         /// Topic Alias Maximum of the client.
         alias_max: u16,
+        /// Whether there is a will.
+        has_will: bool,
+        /// All fields in words, apart from Clean Start.
+        fields: String,
     },
     /// CONNACK.
     Connack {
@@ -44,6 +48,10 @@ pub enum Kind {
         alias_max: u16,
         /// Keep alive that the server demands.
         keep_alive_secs: Option<u16>,
+        /// Highest QoS that the server takes.
+        qos_max: u8,
+        /// Whether the server takes retained messages.
+        may_retain: bool,
     },
     /// PUBLISH.
     Publish {
@@ -106,6 +114,8 @@ fn kind_of(packet: &Packet<'_>) -> Kind {
             receive_maximum: connect.properties().receive_maximum().unwrap_or(u16::MAX),
             packet_size_max: connect.properties().maximum_packet_size().unwrap_or(u32::MAX),
             alias_max: connect.properties().topic_alias_maximum().unwrap_or(0),
+            has_will: connect.fields().will.is_some(),
+            fields: format!("{:?}", mqtt_proto::Connect { clean_start: false, ..connect.fields() }),
         },
         Packet::Connack(connack) => Kind::Connack {
             is_success: connack.reason == ReasonCode::Success,
@@ -114,6 +124,8 @@ fn kind_of(packet: &Packet<'_>) -> Kind {
             packet_size_max: connack.properties.maximum_packet_size().unwrap_or(u32::MAX),
             alias_max: connack.properties.topic_alias_maximum().unwrap_or(0),
             keep_alive_secs: connack.properties.server_keep_alive(),
+            qos_max: connack.properties.maximum_qos().unwrap_or(2),
+            may_retain: connack.properties.retain_available() != Some(0),
         },
         Packet::Publish(publish) => Kind::Publish {
             id: publish.packet_id.map(mqtt_proto::PacketId::get),
