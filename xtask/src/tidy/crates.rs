@@ -13,7 +13,7 @@ pub(super) const PURE_CRATES: [&str; 5] =
     ["mqtt-proto", "mqtt-parts", "mqtt-session", "mqtt-capture", "mqtt-broker"];
 
 /// Every package of the workspace, lowest first.
-const LAYERS: [Layer; 19] = [
+const LAYERS: [Layer; 20] = [
     // Serde only as an optional feature, for the small types.
     Layer { package: "mqtt-proto", members: Only(&[]), outside: Only(&["serde"]) },
     Layer { package: "mqtt-parts", members: Only(&["mqtt-proto"]), outside: Only(&["bytes"]) },
@@ -37,6 +37,8 @@ const LAYERS: [Layer; 19] = [
         outside: Only(&["crc32fast", "thiserror"]),
     },
     Layer { package: "mqtt-store-redb", members: Only(&["mqtt-store"]), outside: Only(&["redb"]) },
+    // A scripted server and its cases; what it checks is another program, so it knows no client.
+    Layer { package: "mqtt-conformance", members: Only(&["mqtt-proto"]), outside: Only(&[]) },
     // Cryptography only.
     Layer {
         package: "mqtt-scram",
@@ -86,6 +88,7 @@ const LAYERS: [Layer; 19] = [
             "mqtt-memory",
             "mqtt-client",
             "mqtt-capture",
+            "mqtt-conformance",
             "mqtt-store",
             "mqtt-store-redb",
             "mqtt-broker",
