@@ -1,6 +1,6 @@
 //! The client against brokers that others wrote, and clients that others wrote against the embedded broker.
 //!
-//! `cargo xtask interop` runs it. Brokers and clients come from the package registries, run on the loopback
+//! `cargo xtask interop` runs it, and `cargo xtask conformance` the conformance kit with clients. Brokers and clients come from the package registries, run on the loopback
 //! interface on free ports, and are stopped by their ids. A deviation of a broker that is known stands in the
 //! broker's file with its reason; any other makes the run fail.
 
@@ -16,6 +16,7 @@ mod checks;
 mod brokers;
 mod clients;
 mod cluster;
+mod conformance;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> Result<(), String> {
     match words {
         ["--cluster"] => cluster::run(),
+        ["--conformance", words @ ..] => conformance::run_words(words),
         names => run_table(names),
     }
 }
@@ -46,7 +48,10 @@ fn run_table(names: &[&str]) -> Result<(), String> {
     let start = Instant::now();
     if let Some(name) = names.iter().find(|name| !known_names().any(|known| known == **name)) {
         let known: Vec<&str> = known_names().collect();
-        return Err(format!("`{name}` is not known; there are {}, and `--cluster` alone", known.join(", ")));
+        return Err(format!(
+            "`{name}` is not known; there are {}, and `--cluster` and `--conformance` alone",
+            known.join(", ")
+        ));
     }
     let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
     let mut rows = Vec::new();

@@ -78,6 +78,7 @@ fn dispatch(root: &Path, words: &[&str]) -> Result<(), String> {
         ["sim", words @ ..] => sim::run(root, words),
         ["crash", words @ ..] => crash::run(root, words),
         ["interop", words @ ..] => interop::run(root, words),
+        ["conformance", words @ ..] => interop::run_conformance(root, words),
         _ => Err(format!("`{}` is no task; `cargo xtask help` lists them", words.join(" "))),
     }
 }
@@ -108,6 +109,8 @@ Tasks of this workspace:
   cargo xtask crash [KILLS [SEED]]  kills programs that keep a store, by default 1,000 times: none lost, none doubled
   cargo xtask interop [NAME]...     brokers and clients of others, as a table; without names all of them
   cargo xtask interop --cluster     three RabbitMQ nodes, killed in turn: is what was acknowledged delivered?
+  cargo xtask conformance [NAME]... clients of others and ours, by numbered statement; --case GROUP, --verbose
+  cargo xtask conformance --write   the same, and its tables into docs/conformance.md
   cargo xtask transcripts           writes what the command prints into docs/command.md; CI compares it
   cargo xtask help                  this text
 ";

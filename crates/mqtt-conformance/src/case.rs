@@ -1,6 +1,7 @@
 //! A case: what is done with a client, and the statements that it must keep.
 
 use std::fmt;
+use std::time::Duration;
 
 use mqtt_proto::Version;
 
@@ -47,8 +48,13 @@ impl Case {
     }
 
     /// Plays it with a driver of its own; returns what the driver said of itself, too.
-    pub(crate) fn run(&self, program: &dyn Program, version: Version) -> Result<Played, StartError> {
-        let mut stage = Stage::open(program, version)?;
+    pub(crate) fn run(
+        &self,
+        program: &dyn Program,
+        version: Version,
+        patience: Duration,
+    ) -> Result<Played, StartError> {
+        let mut stage = Stage::open(program, version, patience)?;
         let client = stage.ready.get("client").unwrap_or("unknown").to_owned();
         let release = stage.ready.get("release").unwrap_or_default().to_owned();
         let outcome = (self.play)(&mut stage);

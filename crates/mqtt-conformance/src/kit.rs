@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use mqtt_proto::Version;
 
@@ -22,11 +23,19 @@ pub struct Selection {
     pub slow: bool,
     /// Cases at once; default: 4.
     pub jobs: usize,
+    /// How long what is due may take; default: 6 s, since a client may wait a while before it connects again.
+    pub patience: Duration,
 }
 
 impl Default for Selection {
     fn default() -> Selection {
-        Selection { versions: vec![Version::V3_1_1, Version::V5_0], names: Vec::new(), slow: true, jobs: 4 }
+        Selection {
+            versions: vec![Version::V3_1_1, Version::V5_0],
+            names: Vec::new(),
+            slow: true,
+            jobs: 4,
+            patience: Duration::from_secs(6),
+        }
     }
 }
 
@@ -62,7 +71,7 @@ pub fn run(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((case, version)) = cases.get(index) else { return };
-                    if sender.send((index, case.run(program, *version))).is_err() {
+                    if sender.send((index, case.run(program, *version, selection.patience))).is_err() {
                         return;
                     }
                 }

@@ -26,6 +26,8 @@ pub(crate) use drive::{PERSISTENT, Reply, granted};
 /// A driver and a server, for one case.
 pub(crate) struct Stage {
     pub(crate) version: Version,
+    /// How long what is due may take.
+    pub(crate) patience: Duration,
     /// Whether a PINGREQ is answered.
     pub(crate) answers_pings: bool,
     server: Server,
@@ -61,7 +63,11 @@ struct Link {
 
 impl Stage {
     /// Starts a driver and waits until it is ready.
-    pub(crate) fn open(program: &dyn Program, version: Version) -> Result<Stage, StartError> {
+    pub(crate) fn open(
+        program: &dyn Program,
+        version: Version,
+        patience: Duration,
+    ) -> Result<Stage, StartError> {
         let error = |problem: String| StartError { program: "driver".into(), problem };
         let (sender, events) = mpsc::channel();
         let server = Server::start(sender.clone()).map_err(|problem| error(problem.to_string()))?;
@@ -69,6 +75,7 @@ impl Stage {
         read_lines(running.output, sender);
         let mut stage = Stage {
             version,
+            patience,
             answers_pings: true,
             server,
             events,
@@ -101,7 +108,7 @@ impl Stage {
 
     /// The first thing that fits, which is taken out of the queue.
     pub(crate) fn wait<T>(&mut self, what: &str, fits: impl FnMut(&Item) -> Option<T>) -> Step<T> {
-        self.wait_for(PATIENCE, what, fits)
+        self.wait_for(self.patience, what, fits)
     }
 
     pub(crate) fn wait_for<T>(
@@ -317,9 +324,6 @@ fn cut_short(text: &str) -> String {
         None => text.to_owned(),
     }
 }
-
-/// How long what is due may take; a client may wait a second or two before it connects again.
-const PATIENCE: Duration = Duration::from_secs(6);
 
 /// An interpreter on a busy machine takes a while.
 const START_MAX: Duration = Duration::from_secs(20);

@@ -95,7 +95,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "connect/assigned-identifier",
         does: "The server assigns an identifier; after an outage the client asks for its session under that name.",
-        cites: &["[5.0 MQTT-3.1.3-2]"],
+        cites: &["5.0 section 3.2.2.3.7"],
         is_slow: false,
         play: assigned_identifier,
     },
@@ -192,14 +192,16 @@ fn refused(stage: &mut Stage) -> Step {
     stage.send(&connack);
     stage.cut();
     let line = stage.report("refused")?;
-    ensure(line.number("reason") == Some(code), || format!("the driver reports `{line}` for reason {code}"))
+    // Some libraries translate the return codes of 3.1.1 into the reason codes of 5.0.
+    let is_told = line.number("reason").is_some_and(|reason| reason == code || reason == 0x87);
+    ensure(is_told, || format!("the driver reports `{line}` for reason {code}"))
 }
 
 fn session_unknown(stage: &mut Stage) -> Step {
     stage.connect(&[])?;
     let connack = connack(stage.version, true, &[]);
     stage.send(&connack);
-    stage.closed(CLOSE_MAX, "it has no session").map(drop)
+    stage.closed("it has no session").map(drop)
 }
 
 fn connack_in_pieces(stage: &mut Stage) -> Step {
@@ -273,11 +275,9 @@ fn ping_unanswered(stage: &mut Stage) -> Step {
     stage.answers_pings = false;
     stage.online(&[("keep_alive", "5")])?;
     let start = Instant::now();
-    stage.closed(Duration::from_secs(16), "PINGRESP is missing")?;
+    stage.closed_within(Duration::from_secs(16), "PINGRESP is missing")?;
     ensure(start.elapsed() > Duration::from_secs(2), || "it was closed before PINGRESP was due".into())
 }
 
 /// The keep alive, and what a packet may need on a busy machine.
 const PING_MAX: Duration = Duration::from_millis(5_700);
-
-const CLOSE_MAX: Duration = Duration::from_secs(3);

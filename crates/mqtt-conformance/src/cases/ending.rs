@@ -67,7 +67,7 @@ fn disconnect(stage: &mut Stage) -> Step {
     let frame = stage.expect(PacketKind::Disconnect)?;
     ensure(frame.reason() == Some(ReasonCode::Success), || format!("{frame} comes"))?;
     // A packet behind it would end the case when it comes.
-    stage.closed(CLOSE_MAX, "it has sent DISCONNECT").map(drop)
+    stage.closed("it has sent DISCONNECT").map(drop)
 }
 
 fn with_will(stage: &mut Stage) -> Step {
@@ -80,7 +80,7 @@ fn with_will(stage: &mut Stage) -> Step {
     stage.command(&Line::new("disconnect").with("reason", 4))?;
     let frame = stage.expect(PacketKind::Disconnect)?;
     ensure(frame.reason() == Some(ReasonCode::DisconnectWithWillMessage), || format!("{frame} comes"))?;
-    stage.closed(CLOSE_MAX, "it has sent DISCONNECT").map(drop)
+    stage.closed("it has sent DISCONNECT").map(drop)
 }
 
 fn stays_away(stage: &mut Stage) -> Step {
@@ -94,7 +94,7 @@ fn server_disconnects(stage: &mut Stage) -> Step {
     stage.online(&[])?;
     let bytes = packets::disconnect(ReasonCode::ServerShuttingDown);
     stage.send(&bytes);
-    stage.closed(CLOSE_MAX, "the server has sent DISCONNECT")?;
+    stage.closed("the server has sent DISCONNECT")?;
     let line = stage.report("disconnected")?;
     let reason = line.number("reason");
     ensure(reason == Some(0x8b), || format!("the program learns `{line}` where the server says 0x8b"))
@@ -132,5 +132,3 @@ fn under_way(stage: &mut Stage) -> Step {
     let failed = stage.report_of("failed", number);
     failed.map(drop).map_err(|_| Stop::Broke("the message is neither sent nor reported as failed".into()))
 }
-
-const CLOSE_MAX: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::line::Line;
 use crate::outcome::{Step, ensure};
 use crate::packets::{Frame, suback};
-use crate::stage::{Reply, Stage, granted};
+use crate::stage::{Item, Reply, Stage, granted};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -31,13 +31,6 @@ pub(super) const CASES: &[Case] = &[
         cites: &["[5.0 MQTT-3.3.4-8]", "[5.0 MQTT-4.9.0-3]"],
         is_slow: false,
         play: receive_maximum_others,
-    },
-    Case {
-        id: "limits/receive-maximum-qos0",
-        does: "Receive Maximum 1, one message under way: a message of QoS 0 is sent all the same.",
-        cites: &["[5.0 MQTT-4.9.0-3]"],
-        is_slow: false,
-        play: receive_maximum_qos0,
     },
     Case {
         id: "limits/receive-maximum-again",
@@ -69,7 +62,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         id: "limits/maximum-packet-size",
-        does: "Maximum Packet Size 100, and a message of 1,000 bytes: it is not sent, a small one is.",
+        does: "Maximum Packet Size 100, and a message of 1,000 bytes: it is not sent.",
         cites: &["[5.0 MQTT-3.2.2-15]"],
         is_slow: false,
         play: maximum_packet_size,
@@ -80,6 +73,13 @@ pub(super) const CASES: &[Case] = &[
         cites: &["[5.0 MQTT-3.2.2-15]"],
         is_slow: false,
         play: maximum_packet_size_queued,
+    },
+    Case {
+        id: "limits/lives-on",
+        does: "Messages beyond Maximum QoS, Retain Available and Maximum Packet Size are refused; an ordinary one follows.",
+        cites: &["5.0 section 3.2.2.3"],
+        is_slow: false,
+        play: lives_on,
     },
     Case {
         id: "limits/wildcards",
@@ -146,14 +146,6 @@ fn receive_maximum_others(stage: &mut Stage) -> Step {
     stage.subscribe("kit/in", QoS::AtMostOnce)
 }
 
-fn receive_maximum_qos0(stage: &mut Stage) -> Step {
-    stage.online_with(&[], &[Property::ReceiveMaximum(1)])?;
-    stage.publish("kit/out", "1", QoS::AtLeastOnce)?;
-    stage.expect_publish("1")?;
-    stage.publish("kit/out", "0", QoS::AtMostOnce)?;
-    stage.expect_publish("0").map(drop)
-}
-
 fn receive_maximum_again(stage: &mut Stage) -> Step {
     stage.online_persistent()?;
     for number in 0..5 {
@@ -162,14 +154,16 @@ fn receive_maximum_again(stage: &mut Stage) -> Step {
     for number in 0..5 {
         stage.expect_publish(&number.to_string())?;
     }
-    stage.cut();
-    stage.reopened()?;
-    stage.accept(true, &[Property::ReceiveMaximum(2)])?;
+    stage.reconnect_with(true, &[Property::ReceiveMaximum(2)])?;
     let first = stage.expect(PacketKind::Publish)?;
-    stage.expect(PacketKind::Publish)?;
+    // Some libraries resend one after the other.
+    let second = stage.wait_for(QUIET, "PUBLISH", |item| match item {
+        Item::Packet(_, frame) if is_publish(frame) => Some(()),
+        _ => None,
+    });
     stage.no_packet(QUIET, "it exceeds the new Receive Maximum of 2", is_publish)?;
     stage.acknowledge(Packet::Puback, first.id());
-    stage.expect(PacketKind::Publish).map(drop)
+    second.or_else(|_none| stage.expect(PacketKind::Publish).map(drop))
 }
 
 fn maximum_qos(stage: &mut Stage, maximum: QoS, asked: QoS) -> Step {
@@ -177,8 +171,7 @@ fn maximum_qos(stage: &mut Stage, maximum: QoS, asked: QoS) -> Step {
     let (_id, line) = stage.publish_line("kit/out", "high", asked);
     stage.ask(&line)?;
     let what = format!("it is above the Maximum QoS {}", maximum.bits());
-    stage.no_packet(QUIET, &what, |frame| frame.publish().is_some_and(|publish| publish.qos > maximum))?;
-    stage.still_open("the client gives up the connection over a message that it must not send")
+    stage.no_packet(QUIET, &what, |frame| frame.publish().is_some_and(|publish| publish.qos > maximum))
 }
 
 fn retain_available(stage: &mut Stage) -> Step {
@@ -187,8 +180,7 @@ fn retain_available(stage: &mut Stage) -> Step {
     let line = Line::new("publish").with("id", id).with("topic", "kit/out").with("payload", "kept");
     stage.ask(&line.with("qos", 1).with("retain", 1))?;
     let what = "the server does not take retained messages";
-    stage.no_packet(QUIET, what, |frame| frame.publish().is_some_and(|publish| publish.retain))?;
-    stage.still_open("the client gives up the connection over a message that it must not send")
+    stage.no_packet(QUIET, what, |frame| frame.publish().is_some_and(|publish| publish.retain))
 }
 
 fn maximum_packet_size(stage: &mut Stage) -> Step {
@@ -196,9 +188,7 @@ fn maximum_packet_size(stage: &mut Stage) -> Step {
     let large = "x".repeat(1000);
     let (_id, line) = stage.publish_line("kit/out", &large, QoS::AtLeastOnce);
     stage.ask(&line)?;
-    stage.no_packet(QUIET, "it is above the Maximum Packet Size of 100", is_large)?;
-    stage.publish("kit/out", "small", QoS::AtLeastOnce)?;
-    stage.expect_publish("small").map(drop)
+    stage.no_packet(QUIET, "it is above the Maximum Packet Size of 100", is_large)
 }
 
 fn maximum_packet_size_queued(stage: &mut Stage) -> Step {
@@ -206,10 +196,22 @@ fn maximum_packet_size_queued(stage: &mut Stage) -> Step {
     let large = "x".repeat(1000);
     stage.publish("kit/out", &large, QoS::AtLeastOnce)?;
     stage.expect_publish(&large)?;
-    stage.cut();
-    stage.reopened()?;
-    stage.accept(true, &[Property::MaximumPacketSize(100)])?;
+    stage.reconnect_with(true, &[Property::MaximumPacketSize(100)])?;
     stage.no_packet(QUIET, "it is above the new Maximum Packet Size of 100", is_large)
+}
+
+fn lives_on(stage: &mut Stage) -> Step {
+    let limits = [Property::MaximumQoS(1), Property::RetainAvailable(0), Property::MaximumPacketSize(100)];
+    stage.online_with(&[], &limits)?;
+    let (_id, high) = stage.publish_line("kit/out", "high", QoS::ExactlyOnce);
+    let (_id, large) = stage.publish_line("kit/out", &"x".repeat(1000), QoS::AtLeastOnce);
+    let retained =
+        Line::new("publish").with("id", stage.number()).with("topic", "kit/out").with("payload", "kept");
+    for line in [high, large, retained.with("qos", 1).with("retain", 1)] {
+        stage.ask(&line)?;
+    }
+    stage.publish("kit/out", "small", QoS::AtLeastOnce)?;
+    stage.expect_publish("small").map(drop)
 }
 
 fn unavailable(stage: &mut Stage, property: Property<'_>, fields: &[(&str, &str)]) -> Step {

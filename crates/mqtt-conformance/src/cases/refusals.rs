@@ -7,7 +7,7 @@ use mqtt_proto::QoS;
 use crate::case::Case;
 use crate::line::Line;
 use crate::outcome::{Step, ensure};
-use crate::stage::Stage;
+use crate::stage::{Reply, Stage};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -73,6 +73,13 @@ pub(super) const CASES: &[Case] = &[
         is_slow: false,
         play: shared_no_local,
     },
+    Case {
+        id: "refuse/lives-on",
+        does: "A wrong topic and a wrong filter are refused; what the program publishes next is sent.",
+        cites: &["5.0 section 4.7", "3.1.1 section 4.7"],
+        is_slow: false,
+        play: lives_on,
+    },
 ];
 
 /// Asks for each; what is sent all the same is decoded as it comes, and ends the case if it breaks a rule.
@@ -86,7 +93,7 @@ fn publishes(stage: &mut Stage, topics: &[&str]) -> Step {
             frame.publish().is_some_and(|publish| publish.topic.as_bytes() == topic.as_bytes())
         })?;
     }
-    survives(stage)
+    Ok(())
 }
 
 fn subscribes(stage: &mut Stage, filters: &[&str]) -> Step {
@@ -97,7 +104,7 @@ fn subscribes(stage: &mut Stage, filters: &[&str]) -> Step {
         let what = "the program has subscribed to no topic filter";
         stage.no_packet(QUIET, what, |frame| frame.id() != 0)?;
     }
-    survives(stage)
+    Ok(())
 }
 
 fn shared_no_local(stage: &mut Stage) -> Step {
@@ -107,12 +114,20 @@ fn shared_no_local(stage: &mut Stage) -> Step {
     stage.ask(&line.with("no_local", 1))?;
     // The decoder refuses the combination.
     stage.no_packet(QUIET, "", |_frame| false)?;
-    survives(stage)
+    Ok(())
 }
 
-fn survives(stage: &mut Stage) -> Step {
-    ensure(!stage.has_ended(), || "the program ends over it".into())?;
-    stage.still_open("the client gives up the connection over a call that it should refuse")
+fn lives_on(stage: &mut Stage) -> Step {
+    stage.online(&[])?;
+    let (_id, publish) = stage.publish_line("kit/#", "wrong", QoS::AtLeastOnce);
+    let subscribe =
+        Line::new("subscribe").with("id", stage.number()).with("filter", "kit/#/a").with("qos", 1);
+    for line in [publish, subscribe] {
+        let reply = stage.ask(&line)?;
+        ensure(reply != Reply::Ok || !stage.has_ended(), || format!("the program ends over `{line}`"))?;
+    }
+    stage.publish("kit/out", "right", QoS::AtLeastOnce)?;
+    stage.expect_publish("right").map(drop)
 }
 
 /// How long nothing must come; what would come is on its way within milliseconds.

@@ -107,9 +107,16 @@ impl Stage {
 
     /// Cuts the connection, waits for the next, and accepts it.
     pub(crate) fn reconnect(&mut self, session_present: bool) -> Step {
+        self.reconnect_with(session_present, &[])
+    }
+
+    /// The driver's report is not waited for: some libraries report a connection when all is resent and acknowledged.
+    pub(crate) fn reconnect_with(&mut self, session_present: bool, properties: &[Property<'_>]) -> Step {
         self.cut();
         self.reopened()?;
-        self.accept(session_present, &[])
+        let connack = packets::connack(self.version, session_present, properties);
+        self.send(&connack);
+        Ok(())
     }
 
     /// A report of the driver.
@@ -145,7 +152,11 @@ impl Stage {
     }
 
     /// The client closes the newest connection; returns the DISCONNECT before it, if there was one.
-    pub(crate) fn closed(&mut self, patience: Duration, why: &str) -> Step<Option<Frame>> {
+    pub(crate) fn closed(&mut self, why: &str) -> Step<Option<Frame>> {
+        self.closed_within(self.patience.min(CLOSE_MAX), why)
+    }
+
+    pub(crate) fn closed_within(&mut self, patience: Duration, why: &str) -> Step<Option<Frame>> {
         let newest = self.link();
         self.wait_for(patience, &format!("end of the connection by the client ({why})"), |item| {
             matches!(item, Item::Closed(link) if *link == newest).then_some(())
@@ -213,6 +224,21 @@ impl Stage {
     ) {
         let bytes = packets::ack(self.version, kind, id, reason);
         self.send(&bytes);
+    }
+
+    /// Acknowledges a message of the client to its end, since some libraries resend one after the other.
+    pub(crate) fn finish(&mut self, publish: &Frame) -> Step {
+        let id = publish.id();
+        if publish.publish().is_some_and(|publish| publish.qos == QoS::ExactlyOnce) {
+            self.acknowledge(Packet::Pubrec, id);
+            self.expect_that("PUBREL", |frame| {
+                frame.packet().kind() == PacketKind::Pubrel && frame.id() == id
+            })?;
+            self.acknowledge(Packet::Pubcomp, id);
+        } else {
+            self.acknowledge(Packet::Puback, id);
+        }
+        Ok(())
     }
 
     /// The message with that payload reaches the program.
@@ -284,6 +310,9 @@ pub(crate) const PERSISTENT: Fields<'static> = &[("clean", "0"), ("session_expir
 
 /// Fields of `connect` that become properties.
 const ONLY_5: [&str; 4] = ["session_expiry", "receive_maximum", "maximum_packet_size", "topic_alias_maximum"];
+
+/// How long a client may take to close a connection that it must close.
+const CLOSE_MAX: Duration = Duration::from_millis(2_500);
 
 /// Packet identifiers above all that the cases use.
 const SETTLE_ID: u16 = 50_000;
