@@ -9,6 +9,8 @@ mod publish;
 mod subscribe;
 mod request;
 mod check;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod sim;
 mod bench;
 mod broker;
@@ -20,6 +22,8 @@ pub(crate) use bench::{
 };
 pub(crate) use broker::BrokerArgs;
 pub(crate) use check::CheckArgs;
+#[cfg(feature = "conformance")]
+pub(crate) use conformance::{ClientArgs, ConformanceArgs, ConformanceCommand};
 pub(crate) use files::{ReplayArgs, StoreArgs};
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use publish::{MessageArgs, PayloadArgs, PropertyArgs, PubArgs};
@@ -69,6 +73,11 @@ pub(crate) enum Command {
     Rr(Box<RrArgs>),
     /// Try each capability of a broker, and show them as a table
     Check(Box<CheckArgs>),
+    /// Check programs by the numbered statements of the standard
+    // Help is the same with and without the feature.
+    #[cfg(feature = "conformance")]
+    #[command(hide = true)]
+    Conformance(ConformanceArgs),
     /// Measure a broker: connections, messages, round trips
     Bench(BenchArgs),
     /// Run a broker for tests and demos, in memory; not for production

@@ -25,6 +25,8 @@ mod publish;
 mod subscribe;
 mod request;
 mod check;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod sim;
 mod bench;
 mod broker;
@@ -57,6 +59,8 @@ fn run() -> Result<(), Failure> {
             Command::Sub(args) => subscribe::run(*args).await,
             Command::Rr(args) => request::run(*args).await,
             Command::Check(args) => check::run(*args).await,
+            #[cfg(feature = "conformance")]
+            Command::Conformance(args) => conformance::run(&args),
             Command::Bench(args) => bench::run(args),
             Command::Broker(args) => broker::run(*args).await,
             Command::Sim(args) => sim::run(&args),

@@ -506,13 +506,13 @@ fn answer_qos0(state: &mut State, frame: Vec<u8>) -> Vec<Vec<u8>> {
 }
 
 fn acknowledge_early(state: &mut State, frame: Vec<u8>) -> Vec<Vec<u8>> {
-    if is(&frame, PacketKind::Publish) {
-        if let Packet::Publish(Publish { qos: QoS::AtLeastOnce, packet_id: Some(id), .. }) =
-            state.packet(&frame)
-        {
-            let puback = puback(state.version, id);
-            state.send(&puback);
-        }
+    let id = match is(&frame, PacketKind::Publish).then(|| state.packet(&frame)) {
+        Some(Packet::Publish(Publish { qos: QoS::AtLeastOnce, packet_id, .. })) => packet_id,
+        _ => None,
+    };
+    if let Some(id) = id {
+        let puback = puback(state.version, id);
+        state.send(&puback);
     }
     vec![frame]
 }

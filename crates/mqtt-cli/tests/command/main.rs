@@ -18,6 +18,8 @@ mod transcripts;
 mod readme;
 mod refusals;
 mod bench;
+#[cfg(feature = "conformance")]
+mod conformance;
 #[allow(dead_code, reason = "the suite that it belongs to uses more of it")]
 #[path = "../../../../tests/mosquitto/server.rs"]
 mod server;
