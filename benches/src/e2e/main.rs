@@ -53,8 +53,14 @@ const TRIPS: [(&str, Trip); 6] = [
     ("std", round_trip::std_threads),
 ];
 
-/// A server that drops nothing, and lets as many exchanges be under way as the contestants; otherwise it has its defaults.
-const CONFIGURATION: &str = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 100\n";
+/// Exchanges that the server lets be under way: as many as the contestants, and mosquitto's default.
+const WINDOWS: [u16; 2] = [100, 20];
+
+/// A server that drops nothing and has that window; otherwise it has its defaults.
+fn start_server(window: u16) -> Option<Server> {
+    let configuration = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages ";
+    Server::start_with(&format!("{configuration}{window}\n"))
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -65,7 +71,7 @@ fn main() {
         return;
     }
     let wanted = arguments.first().map_or("", String::as_str);
-    let Some(server) = Server::start_with(CONFIGURATION) else {
+    let [Some(server), Some(narrow)] = WINDOWS.map(start_server) else {
         println!("mosquitto is not installed: nothing is measured");
         return;
     };
@@ -73,8 +79,14 @@ fn main() {
     for size in [64, 1024] {
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
             let count = if qos == QoS::AtMostOnce { 100_000 } else { 20_000 };
-            lost += print_table(&Shape { port: server.port, qos, size, count }, wanted);
+            let title = format!("QoS {qos}, {size} B");
+            lost += print_table(&title, &Shape { port: server.port, qos, size, count }, wanted);
         }
+    }
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let title = format!("window of {}, QoS {qos}, 64 B", WINDOWS[1]);
+        let shape = Shape { port: narrow.port, qos, size: 64, count: 20_000 };
+        lost += print_table(&title, &shape, wanted);
     }
     print_round_trips(server.port, wanted);
     assert_eq!(lost, 0, "ours lost messages");
@@ -94,8 +106,7 @@ fn run_once(contestant: &str, rest: &[String]) {
 }
 
 /// Prints one table, and returns how many messages ours lost.
-fn print_table(shape: &Shape, wanted: &str) -> usize {
-    let title = format!("QoS {}, {} B", shape.qos, shape.size);
+fn print_table(title: &str, shape: &Shape, wanted: &str) -> usize {
     let is_wanted = |name: &str| format!("{title}: {name}").contains(wanted);
     let contestants: Vec<_> =
         FLOORS.iter().chain(&OURS).chain(&PEERS).filter(|(name, _)| is_wanted(name)).collect();
