@@ -108,3 +108,6 @@ impl InputBuf {
         self.give_pieces_back(0);
     }
 }
+
+#[cfg(test)]
+mod tests;
