@@ -83,11 +83,9 @@ fn main() {
             lost += print_table(&title, &Shape { port: server.port, qos, size, count }, wanted);
         }
     }
-    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        let title = format!("window of {}, QoS {qos}, 64 B", WINDOWS[1]);
-        let shape = Shape { port: narrow.port, qos, size: 64, count: 20_000 };
-        lost += print_table(&title, &shape, wanted);
-    }
+    // At QoS 2 mosquitto ends connections that have more under way, as those of 3.1.1 do, which are told of no window.
+    let narrow = Shape { port: narrow.port, qos: QoS::AtLeastOnce, size: 64, count: 20_000 };
+    lost += print_table(&format!("window of {}, QoS 1, 64 B", WINDOWS[1]), &narrow, wanted);
     print_round_trips(server.port, wanted);
     assert_eq!(lost, 0, "ours lost messages");
 }
