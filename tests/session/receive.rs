@@ -205,6 +205,39 @@ fn a_pubrel_before_our_pubrec_is_a_fault() {
     }
 }
 
+/// The application has taken it, and its PUBREC waits behind the acknowledgement of an earlier message.
+#[test]
+fn a_pubrel_for_a_pubrec_that_waits_for_its_turn_is_a_fault() {
+    for version in BOTH {
+        let mut talk = Talk::online(version);
+        talk.server_says("PUBLISH a qos1 id1 \"1\"");
+        talk.server_says("PUBLISH a qos2 id3 \"2\"");
+        talk.take_events();
+        talk.acknowledge(1);
+        talk.server_says("PUBREL id3");
+        talk.events(["offline: the server broke the protocol: PUBREL may not come now; retry"]);
+    }
+}
+
+/// The second PUBREC comes too late to be answered by the PUBREL that a disconnection would wait for.
+#[test]
+fn a_repetition_that_is_answered_after_its_pubrel_holds_no_disconnection_up() {
+    for version in BOTH {
+        let mut talk = Talk::online(version);
+        talk.server_says("PUBLISH a qos2 id3 \"2\"");
+        talk.take_events();
+        talk.acknowledge(0);
+        talk.sends(["PUBREC id3"]);
+        talk.server_says("PUBLISH a qos1 id1 \"1\"");
+        talk.server_says("PUBLISH a qos2 id3 dup \"2\"");
+        talk.server_says("PUBREL id3");
+        talk.take_events();
+        talk.acknowledge(1);
+        talk.disconnect(secs(10));
+        talk.sends(["PUBCOMP id3", "PUBACK id1", "PUBREC id3", "DISCONNECT"]);
+    }
+}
+
 #[test]
 fn receipts_of_a_lost_connection_acknowledge_nothing_on_the_next() {
     for version in BOTH {

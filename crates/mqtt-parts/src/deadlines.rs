@@ -42,6 +42,11 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.by_key.contains_key(&key)
     }
 
+    /// All keys that have a deadline.
+    pub fn keys(&self) -> impl Iterator<Item = K> {
+        self.by_key.keys().copied()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)

@@ -8,6 +8,8 @@
 //! A message that the application had no room for is *left*: it is not acknowledged, holds back what came later, and
 //! comes again on the next connection of the session.
 
+mod audit;
+
 use alloc::collections::{BTreeMap, VecDeque};
 
 use mqtt_parts::{AliasesIn, PacketIds};
@@ -37,8 +39,10 @@ pub(crate) struct Inbox {
     refused: BTreeMap<PacketId, ReasonCode>,
     /// Messages that the server counts against its window on this connection.
     in_flight: usize,
-    /// QoS 2 identifiers whose PUBREC went out on this connection and whose PUBREL is awaited.
+    /// QoS 2 identifiers whose PUBREC went out on this connection and whose PUBREL is awaited, also by a disconnection.
     unreleased: PacketIds,
+    /// The same of messages that no disconnection waits for.
+    unreleased_late: PacketIds,
     /// Arrivals from this number on came after the request to disconnect, which does not wait for them.
     drain_end: u64,
     /// Whether the server has exceeded the window on this connection.
@@ -87,6 +91,7 @@ impl Inbox {
             refused: BTreeMap::new(),
             in_flight: 0,
             unreleased: PacketIds::new(),
+            unreleased_late: PacketIds::new(),
             drain_end: u64::MAX,
             is_exceeded: false,
             session: 0,
@@ -276,8 +281,11 @@ impl Inbox {
                 self.refused.remove(&packet_id);
                 self.in_flight -= usize::from(self.open.release(packet_id));
             }
-            QoS::ExactlyOnce if is_before_drain => {
-                self.unreleased.claim(packet_id);
+            // The PUBREL of a repetition may have come before.
+            QoS::ExactlyOnce if self.open.contains(packet_id) => {
+                let unreleased =
+                    if is_before_drain { &mut self.unreleased } else { &mut self.unreleased_late };
+                unreleased.claim(packet_id);
             }
             QoS::ExactlyOnce => {}
         }
@@ -286,15 +294,15 @@ impl Inbox {
 
     /// The server releases a QoS 2 message; the code goes into the PUBCOMP. [5.0 MQTT-4.3.3-11] [5.0 MQTT-4.3.3-12]
     ///
-    /// None if the message was not acknowledged yet, so that there is nothing to release.
+    /// None if no PUBREC went out yet, so that there is nothing to release.
     pub(crate) fn on_pubrel(&mut self, packet_id: PacketId) -> Option<ReasonCode> {
-        if self.held.contains(packet_id) {
+        let is_answered = self.unreleased.release(packet_id) | self.unreleased_late.release(packet_id);
+        if self.held.contains(packet_id) || self.open.contains(packet_id) && !is_answered {
             return None;
         }
         if self.open.release(packet_id) {
             self.in_flight -= 1;
         }
-        self.unreleased.release(packet_id);
         let is_known = self.known.release(packet_id);
         Some(if is_known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound })
     }
@@ -313,6 +321,7 @@ impl Inbox {
         self.open.clear();
         self.in_flight = 0;
         self.unreleased.clear();
+        self.unreleased_late.clear();
         self.drain_end = u64::MAX;
         self.is_exceeded = false;
     }

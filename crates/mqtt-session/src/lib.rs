@@ -64,6 +64,7 @@ mod record;
 mod journal;
 mod input;
 mod events;
+mod audit;
 mod negotiated;
 mod frame;
 mod outbox;

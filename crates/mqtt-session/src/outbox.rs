@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 use mqtt_parts::{AliasesOut, Instant};
 use mqtt_proto::{Ack, Packet, PacketId, PacketKind, QoS};
 
+use crate::audit::Audit;
 use crate::command::Publish;
 use crate::config::{Config, QueuePolicy};
 use crate::error::{Indeterminate, Rejected, SessionRefusal};
@@ -387,6 +388,12 @@ impl Outbox {
             Place::Quarantined { .. } => Waits::Decision,
             Place::Tombstone => return None,
         })
+    }
+
+    pub(crate) fn audit(&self, audit: &mut Audit) {
+        self.store.audit(audit);
+        let is_there = self.isolated.is_none_or(|id| self.store.find_id(id).is_some());
+        audit.holds("a suspect that was sent alone is under way", is_there);
     }
 
     /// A connection was accepted, or these are the terms of the last one: aliases start afresh. [5.0 MQTT-3.3.2-7]

@@ -5,6 +5,7 @@ mod rebuild;
 mod authenticate;
 mod connection;
 mod incoming;
+mod audit;
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -12,6 +12,7 @@ mod answers;
 mod ending;
 mod quarantine;
 mod rebuild;
+mod audit;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;

@@ -6,6 +6,9 @@ use mqtt_capture::{End, Recorder, Redact, replay};
 use mqtt_proto::Version;
 use mqtt_session::{Config, Event, Input, Instant, Mark, Session, SessionRefusal, Ticket, TransmitBuf};
 
+/// Messages up to which a session is audited after each step.
+const AUDITED_MAX: usize = 100;
+
 /// Applies each input through the recorder.
 #[derive(Debug)]
 pub(super) struct Recorded {
@@ -30,15 +33,27 @@ impl Recorded {
     }
 
     pub(super) fn apply(&mut self, now: Instant, input: Input<'_>) -> Result<Option<Ticket>, SessionRefusal> {
-        match input {
+        let applied = match input {
             // Only rebuilt sessions have a store, and they are not recorded.
             Input::Stored(_) => self.session.apply(now, input),
             input => self.recorder.apply(&mut self.session, now, input),
-        }
+        };
+        self.audit();
+        applied
     }
 
     pub(super) fn poll_transmit(&mut self, now: Instant, out: &mut TransmitBuf) -> bool {
-        self.recorder.poll_transmit(&mut self.session, now, out)
+        let is_more = self.recorder.poll_transmit(&mut self.session, now, out);
+        self.audit();
+        is_more
+    }
+
+    /// Nothing leaks and nothing is counted twice. With a long queue only the end is looked at.
+    #[track_caller]
+    fn audit(&self) {
+        if self.session.unfinished() < AUDITED_MAX {
+            assert_eq!(self.session.audit(), [""; 0]);
+        }
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event> {
@@ -60,7 +75,11 @@ impl Deref for Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        if self.is_rebuilt || std::thread::panicking() {
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.session.audit(), [""; 0]);
+        if self.is_rebuilt {
             return;
         }
         self.recorder.finish(&self.session);

@@ -476,5 +476,6 @@ fn first_of(
     found
 }
 
+mod audit;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use core::fmt;
 use mqtt_proto::PacketId;
 
 use super::request::Request;
+use crate::audit::Audit;
 
 /// The requests of each packet.
 pub(super) struct Sent {
@@ -72,6 +73,14 @@ impl Sent {
     /// All requests, in the order in which they were sent.
     pub(super) fn requests(&self) -> impl Iterator<Item = &Request> {
         self.packets.values().flat_map(|(_, requests)| requests)
+    }
+
+    pub(super) fn audit(&self, audit: &mut Audit) {
+        self.packets.values().for_each(|(packet_id, _)| audit.uses(*packet_id));
+        let is_listed =
+            |(number, (packet_id, _)): (&u64, &(PacketId, _))| self.by_id.get(packet_id) == Some(number);
+        audit.holds("a packet is found by its identifier", self.packets.iter().all(is_listed));
+        audit.equal("packets without an answer", self.by_id.len(), self.packets.len());
     }
 
     /// The requests of each packet, in the order in which they were sent.
