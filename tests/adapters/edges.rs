@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mqtt_smol::transport::SockRef;
-use mqtt_smol::{Client, Options, Publish, QoS, Server, SocketOptions, broker};
+use mqtt_smol::{Client, Options, Publish, QoS, SocketOptions, broker};
+#[cfg(unix)]
+use mqtt_smol::{Server, transport::SockRef};
 
 use crate::adapter::ALL;
 use crate::scenario::TOO_LONG;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
+use mqtt_smol::Server;
 use mqtt_smol::transport::{Tls, WebSocket};
-use mqtt_smol::{Options, OptionsError, Publish, QoS, Server, SocketOptions, broker};
+use mqtt_smol::{Options, OptionsError, Publish, QoS, SocketOptions, broker};
 
 use crate::adapter::{ALL, Adapter};
 use crate::certificates::Authority;
 use crate::relay;
 use crate::scenario::{ALL_QOS, TOO_LONG};
+#[cfg(unix)]
 use crate::server::Mosquitto;
 
 /// Messages of all sizes and QoS to oneself.
