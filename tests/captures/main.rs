@@ -9,3 +9,4 @@ mod pieces;
 mod difference;
 mod damage;
 mod sinks;
+mod bytes;

@@ -57,6 +57,11 @@ impl Disk {
         state.fails_at.is_some_and(|at| state.operations >= at)
     }
 
+    /// What the system shows of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.lock().shown.clone()
+    }
+
     /// The disk after a crash: of what was not synced each sector may be there or not, in any order.
     pub fn crashed(&self, dice: &mut Dice) -> Disk {
         let state = self.lock();

@@ -4,6 +4,7 @@
 
 pub mod scripted;
 pub mod dice;
+pub mod digest;
 pub mod disk;
 pub mod scenario;
 pub mod story;
