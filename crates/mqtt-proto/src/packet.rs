@@ -55,11 +55,12 @@ impl<'a> From<&'a Connect<'a>> for Packet<'a> {
     }
 }
 
+/// With addresses of 64 bits they are just these sizes; with 32 bits less.
 const _: () = {
-    assert!(size_of::<Packet<'_>>() == 64);
-    assert!(size_of::<Option<Packet<'_>>>() == 64);
-    assert!(size_of::<Publish<'_>>() == 64);
-    assert!(size_of::<Properties<'_>>() == 24);
+    assert!(size_of::<Packet<'_>>() <= 64);
+    assert!(size_of::<Option<Packet<'_>>>() == size_of::<Packet<'_>>());
+    assert!(size_of::<Publish<'_>>() <= 64);
+    assert!(size_of::<Properties<'_>>() <= 24);
 };
 
 impl Packet<'_> {
