@@ -6,6 +6,7 @@
 mod harness;
 
 mod connect;
+mod second_connection;
 mod journal;
 mod quarantine;
 mod refusals;
