@@ -1,6 +1,7 @@
 //! What the programs of a simulation do: they publish, subscribe, read, change their minds, go away and come back.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(crate) struct Actor {
     pub(crate) world: World,
     pub(crate) notes: Rc<Notes>,
     queued_most: Cell<usize>,
+    /// What its books have said that does not agree.
+    disagreements: RefCell<BTreeSet<String>>,
     waiting_most: Cell<usize>,
     /// What the broker takes before 5.0, whatever its settings: QoS, retained messages, bytes of a packet.
     limits: (QoS, bool, u32),
@@ -60,6 +63,7 @@ impl Actor {
             world: world.clone(),
             notes,
             queued_most: Cell::new(0),
+            disagreements: RefCell::default(),
             waiting_most: Cell::new(0),
             limits: (
                 scenario.qos_max_always(),
@@ -77,6 +81,7 @@ impl Actor {
             stats: self.client().stats(),
             lives: self.lives.number() + 1,
             queued_most: self.queued_most.get(),
+            disagreements: self.disagreements.borrow().iter().cloned().chain(self.client().audit()).collect(),
             waiting_most: self.waiting_most.get(),
         }
     }
@@ -350,6 +355,7 @@ impl Actor {
             self.world.sleep(Duration::from_millis(700)).await;
             let client = self.client();
             self.queued_most.set(self.queued_most.get().max(client.messages_queued()));
+            self.disagreements.borrow_mut().extend(client.audit());
             self.waiting_most.set(self.waiting_most.get().max(client.messages_waiting().1));
         }
     }

@@ -63,6 +63,8 @@ pub struct ClientEnd {
     pub lives: u32,
     /// The most messages that were ever seen to wait to be sent.
     pub queued_most: usize,
+    /// Where what the session counts differed from what it held: identifiers that leak, bytes counted twice.
+    pub disagreements: BTreeSet<String>,
     /// The most bytes of messages that were ever seen to wait to be taken.
     pub waiting_most: usize,
 }

@@ -372,6 +372,12 @@ impl Client {
         self.shared().lock().session.queued_messages()
     }
 
+    /// Where what the session counts differs from what it holds, for the simulation; empty in a client without a fault.
+    #[doc(hidden)]
+    pub fn audit(&self) -> Vec<String> {
+        self.shared().lock().session.audit()
+    }
+
     /// The client identifier: that of the options, or what the server assigned.
     pub fn client_id(&self) -> String {
         self.shared().lock().session.client_id().into()

@@ -1,4 +1,4 @@
-//! No queue grows beyond its bound.
+//! No queue grows beyond its bound, and nothing leaks.
 
 use crate::scenario::Kind;
 use crate::story::Story;
@@ -14,6 +14,8 @@ pub fn check(story: &Story) -> Vec<String> {
         if end.queued_most > most {
             violations.push(format!("client {client} let {} messages wait, {most} allowed", end.queued_most));
         }
+        let leaks = end.disagreements.iter().map(|text| format!("the books of client {client}: {text}"));
+        violations.extend(leaks);
         let bytes_max = plan.options.incoming_bytes_max + READ_SIZE_MAX;
         if end.waiting_most > bytes_max {
             let (most, bytes) = (end.waiting_most, plan.options.incoming_bytes_max);
