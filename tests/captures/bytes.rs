@@ -1,5 +1,5 @@
 //! A recording has the same bytes on every machine, whatever the order of its bytes and the size of its addresses: the
-//! digests below are of one machine, and `cargo xtask platforms` runs this suite on others.
+//! digests below are of one machine, and hold wherever this suite is run.
 
 use mqtt_capture::Redact;
 use mqtt_proto::Version;

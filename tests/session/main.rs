@@ -23,6 +23,7 @@ mod policies;
 mod aliases;
 mod authentication;
 mod receive;
+mod release;
 mod refusing;
 mod subscribe;
 mod resubscribe;

@@ -1,5 +1,5 @@
 //! Rows and files have the same bytes on every machine, whatever the order of its bytes and the size of its addresses,
-//! so that a store may move: the digests below are of one machine, and `cargo xtask platforms` runs this suite on others.
+//! so that a store may move: the digests below are of one machine, and hold wherever this suite is run.
 
 use std::time::Duration;
 
